@@ -1,0 +1,1 @@
+"""A Socket.IO server with which accounting teams reconcile records together, live."""
