@@ -1,0 +1,53 @@
+"""``evolve(state, commit) -> state``: what a commit makes of a session. It never refuses; deciding was `decide`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import reduce
+from typing import Final
+
+from realtime_server.core import comments, conflicts, edits, locks, sessions
+from realtime_server.core.commits import Commit
+from realtime_server.core.state import SessionState
+
+
+def _unchanged(state: SessionState, commit: Commit) -> SessionState:
+    return state
+
+
+_FAMILIES: Final[Mapping[str, Callable[[SessionState, Commit], SessionState]]] = {
+    "edit": edits.evolve_edit,
+    "conflict": conflicts.evolve_conflict,
+    "lock": locks.evolve_lock,
+    "comment": comments.evolve_comment,
+    "session": sessions.evolve_session,
+    "record": _unchanged,
+}
+
+
+def evolve(state: SessionState, commit: Commit) -> SessionState:
+    """The state after the commit, which must be the next one: ValueError when ``seq`` leaves a gap.
+
+    The records that the commit sets must be loaded (`set_records`). A record that was stored after this commit keeps
+    what it has: replaying over stored records ends in the same state.
+    """
+    if commit.seq != state.seq + 1:
+        raise ValueError(f"commit {commit.seq} does not follow {state.seq}")
+    after = _FAMILIES[commit.family](state, commit)
+    return replace(after, seq=commit.seq, hash=commit.hash, at=commit.at, last_activity=sessions.touch(state, commit))
+
+
+def replay(state: SessionState, commits: Iterable[Commit]) -> SessionState:
+    return reduce(evolve, commits, state)
+
+
+def set_records(commit: Commit) -> frozenset[str]:
+    """The records that a commit changes, and that must be loaded before it is applied."""
+    match commit.family:
+        case "edit":
+            return frozenset(record_id for record_id, _, _ in edits.fields_set(commit))
+        case "conflict":
+            return frozenset({commit.data["record_id"]})
+        case _:
+            return frozenset()
