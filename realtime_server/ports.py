@@ -117,7 +117,7 @@ class RecordStore(Protocol):
         """Fold: a record with a lower or equal ``seq`` than the stored one changes nothing. Journaled on return."""
 
     async def insert(self, session_id: str, records: Sequence[NewRecord]) -> int:
-        """Add records that are not there yet, each at most once; how many were added. Existing ones stay as they are."""
+        """Add records that are not there yet, each at most once; how many were added. Existing ones stay."""
 
     async def imported(self, session_id: str, record_ids: Collection[str]) -> dict[str, ImportedRecord]:
         """What imports have said of these records; unknown ones are absent."""
