@@ -74,7 +74,7 @@ class SessionStore(Protocol):
     async def save(self, checkpoint: Mapping[str, Any]) -> None:
         """Store a checkpoint. One with a lower ``seq`` than the stored one changes nothing."""
 
-    async def list(
+    async def page(
         self, project_ids: Collection[str], *, after: str | None = None, limit: int = 100
     ) -> list[SessionSummary]:
         """Sessions of these projects by ``session_id`` ascending, beginning after one."""
