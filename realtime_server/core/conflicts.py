@@ -100,6 +100,7 @@ def decide_resolve(state: SessionState, command: Resolve, now: int) -> Outcome:
         "strategy": command.strategy,
         "old_value": field.value,
         "new_value": chosen,
+        "version": state.seq + 1,
         "candidates": len(conflict.candidates),
     }
     if command.edit_id is not None:

@@ -90,7 +90,7 @@ def decide_edit(state: SessionState, command: Edit, now: int) -> Outcome:
         return NoChange({"status": "unchanged", "seq": state.seq, "version": checked.field.version})
     policy = policy_of(command.edit.field_name, state.field_policies)
     if checked.current or policy is Policy.LAST_WRITER_WINS:
-        return _applied(command, checked, checked.value, "edit.applied")
+        return _applied(state, command, checked, checked.value, "edit.applied")
     if policy is Policy.FIRST_WRITER_WINS:
         return _stale(command.edit, checked.field)
     known, base = checked.field.value_at(command.edit.base_version)
@@ -99,7 +99,7 @@ def decide_edit(state: SessionState, command: Edit, now: int) -> Outcome:
         return detect(state, checked.field, policy, command, checked.value, now)
     if same(value, checked.field.value):
         return NoChange({"status": "unchanged", "seq": state.seq, "version": checked.field.version})
-    return _applied(command, checked, value, "edit.merged")
+    return _applied(state, command, checked, value, "edit.merged")
 
 
 def _stale(edit: FieldEdit, field: FieldState) -> Rejection:
@@ -113,7 +113,7 @@ def _stale(edit: FieldEdit, field: FieldState) -> Rejection:
     )
 
 
-def _applied(command: Edit, checked: _Checked, value: Any, message_type: str) -> Draft:
+def _applied(state: SessionState, command: Edit, checked: _Checked, value: Any, message_type: str) -> Draft:
     data: dict[str, Any] = {
         "edit_id": command.edit_id,
         "record_id": command.edit.record_id,
@@ -121,6 +121,7 @@ def _applied(command: Edit, checked: _Checked, value: Any, message_type: str) ->
         "old_value": checked.field.value,
         "new_value": value,
         "base_version": command.edit.base_version,
+        "version": state.seq + 1,
     }
     if message_type == "edit.merged":
         data["submitted_value"] = checked.value

@@ -48,7 +48,7 @@ def _decide(state: SessionState, command: Undo | Redo, entries: tuple[UndoEntry,
         edits.append(item)
     mark = {f"{verb}_of": entry.seq, "edit_id": command.command_id.rpartition("/")[2]}
     if len(edits) == 1:
-        return Draft("edit.applied", {**edits[0], **mark})
+        return Draft("edit.applied", {**edits[0], "version": state.seq + 1, **mark})
     return Draft("edit.batch_applied", {"edits": edits, "versions": [state.seq + 1] * len(edits), **mark})
 
 
