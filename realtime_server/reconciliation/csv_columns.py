@@ -11,6 +11,8 @@ from realtime_server.reconciliation.csv_source import refuse_file
 
 MAX_FIELDS: Final = 100
 MAX_NAME: Final = 64
+RECORD_FIELDS: Final = ("date", "amount", "currency", "description", "reference")
+"""What every record has, whether the file has a column for it or not."""
 
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "external_id": (
@@ -35,10 +37,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Names of columns in order of preference, in the form `normalised` gives."""
 
-_RESERVED = frozenset(
-    {"external_id", "record_id", "date", "amount", "currency", "description", "reference", "source", "status",
-     "assignee", "version"}
-)  # fmt: skip
+_RESERVED = frozenset({*RECORD_FIELDS, "external_id", "record_id", "source", "status", "assignee"})
 _UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 _NOT_WORD = re.compile(r"[\W_]+")
 
@@ -169,6 +168,8 @@ def _free_fields(names: list[str], taken: set[int], mapping: ColumnMapping) -> t
         if name in free:
             refuse_file(f"two columns would become the field {shown(name)}: rename one of them")
         free[name] = position
+    if len(free) + len(RECORD_FIELDS) > MAX_FIELDS:
+        refuse_file(f"a record has at most {MAX_FIELDS} fields: ignore some columns")
     return tuple((position, name) for name, position in free.items())
 
 

@@ -68,7 +68,7 @@ def detect_encoding(path: Path) -> str:
         choices: tuple[str, ...] = ("utf-16",)
     elif head.startswith(codecs.BOM_UTF8):
         choices = ("utf-8-sig",)
-    elif b"\0" in head:
+    elif b"\0" in head.partition(b"\n")[0]:  # UTF-16 without its mark; a stray zero further on is its row's error
         refuse_file("the file holds binary zeros: save it as UTF-8, or name its encoding (--encoding)")
     else:
         choices = ("utf-8", "cp1252")
