@@ -26,6 +26,10 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "amount": ("amount", "transaction_amount", "amt", "net_amount", "value"),
     "debit": ("debit", "debit_amount", "debits", "withdrawal", "withdrawals", "money_out", "paid_out", "dr"),
     "credit": ("credit", "credit_amount", "credits", "deposit", "deposits", "money_in", "paid_in", "cr"),
+    "direction": (
+        "direction", "dr_cr", "cr_dr", "debit_credit", "credit_debit", "d_c", "c_d", "credit_debit_indicator",
+        "debit_credit_indicator", "credit_or_debit", "debit_or_credit",
+    ),
     "currency": ("currency", "currency_code", "ccy", "cur"),
     "description": (
         "description", "transaction_description", "memo", "narrative", "narration", "details", "particulars", "text",
@@ -46,8 +50,9 @@ _NOT_WORD = re.compile(r"[\W_]+")
 class ColumnMapping:
     """Which header means what. None: found by its name; `""`: the file has no such column; else the header itself.
 
-    An `amount` replaces the pair of `debit` and `credit`, and the other way round. `ignore` names columns to leave
-    out; `rename` gives a column that becomes a free field another name.
+    An `amount` replaces the pair of `debit` and `credit`, and the other way round; `direction` is a column that says of
+    an amount without a sign whether it is a debit or a credit (D, DR, C, CR and the words). `ignore` names columns to
+    leave out; `rename` gives a column that becomes a free field another name.
     """
 
     external_id: str | None = None
@@ -55,6 +60,7 @@ class ColumnMapping:
     amount: str | None = None
     debit: str | None = None
     credit: str | None = None
+    direction: str | None = None
     currency: str | None = None
     description: str | None = None
     reference: str | None = None
@@ -73,6 +79,7 @@ class Columns:
     amount: int | None
     debit: int | None
     credit: int | None
+    direction: int | None
     currency: int | None
     description: int | None
     reference: int | None
@@ -106,6 +113,8 @@ def resolve_columns(header: Sequence[str], mapping: ColumnMapping) -> Columns:
         _missing("date", names)
     if found["amount"] is None and (found["debit"] is None or found["credit"] is None):
         _missing("amount", names)
+    if found["amount"] is None and found["direction"] is not None:
+        refuse_file("a column for the direction goes with an amount, not with a pair", field="direction")
     taken = {date, *(position for position in found.values() if position is not None)}
     return Columns(width=len(names), date=date, free=_free_fields(names, taken, mapping), **found)
 
@@ -142,7 +151,8 @@ def _find(names: list[str], mapping: ColumnMapping) -> dict[str, int | None]:
         asked["amount"] = ""
     by_name = {normalised(name): position for position, name in reversed(list(enumerate(names)))}
     for meaning in _MAPPED:
-        if asked[meaning] is not None or (meaning in ("debit", "credit") and found["amount"] is not None):
+        has_amount = found["amount"] is not None
+        if asked[meaning] is not None or meaning in (("debit", "credit") if has_amount else ("direction",)):
             continue
         free = (by_name[name] for name in SYNONYMS[meaning] if name in by_name)
         found[meaning] = next((p for p in free if p not in found.values() and names[p] not in mapping.ignore), None)

@@ -14,6 +14,11 @@ from realtime_server.reconciliation.csv_source import BadRecord, Record
 
 MAX_TEXT: Final = 4_000
 MAX_EXTERNAL_ID: Final = 200
+# The words, their abbreviations, and the codes of ISO 20022 (DBIT, CRDT).
+_DIRECTIONS: Final = {
+    **dict.fromkeys(("d", "dr", "debit", "dbit"), "debit"),
+    **dict.fromkeys(("c", "cr", "credit", "crdt"), "credit"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,21 @@ class RowReader:
         if columns.amount is not None:
             if not cells[columns.amount]:
                 raise _Wrong("amount", "the amount is missing")
-            return self._read_amount("amount", cells[columns.amount], currency)
+            amount = self._read_amount("amount", cells[columns.amount], currency)
+            return amount if columns.direction is None else self._directed(amount, cells[columns.direction], currency)
+        return self._paired(cells, currency)
+
+    def _directed(self, amount: str, direction: str, currency: str) -> str:
+        side = _DIRECTIONS.get(direction.lower())
+        if side is None:
+            raise _Wrong("direction", f"{shown(direction)} says neither debit nor credit")
+        minor = parse_minor_units(amount, currency)
+        if minor < 0:
+            raise _Wrong("amount", "an amount that is marked debit or credit has no sign of its own")
+        return format_minor_units(self._debit_sign * (minor if side == "debit" else -minor), currency)
+
+    def _paired(self, cells: list[str], currency: str) -> str:
+        columns = self._columns
         minor = {"debit": 0, "credit": 0}
         written = 0
         for name, position in (("debit", columns.debit), ("credit", columns.credit)):

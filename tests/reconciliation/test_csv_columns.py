@@ -93,6 +93,7 @@ def test_an_unsafe_name_of_a_field_refuses_the_file_until_it_is_renamed_or_ignor
         (["date", "amount"], ColumnMapping(rename={"When": "x"}), "no column 'When'"),
         (["date", "amount"], ColumnMapping(date="date", amount="date"), "mapped twice"),
         (["date", "a", "debit", "credit"], ColumnMapping(amount="a", debit="debit", credit="credit"), "either"),
+        (["date", "debit", "credit", "way"], ColumnMapping(direction="way"), "goes with an amount"),
         (["date", "amount", "x", "x"], ColumnMapping(), "two columns are named 'x'"),
         (["date", "amount", "x", "y"], ColumnMapping(rename={"y": "x"}), "two columns would become"),
         (["date", "", "amount"], ColumnMapping(), "column 2 has no name"),
@@ -121,6 +122,7 @@ def test_a_delimiter_at_the_end_of_every_line_is_no_column(opened: Opener) -> No
         ("date,amount\n".encode("utf-16-le"), "binary zeros"),
         (b"date,amount,\x81\n", "not readable"),
         (b"\xff\xfed\x00a", "not readable as utf-16"),
+        (b"\xff\xfed\x00\x00\xd8,\x00", "not readable as utf-16"),  # half of a surrogate pair
         (b"date,amount\n2026-10-01,5\n", "no column for the currency"),
     ],
 )
@@ -167,6 +169,23 @@ def test_a_pair_with_both_with_neither_or_with_a_sign_is_a_row_error(opened: Ope
         "date,debit,credit,currency\n2026-10-01,1,2,EUR\n2026-10-01,,,EUR\n2026-10-01,-1,,EUR\n2026-10-01,,x,EUR\n"
     )
     assert errors_of(opened(content)) == [(2, "amount"), (3, "amount"), (4, "debit"), (5, "credit")]
+
+
+@pytest.mark.parametrize(("money_in", "amounts"), [("credit", ["-5.00", "7.00"]), ("debit", ["5.00", "-7.00"])])
+def test_an_amount_beside_a_debit_or_credit_mark_is_signed_by_it(
+    opened: Opener, money_in: str, amounts: list[str]
+) -> None:
+    content = "date,amount,DR/CR,currency\n2026-10-01,5,DR,EUR\n2026-10-01,7,Credit,EUR\n"
+    assert [row.values["amount"] for row in rows_of(opened(content, money_in=money_in))] == amounts
+
+
+def test_a_mark_that_is_missing_or_stands_beside_a_sign_is_a_row_error_until_the_mark_is_set_aside(
+    opened: Opener,
+) -> None:
+    content = "date,amount,direction,currency\n2026-10-01,5,,EUR\n2026-10-01,-7,DBIT,EUR\n"
+    assert errors_of(opened(content)) == [(2, "direction"), (3, "amount")]
+    rows = rows_of(opened(content, mapping=ColumnMapping(direction="")))
+    assert [(row.values["amount"], row.values["direction"]) for row in rows] == [("5.00", ""), ("-7.00", "DBIT")]
 
 
 def test_more_rows_than_allowed_refuse_the_file_before_any_is_handed_out(opened: Opener) -> None:
