@@ -18,14 +18,14 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from realtime_server.errors import ConfigurationError
-from realtime_server.storage import embedded, mongod_process
+from realtime_server.storage import mongod_host, mongod_process
 from realtime_server.storage.embedded import (
     DataDirectoryInUse,
-    MongoAddress,
     embedded_mongod,
     running_mongod,
     shared_mongod,
 )
+from realtime_server.storage.mongod_process import MongoAddress, connectable
 
 HOLD_FOR_EVER = """\
 import asyncio, sys
@@ -132,11 +132,11 @@ async def test_a_leftover_mongod_is_cleared_and_its_data_kept(tmp_path: Path, st
 async def mongod_without_a_parent(data_dir: Path) -> asyncio.subprocess.Process:
     """A mongod on `data_dir` whose server is gone: nothing holds the directory's lock."""
     process = await asyncio.create_subprocess_exec(
-        str(mongod_process.find_mongod()), "--dbpath", str(data_dir / "mongodb"), "--nounixsocket",
+        str(mongod_host.find_mongod()), "--dbpath", str(data_dir / "mongodb"), "--nounixsocket",
         "--bind_ip", str(data_dir / "mongodb.sock"), stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     async with asyncio.timeout(30):
-        await embedded._connectable(data_dir / "mongodb.sock")
+        await connectable(data_dir / "mongodb.sock")
     assert running_mongod(data_dir) == process.pid
     return process
 
@@ -187,16 +187,16 @@ async def test_a_long_path_gets_a_private_socket_elsewhere(tmp_path: Path) -> No
     deep = tmp_path / ("a" * 60) / ("b,c" * 20)
     async with embedded_mongod(deep) as address, client_of(address) as client:
         assert (await client.admin.command("ping"))["ok"] == 1
-        assert len(str(address.socket_path)) < mongod_process.SOCKET_PATH_LIMIT
+        assert len(str(address.socket_path)) < mongod_host.SOCKET_PATH_LIMIT
         assert address.socket_path.parent.stat().st_mode & 0o777 == 0o700
     address.socket_path.parent.rmdir()
 
 
 def test_a_socket_directory_open_to_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    mongod_process.private_socket_directory(Path("/data/mongodb")).chmod(0o777)
+    mongod_host.private_socket_directory(Path("/data/mongodb")).chmod(0o777)
     with pytest.raises(ConfigurationError, match="mode 0700"):
-        mongod_process.private_socket_directory(Path("/data/mongodb"))
+        mongod_host.private_socket_directory(Path("/data/mongodb"))
 
 
 async def test_without_any_mongod_the_start_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,9 +213,9 @@ async def test_without_any_mongod_the_start_says_what_to_do(tmp_path: Path, monk
 
 async def test_a_mongod_on_path_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "mongod"
-    own.symlink_to(mongod_process.find_mongod())
+    own.symlink_to(mongod_host.find_mongod())
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert mongod_process.find_mongod() == own
+    assert mongod_host.find_mongod() == own
 
 
 async def test_data_mongod_cannot_read_is_reported_with_mongods_own_reason(tmp_path: Path) -> None:
@@ -243,8 +243,8 @@ async def test_a_missing_library_is_reported_as_the_loader_says_it(
 
 
 async def test_a_log_past_its_bound_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "LOG_LIMIT", 1024)
-    monkeypatch.setattr(embedded, "_LOG_CHECK_INTERVAL", 0.02)
+    monkeypatch.setattr(mongod_process, "LOG_LIMIT", 1024)
+    monkeypatch.setattr(mongod_process, "_LOG_CHECK_INTERVAL", 0.02)
     async with embedded_mongod(tmp_path) as address, client_of(address) as client:
         async with asyncio.timeout(30):
             while not (tmp_path / "mongodb.log.1").exists() or not address.log_path.exists():  # noqa: ASYNC110
