@@ -113,9 +113,9 @@ class Settings:
     )
     presence_grace: float = _setting(
         "COLLABORATION_PRESENCE_GRACE",
-        "10",
+        "1.5",
         values.number(0, 300),
-        "A reconnect within this time shows nobody leave and join",
+        "A dropped connection that is back within this time was never gone, for the others",
         unit="s",
     )
     replay_limit: int = _setting(
