@@ -58,7 +58,10 @@ async def _fill(store: Any, records: int, commits: int) -> None:
 
 def _edit(number: int, records: int) -> Edit:
     edit = FieldEdit(
-        record_id=f"ledger:{number * 7919 % records}", field_name="note", new_value=f"note {number}", base_version=number
+        record_id=f"ledger:{number * 7919 % records}",
+        field_name="note",
+        new_value=f"note {number}",
+        base_version=number,
     )
     return Edit(actor=ADA, command_id=f"ada/{number}", edit_id=str(number), edit=edit)
 
