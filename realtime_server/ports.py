@@ -38,13 +38,28 @@ class CommitLog(Protocol):
         """
 
     async def read(self, session_id: str, after: int, limit: int) -> list[Commit]:
-        """At most ``limit`` commits with ``seq > after``, in order, gapless from ``after + 1`` (or empty)."""
+        """At most ``limit`` commits with ``seq > after``, in order, gapless from ``after + 1`` (or empty).
+
+        Only what a majority of the database has: nothing that is read here can be taken back by a failover. A log
+        from which somebody removed a commit raises CollaborationError(INTERNAL).
+        """
 
     async def find(self, session_id: str, command_ids: Collection[str]) -> dict[str, Commit]:
         """The commits of these commands, by command id; commands that never happened are absent."""
 
+    async def history(
+        self, session_id: str, after: int, limit: int, *, record_id: str | None = None, user_id: str | None = None
+    ) -> list[Commit]:
+        """At most ``limit`` commits with ``seq > after``, in order: those that touch the record, or are the user's.
+
+        A commit touches the records that its ``data`` names as ``record_id``, ``record_ids``, or in its ``edits``.
+        """
+
     def scan(self, session_id: str, after: int = 0) -> AsyncIterator[Commit]:
-        """The log from ``after + 1`` on, streamed in ``seq`` order exactly as stored: gaps and foreign entries too."""
+        """The log from ``after + 1`` on, streamed in ``seq`` order exactly as stored: gaps and foreign entries too.
+
+        An entry that somebody damaged comes as it is, however wrong: never trust one that `ChainVerifier` has not seen.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,7 @@ class SessionStore(Protocol):
         """The newest checkpoint (`core.snapshot.state_document`), or None."""
 
     async def save(self, checkpoint: Mapping[str, Any]) -> None:
-        """Store a checkpoint. One with a lower ``seq`` than the stored one changes nothing."""
+        """Store a checkpoint, journaled on return. One with a lower ``seq`` than the stored one changes nothing."""
 
     async def page(
         self, project_ids: Collection[str], *, after: str | None = None, limit: int = 100
@@ -80,7 +95,10 @@ class SessionStore(Protocol):
         """Sessions of these projects by ``session_id`` ascending, beginning after one."""
 
     async def expirable(self, now: int, limit: int) -> list[str]:
-        """Ids of active sessions whose stored ``expires_at`` has passed. The log may know better: it decides."""
+        """Ids of active sessions whose stored ``expires_at`` has passed, the longest past first.
+
+        ``now`` in milliseconds. The log may know better: it decides.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +132,26 @@ class RecordStore(Protocol):
         """These records as stored; unknown ones are absent. No record is newer than the log."""
 
     async def save(self, session_id: str, records: Sequence[RecordState]) -> None:
-        """Fold: a record with a lower or equal ``seq`` than the stored one changes nothing. Journaled on return."""
+        """Fold: a record with a lower or equal ``seq`` than the stored one changes nothing. Journaled on return.
+
+        Only what people changed is stored (``fields`` and ``seq``); what was imported stays as it is. A record that is
+        not stored is not created. Each record is folded by itself: after a failure some are, and saving again is safe.
+        """
 
     async def insert(self, session_id: str, records: Sequence[NewRecord]) -> int:
-        """Add records that are not there yet, each at most once; how many were added. Existing ones stay."""
+        """Add records that are not there yet, each at most once; how many were added. Existing ones stay as they are.
+
+        After a failure some are added, and inserting the same again adds the rest.
+        """
 
     async def imported(self, session_id: str, record_ids: Collection[str]) -> dict[str, ImportedRecord]:
         """What imports have said of these records; unknown ones are absent."""
 
     async def mark_imported(self, session_id: str, record_id: str, values: Mapping[str, tuple[Any, int]]) -> None:
-        """Remember what an import said of some fields of an existing record, and the version its edit made."""
+        """Remember what an import said of some fields of an existing record, and the version its edit made.
+
+        A lower version than the remembered one changes nothing; a record that is not stored is not created.
+        """
 
     async def page(
         self, session_id: str, *, after: str | None = None, limit: int = 100, source: str | None = None

@@ -10,6 +10,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from realtime_server.storage.memory import MemoryStore
+from realtime_server.storage.mongo import open_store
 
 from realtime_server.core.commands import Actor, CreateSession, Edit, FieldEdit, command_id_of
 from realtime_server.core.commits import Commit
@@ -17,8 +19,6 @@ from realtime_server.core.roles import Role
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.ports import CommitLog, NewRecord, RecordStore, SessionStore
-from realtime_server.storage.memory import MemoryStore
-from realtime_server.storage.mongo import open_store
 
 SESSION = "month-end"
 ADMIN = Actor("ada", "Ada", Role.ADMIN)
@@ -59,9 +59,7 @@ class Bench:
     engines: list[Engine] = field(default_factory=list)
     published: list[list[Commit]] = field(default_factory=list)
 
-    def engine(
-        self, *, clock: Callable[[], int] = wall_clock, log: CommitLog | None = None, **config: Any
-    ) -> Engine:
+    def engine(self, *, clock: Callable[[], int] = wall_clock, log: CommitLog | None = None, **config: Any) -> Engine:
         published: list[Commit] = []
 
         def publish(commits: Sequence[Commit]) -> None:
