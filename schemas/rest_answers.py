@@ -265,13 +265,6 @@ class Analytics(Message):
     by_day = _names(fields.Nested(Activities), "By day, in UTC.", {})
 
 
-class Created(Message):
-    """The new session."""
-
-    session = nested(SessionDetail, "The session.", required=True)
-    seq = c.seq()
-
-
 class Done(acks.Committed):
     """Fulfilled by the commit with this ``seq``, or as things stood at it."""
 
