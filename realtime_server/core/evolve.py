@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import reduce
 from typing import Final
 
@@ -35,7 +34,7 @@ def evolve(state: SessionState, commit: Commit) -> SessionState:
     if commit.seq != state.seq + 1:
         raise ValueError(f"commit {commit.seq} does not follow {state.seq}")
     after = _FAMILIES[commit.family](state, commit)
-    return replace(after, seq=commit.seq, hash=commit.hash, at=commit.at, last_activity=sessions.touch(state, commit))
+    return after.changed(seq=commit.seq, hash=commit.hash, at=commit.at, last_activity=sessions.touch(state, commit))
 
 
 def replay(state: SessionState, commits: Iterable[Commit]) -> SessionState:

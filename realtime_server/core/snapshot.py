@@ -50,11 +50,17 @@ def state_document(state: SessionState) -> dict[str, Any]:
 
 
 def _entries(entries: tuple[UndoEntry, ...]) -> list[Any]:
-    return [[entry.seq, [list(place) for place in entry.fields]] for entry in entries]
+    return [
+        [entry.seq, [[*place, version] for place, version in zip(entry.fields, entry.versions, strict=True)]]
+        for entry in entries
+    ]
 
 
 def _entries_from(items: list[Any]) -> tuple[UndoEntry, ...]:
-    return tuple(UndoEntry(seq, tuple((place[0], place[1]) for place in fields)) for seq, fields in items)
+    return tuple(
+        UndoEntry(seq, tuple((item[0], item[1]) for item in fields), tuple(item[2] for item in fields))
+        for seq, fields in items
+    )
 
 
 def state_from_document(document: Mapping[str, Any]) -> SessionState:
