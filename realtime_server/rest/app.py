@@ -17,6 +17,7 @@ from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import PREFIX, Operation
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
 from realtime_server.rest.services import SERVICES, Services
+from realtime_server.rest.tallies import TALLIES, Tallies
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def create_rest(services: Services) -> web.Application:
     app[SERVICES] = services
     app[RATE] = RateLimit(services.config.rate, services.config.burst, time.monotonic)
     app[HEAVY] = Turnstile(services.config.heavy)
+    app[TALLIES] = Tallies()
     for path in dict.fromkeys(operation.path for operation in OPERATIONS):
         resource = app.router.add_resource(path)
         for operation in OPERATIONS:

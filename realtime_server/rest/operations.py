@@ -117,7 +117,9 @@ class Operation:
         return None if self.command is None else frozenset(role.value for role in PERMISSIONS[self.command])
 
 
-def operation(method: str, path: str, *, tag: str, answer: type[Schema], **options: Any) -> Callable[[Handler], Operation]:
+def operation(
+    method: str, path: str, *, tag: str, answer: type[Schema], **options: Any
+) -> Callable[[Handler], Operation]:
     """Declare a route on its handler. The docstring's first line is the summary, the rest the description."""
 
     def declare(handler: Handler) -> Operation:
