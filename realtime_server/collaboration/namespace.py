@@ -105,9 +105,10 @@ class Collaboration:
             declared = COMMANDS.handlers[event]
             request, actor = self._read(declared, connection, arguments)
             assert actor is not None, "a command is declared with its permission"
-            return self._submit(
-                event, connection, request["session_id"], declared.handle(Call(actor, self._config), request), began
-            )
+            command = declared.handle(Call(actor, self._config), request)
+            ack = self._submit(event, connection, request["session_id"], command, began)
+            # A coroutine holds up the client's next event, and with it the reading from its socket.
+            return ack if connection.pending < self._config.pending else _resolved(ack)
         except Exception as error:
             return self._refused(event, error, began)
 
@@ -115,6 +116,9 @@ class Collaboration:
         connection = self._connections.get(sid)
         if connection is None or connection.token_expired:
             raise CollaborationError(ErrorCode.TOKEN_EXPIRED, "the token has expired; connect anew")
+        if not connection.allowance.take(asyncio.get_running_loop().time()):
+            message = f"at most {self._config.event_rate:g} events a second; wait a moment"
+            raise CollaborationError(ErrorCode.RATE_LIMITED, message)
         return connection
 
     def _read(
@@ -146,9 +150,6 @@ class Collaboration:
     def _submit(
         self, event: str, connection: Connection, session_id: str, command: Command, began: float
     ) -> asyncio.Future[Ack]:
-        if connection.pending >= self._config.pending:
-            message = f"{self._config.pending} commands of this connection wait already; try again"
-            raise CollaborationError(ErrorCode.OVERLOADED, message)
         connection.pending += 1
         ack: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         decided = self._engine.submit(session_id, command)
@@ -203,3 +204,7 @@ class Collaboration:
         for connection in self._connections.values():
             self.admission.forget(connection)
         await self.attendance.close()
+
+
+async def _resolved(ack: asyncio.Future[Ack]) -> Ack:
+    return await ack
