@@ -89,13 +89,19 @@ class MongoCommitLog:
                 yield suspect_commit(document), _well_filed(document)
 
     async def history(
-        self, session_id: str, after: int, limit: int, *, record_id: str | None = None, user_id: str | None = None
+        self,
+        session_id: str,
+        after: int,
+        limit: int,
+        *,
+        record_ids: Collection[str] | None = None,
+        user_id: str | None = None,
     ) -> list[Commit]:
         if limit <= 0:
             return []
         query: dict[str, Any] = {"session_id": session_id, "seq": {"$gt": after}}
-        if record_id is not None:
-            query["records"] = record_id
+        if record_ids is not None:
+            query["records"] = {"$in": list(record_ids)}
         if user_id is not None:
             query["user_id"] = user_id
         with bounded():
