@@ -140,9 +140,7 @@ class Log:
     def batch(self, actor: c.Actor, *parts: c.FieldEdit, reason: str | None = None) -> Outcome:
         edit_id = self.next_id()
         command_id = c.command_id_of(actor.user_id, edit_id)
-        return self.send(
-            c.EditBatch(actor=actor, command_id=command_id, edit_id=edit_id, edits=parts, reason=reason)
-        )
+        return self.send(c.EditBatch(actor=actor, command_id=command_id, edit_id=edit_id, edits=parts, reason=reason))
 
     def lock(self, actor: c.Actor, record_id: str, duration: int = LEASE) -> Outcome:
         return self.ask(c.AcquireLock, actor, record_id=record_id, duration=duration)
