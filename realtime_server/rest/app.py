@@ -16,7 +16,7 @@ from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, handler_o
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import PREFIX, Operation
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
-from realtime_server.rest.services import SERVICES, Services
+from realtime_server.rest.services import CONFIG, SERVICES, RestConfig
 from realtime_server.rest.tallies import TALLIES, Tallies
 
 log = logging.getLogger(__name__)
@@ -40,12 +40,12 @@ _ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Matc
 _PREFLIGHT_AGE: Final = "7200"
 
 
-def create_rest(services: Services) -> web.Application:
-    """All operations and pages; add it with ``app.add_subapp(PREFIX, …)``."""
+def create_rest(config: RestConfig) -> web.Application:
+    """All operations and pages: ``app.add_subapp(PREFIX, create_rest(…))``, and ``app[SERVICES]`` when it starts."""
     app = web.Application(middlewares=[_finish, _refuse])
-    app[SERVICES] = services
-    app[RATE] = RateLimit(services.config.rate, services.config.burst, time.monotonic)
-    app[HEAVY] = Turnstile(services.config.heavy)
+    app[CONFIG] = config
+    app[RATE] = RateLimit(config.rate, config.burst, time.monotonic)
+    app[HEAVY] = Turnstile(config.heavy)
     app[TALLIES] = Tallies()
     for path in dict.fromkeys(operation.path for operation in OPERATIONS):
         resource = app.router.add_resource(path)
@@ -79,7 +79,7 @@ async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
-    origins = request.config_dict[SERVICES].config.origins
+    origins = request.config_dict[CONFIG].origins
     origin = request.headers.get(hdrs.ORIGIN)
     if not origins:
         return
