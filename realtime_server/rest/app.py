@@ -16,8 +16,9 @@ from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, handler_o
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import PREFIX, Operation
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
-from realtime_server.rest.services import CONFIG, SERVICES, RestConfig
+from realtime_server.rest.services import CONFIG, SERVICES, RestConfig, Services
 from realtime_server.rest.tallies import TALLIES, Tallies
+from realtime_server.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,17 @@ _EXPOSED: Final = "ETag, Location, Retry-After, X-Request-ID"
 _ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
 #: Seconds for which a browser need not ask again; browsers cap it at two hours at most.
 _PREFLIGHT_AGE: Final = "7200"
+
+
+def config_of(settings: Settings) -> RestConfig:
+    return RestConfig(
+        session_timeout=settings.collaboration_session_timeout,
+        lock_timeout=settings.collaboration_lock_timeout,
+        max_users=settings.collaboration_max_users,
+        rate=settings.ws_rate_limit,
+        burst=settings.ws_rate_burst,
+        origins=settings.cors_allowed_origins,
+    )
 
 
 def create_rest(config: RestConfig) -> web.Application:
@@ -111,4 +123,4 @@ async def _refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     return problem(request, refusal, request_id, request.config_dict[SERVICES].clock())
 
 
-__all__ = ["OPERATIONS", "PREFIX", "create_rest"]
+__all__ = ["OPERATIONS", "PREFIX", "SERVICES", "RestConfig", "Services", "config_of", "create_rest"]

@@ -21,7 +21,7 @@ from realtime_server.rest.services import CONFIG, SERVICES, Verifier
 from schemas import loader
 from schemas.common import CLIENT_ID
 
-REQUEST_ID_KEY: Final = "request_id"
+REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
 RATE: Final = web.AppKey("rate", RateLimit)
 HEAVY: Final = web.AppKey("heavy", Turnstile)
 
