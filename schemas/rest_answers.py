@@ -123,7 +123,7 @@ class RecordsPage(Page):
 
 
 class HistoryPage(Page):
-    """Commits, oldest first. A page can be short, even empty, when few fit the filter: go on while there is a cursor."""
+    """Commits, oldest first. With a filter a page can be short, even empty: go on while there is a cursor."""
 
     items = _items(Envelope, "The commits, as they were broadcast.")
     as_of = c.seq("The session's newest commit.")

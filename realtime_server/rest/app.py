@@ -16,8 +16,9 @@ from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, handler_o
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import PREFIX, Operation
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
-from realtime_server.rest.services import SERVICES, Services
+from realtime_server.rest.services import CONFIG, SERVICES, RestConfig, Services
 from realtime_server.rest.tallies import TALLIES, Tallies
+from realtime_server.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +41,23 @@ _ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Matc
 _PREFLIGHT_AGE: Final = "7200"
 
 
-def create_rest(services: Services) -> web.Application:
-    """All operations and pages; add it with ``app.add_subapp(PREFIX, …)``."""
+def config_of(settings: Settings) -> RestConfig:
+    return RestConfig(
+        session_timeout=settings.collaboration_session_timeout,
+        lock_timeout=settings.collaboration_lock_timeout,
+        max_users=settings.collaboration_max_users,
+        rate=settings.ws_rate_limit,
+        burst=settings.ws_rate_burst,
+        origins=settings.cors_allowed_origins,
+    )
+
+
+def create_rest(config: RestConfig) -> web.Application:
+    """All operations and pages: ``app.add_subapp(PREFIX, create_rest(…))``, and ``app[SERVICES]`` when it starts."""
     app = web.Application(middlewares=[_finish, _refuse])
-    app[SERVICES] = services
-    app[RATE] = RateLimit(services.config.rate, services.config.burst, time.monotonic)
-    app[HEAVY] = Turnstile(services.config.heavy)
+    app[CONFIG] = config
+    app[RATE] = RateLimit(config.rate, config.burst, time.monotonic)
+    app[HEAVY] = Turnstile(config.heavy)
     app[TALLIES] = Tallies()
     for path in dict.fromkeys(operation.path for operation in OPERATIONS):
         resource = app.router.add_resource(path)
@@ -79,7 +91,7 @@ async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
-    origins = request.config_dict[SERVICES].config.origins
+    origins = request.config_dict[CONFIG].origins
     origin = request.headers.get(hdrs.ORIGIN)
     if not origins:
         return
@@ -111,4 +123,4 @@ async def _refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     return problem(request, refusal, request_id, request.config_dict[SERVICES].clock())
 
 
-__all__ = ["OPERATIONS", "PREFIX", "create_rest"]
+__all__ = ["OPERATIONS", "PREFIX", "SERVICES", "RestConfig", "Services", "config_of", "create_rest"]

@@ -6,8 +6,7 @@ import hashlib
 from typing import Any
 from uuid import uuid4
 
-from realtime_server.core.commands import Command
-from realtime_server.engine.batch import GENERATED
+from realtime_server.core.commands import GENERATED, Command, generated_command_id
 from realtime_server.rest.operations import Answer, Call
 
 
@@ -18,7 +17,7 @@ def command_id(call: Call, verb: str) -> str:
     something else; no client's own id can look like it. Without, the write is not recognised when it comes again.
     """
     if call.key is None:
-        return f"{call.identity.user_id}/{GENERATED}{uuid4().hex}"
+        return generated_command_id(call.identity.user_id, uuid4().hex)
     where = hashlib.sha256("\0".join(call.path.values()).encode()).hexdigest()[:16]
     return f"{call.identity.user_id}/{verb}{GENERATED}{where}{GENERATED}{call.key}"
 

@@ -17,11 +17,11 @@ from realtime_server.rest.bodies import json_response, read_body
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import Answer, Call, Operation
 from realtime_server.rest.problems import HttpRefusal
-from realtime_server.rest.services import SERVICES, Verifier
+from realtime_server.rest.services import CONFIG, SERVICES, Verifier
 from schemas import loader
 from schemas.common import CLIENT_ID
 
-REQUEST_ID_KEY: Final = "request_id"
+REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
 RATE: Final = web.AppKey("rate", RateLimit)
 HEAVY: Final = web.AppKey("heavy", Turnstile)
 
@@ -47,6 +47,7 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
         call = Call(
             request=request,
             services=services,
+            config=request.config_dict[CONFIG],
             identity=identity,
             path=_path(request),
             query=_query(request, load_query),
@@ -126,7 +127,7 @@ def _parsed(field: fields.Field[Any] | None, text: str) -> Any:
 async def _body(request: web.Request, operation: Operation, load: Load | None) -> dict[str, Any]:
     if load is None:
         return {}
-    config = request.config_dict[SERVICES].config
+    config = request.config_dict[CONFIG]
     raw = await read_body(request, config.max_body, config.body_timeout)
     if not raw.strip() and not operation.body_required:
         data: Any = {}

@@ -17,7 +17,7 @@ from realtime_server.core.permissions import PERMISSIONS
 from realtime_server.core.state import SessionState
 from realtime_server.engine.actor import Needs
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.rest.services import Services
+from realtime_server.rest.services import RestConfig, Services
 
 #: Under which all operations stand.
 PREFIX: Final = "/api"
@@ -34,6 +34,7 @@ class Call:
 
     request: web.Request
     services: Services
+    config: RestConfig
     identity: Identity
     path: Mapping[str, str]
     query: Mapping[str, Any]

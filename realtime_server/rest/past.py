@@ -37,7 +37,7 @@ def _blank(record_id: str) -> RecordState:
 
 def fold_records(records: Map[str, RecordState], commit: Commit) -> Map[str, RecordState]:
     """These records after a commit; what it does to others is left out. The rules are the core's own."""
-    others = set_records(commit) - records.keys()
+    others = {name for name in set_records(commit) if name not in records}
     if len(others) == len(set_records(commit)):
         return records
     state = SessionState(
@@ -92,7 +92,7 @@ class RecordsAsOf:
 
 
 async def session_as_of(log: CommitLog, now: SessionState, seq: int) -> SessionState:
-    """The session when commit ``seq`` was its newest, without records and undo stacks: one pass over the log until then.
+    """The session when commit ``seq`` was its newest, without records and undo stacks: one pass over its log.
 
     ``now``: the session as it is; asked for its newest commit, it is the answer.
     """

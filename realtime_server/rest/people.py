@@ -73,7 +73,7 @@ async def set_activity(call: Call) -> Answer:
     if state.status.value != "active":
         message = f"the session has {state.status}"
         raise CollaborationError(ErrorCode.SESSION_ENDED, message, {"status": state.status.value})
-    config, actor = call.services.config, call.actor(state.project_id)
+    config, actor = call.config, call.actor(state.project_id)
     seat = Seat(
         connection_id=f"rest-{uuid4().hex}",
         user_id=actor.user_id,

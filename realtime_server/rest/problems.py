@@ -117,8 +117,9 @@ def _challenge(error: CollaborationError, request: web.Request) -> str:
 
 def _retry_after(error: CollaborationError, now: int) -> int:
     """Whole seconds until trying again can help: the end of somebody's lease, as far as one knows, else one."""
-    if "retry_after" in error.details:
-        return max(1, math.ceil(error.details["retry_after"]))
+    wait = error.details.get("retry_after")
+    if isinstance(wait, int | float):
+        return max(1, math.ceil(wait))
     expires_at = error.details.get("expires_at")
     if error.code is not ErrorCode.LOCKED or expires_at is None:
         return 1

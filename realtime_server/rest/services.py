@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -48,7 +48,7 @@ class RestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Handed to every operation. ``presence`` is None where no presence is to be had."""
+    """Handed to every operation. ``presence`` is None where no presence is to be had; ``clock`` gives milliseconds."""
 
     engine: Engine
     log: CommitLog
@@ -56,8 +56,9 @@ class Services:
     records: RecordStore
     verifier: Verifier
     presence: Presence | None = None
-    config: RestConfig = field(default_factory=RestConfig)
     clock: Callable[[], int] = wall_clock
 
 
+#: In the application, or in the one that it is part of, once that has started.
 SERVICES: Final = web.AppKey("services", Services)
+CONFIG: Final = web.AppKey("config", RestConfig)

@@ -48,7 +48,7 @@ async def create_session(call: Call) -> Answer:
         session_id=session_id,
         project_id=project_id,
         name=call.body["session_name"],
-        expires_in=call.body.get("expires_in", call.services.config.session_timeout),
+        expires_in=call.body.get("expires_in", call.config.session_timeout),
         field_policies=call.body["field_policies"],
     )
     await submit(call, session_id, command)
@@ -88,7 +88,7 @@ async def list_sessions(call: Call) -> Answer:
     asked = call.query.get("project_id")
     projects = [name for name in call.identity.roles if asked is None or name == asked]
     limit = call.query["limit"]
-    found = await call.services.sessions.page(projects, after=place and place[0], limit=limit + 1)
+    found = await call.services.sessions.page(projects, after=None if place is None else place[0], limit=limit + 1)
     following = cursors.encode(found[limit - 1].session_id) if len(found) > limit else None
     return Answer({"items": [summary_view(item) for item in found[:limit]], "next_cursor": following})
 

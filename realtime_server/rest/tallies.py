@@ -22,8 +22,10 @@ class Tallies:
 
     async def of(self, log: CommitLog, session_id: str, seq: int) -> Tally:
         """The session's tally, counted up to ``seq`` at least. A log never changes, so nothing is counted twice."""
-        tally, lock = self._kept.pop(session_id, None) or (Tally(), asyncio.Lock())
-        self._kept[session_id] = (tally, lock)
+        if session_id not in self._kept:
+            self._kept[session_id] = (Tally(), asyncio.Lock())
+        self._kept.move_to_end(session_id)
+        tally, lock = self._kept[session_id]
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         async with lock:

@@ -140,7 +140,7 @@ async def edit_records(call: Call) -> Answer:
 
 
 def _lease(call: Call) -> int:
-    return lease_duration(call.body.get("ttl"), call.services.config.lock_timeout)
+    return lease_duration(call.body.get("ttl"), call.config.lock_timeout)
 
 
 async def _send(call: Call, kind: type[c.Command], verb: str, **members: Any) -> Answer:
@@ -227,7 +227,7 @@ async def take_over_lock(call: Call) -> Answer:
         "takeover",
         record_id=call.path["record_id"],
         reason=call.body["reason"],
-        duration=lease_duration(None, call.services.config.lock_timeout),
+        duration=lease_duration(None, call.config.lock_timeout),
     )
 
 

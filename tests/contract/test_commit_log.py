@@ -147,9 +147,9 @@ async def test_the_history_of_records_has_every_commit_that_touches_them_and_no_
         ]
     )
     await log.append(commits)
-    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_id="r1")] == [2, 4, 6, 7]
-    assert [commit.seq for commit in await log.history(SESSION, 2, 2, record_id="r1")] == [4, 6]
-    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_id="r3")] == [7]
+    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_ids=["r1"])] == [2, 4, 6, 7]
+    assert [commit.seq for commit in await log.history(SESSION, 2, 2, record_ids=["r1"])] == [4, 6]
+    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_ids=["r3"])] == [7]
     assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_ids={"r2", "r3"})] == [3, 4, 7]
     assert await log.history(SESSION, 0, 100, record_ids={"r4"}) == []
     assert await log.history(SESSION, 0, 100, record_ids=[]) == []
