@@ -172,7 +172,7 @@ def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
     if answer.etag is not None:
         headers[hdrs.ETAG] = f'"{answer.etag}"'
         headers.setdefault(hdrs.CACHE_CONTROL, "private, no-cache")
-        if request.method in ("GET", "HEAD") and _matches(request, answer.etag):
+        if request.method in ("GET", "HEAD") and etag_matches(request, answer.etag):
             return web.Response(status=304, headers=headers)
     headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     response = json_response(answer.body, answer.status)
@@ -180,6 +180,6 @@ def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
     return response
 
 
-def _matches(request: web.Request, etag: str) -> bool:
+def etag_matches(request: web.Request, etag: str) -> bool:
     """``If-None-Match`` names this version (RFC 9110, 13.1.2: weak comparison)."""
     return any(given.value in (etag, "*") for given in request.if_none_match or ())

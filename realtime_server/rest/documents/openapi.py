@@ -64,6 +64,10 @@ def openapi(operations: Sequence[Operation]) -> Json:
         "security": [{"token": []}],
         "tags": [{"name": name, "description": TAGS[name]} for name in used],
         "paths": paths,
+        "x-errors": [
+            {"code": code.value, "title": TITLES[code], "status": row.http_status, "retryable": row.retryable}
+            for code, row in ERROR_TABLE.items()
+        ],
         "components": {
             "securitySchemes": {
                 "token": {
