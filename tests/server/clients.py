@@ -36,10 +36,7 @@ class NotConnected(Exception):
 
 def check_ack(event: str, ack: Any) -> None:
     """Every answer is as the schemas say, whatever was sent."""
-    if ack.get("ok") is True:
-        errors = CLIENT_EVENTS[event][1]().validate(ack)
-    else:
-        errors = _refused.validate(ack)
+    errors = CLIENT_EVENTS[event][1]().validate(ack) if ack.get("ok") is True else _refused.validate(ack)
     assert not errors, (event, errors, ack)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -186,4 +187,4 @@ def record_edit(
 
 
 def ordered(seqs: Sequence[int]) -> bool:
-    return all(later == earlier + 1 for earlier, later in zip(seqs, seqs[1:], strict=False))
+    return all(later == earlier + 1 for earlier, later in itertools.pairwise(seqs))

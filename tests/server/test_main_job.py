@@ -1,7 +1,7 @@
 """The main job, with nothing left out.
 
-Two record sets are imported, three people with stock clients work on them in one session, one is cut off and catches up,
-the server is killed in the middle, and nothing is lost.
+Two record sets are imported, three people with stock clients work on them in one session, one is cut off and catches
+up, the server is killed in the middle, and nothing is lost.
 """
 
 from __future__ import annotations
