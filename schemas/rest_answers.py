@@ -110,7 +110,7 @@ class RecordView(Message):
                     {"amount": "10.50", "currency": "GBP", "date": "2026-11-01", "status": "unmatched"})  # fmt: skip
     versions = _names(Integer("A version.", 42), "Versions of the fields that were set since the import; the others "
                       "have 0.", {"amount": 42})  # fmt: skip
-    conflicts = _names(c.comment_id("The conflict.", required=False), "Fields with an open conflict.",
+    conflicts = _names(c.conflict_id(required=False), "Fields with an open conflict.",
                        {"amount": "conflict-43"})  # fmt: skip
     seq = Integer("The last commit that changed it; 0 as imported.", 42, required=True)
 
@@ -265,7 +265,7 @@ class Analytics(Message):
     by_day = _names(fields.Nested(Activities), "By day, in UTC.", {})
 
 
-class Done(acks.Committed):
+class CommitDone(acks.Committed):
     """Fulfilled by the commit with this ``seq``, or as things stood at it."""
 
     class Meta(Message.Meta):

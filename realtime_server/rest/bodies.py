@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.rest.refusals import HttpRefusal
 
 #: Bytes below which compression costs more than it saves: about what fits into one packet.
 _COMPRESS_FROM: Final = 1_024
@@ -75,8 +76,7 @@ async def read_body(request: web.Request, limit: int, timeout: float) -> bytes:
                 if len(body) > limit:
                     raise too_large(limit)
     except TimeoutError:
-        message = f"the body did not come within {timeout:g} seconds"
-        raise CollaborationError(ErrorCode.INVALID, message) from None
+        raise HttpRefusal(408, ErrorCode.INVALID, f"the body did not come within {timeout:g} seconds") from None
     except (HttpProcessingError, web.RequestPayloadError):
-        raise CollaborationError(ErrorCode.INVALID, "the body is not what its headers say") from None
+        raise HttpRefusal(400, ErrorCode.INVALID, "the body is not what its headers say") from None
     return bytes(body)

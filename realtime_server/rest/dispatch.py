@@ -16,7 +16,7 @@ from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest.bodies import json_response, read_body
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import Answer, Call, Operation
-from realtime_server.rest.problems import HttpRefusal
+from realtime_server.rest.refusals import HttpRefusal
 from realtime_server.rest.services import CONFIG, SERVICES, Verifier
 from schemas import loader
 from schemas.common import CLIENT_ID
