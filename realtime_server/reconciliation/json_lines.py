@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -114,7 +115,9 @@ def _parse(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE:
         raise _Wrong(None, f"the line is longer than {MAX_LINE:,} bytes")
     try:
-        found = json.loads(line.decode(), object_pairs_hook=_members, parse_constant=_no_constant)
+        found = json.loads(
+            line.decode(), object_pairs_hook=_members, parse_float=_fraction, parse_constant=_no_constant
+        )
     except UnicodeDecodeError:
         raise _Wrong(None, "the line is not UTF-8") from None
     except RecursionError:
@@ -133,6 +136,18 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         raise _Wrong(None, "the object has a member twice")
     return members
+
+
+def _fraction(text: str) -> float:
+    """A whole number that only looks whole as a float is refused, since as an amount it would pass."""
+    value = float(text)
+    try:
+        exact = not value.is_integer() or Decimal(text) == value
+    except ArithmeticError:  # an exponent beyond all bounds
+        exact = False
+    if not exact:
+        raise _Wrong(None, f"{shown(text)} is not exact as a number: send it as text")
+    return value
 
 
 def _no_constant(name: str) -> Any:
