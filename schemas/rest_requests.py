@@ -182,4 +182,3 @@ class CommentBody(requests.Comment):
 
     class Meta(Message.Meta):
         exclude = ("session_id", "request_id")
-
