@@ -21,6 +21,7 @@ from realtime_server.metrics import EventMetrics, gauge
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Presence
+from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> web.Application:
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
     app.router.add_get("/metrics", _metrics)
+    app.add_subapp(rest.PREFIX, rest.create_rest(rest.config_of(settings)))
     return app
 
 
@@ -117,6 +119,15 @@ async def _collaboration(
     gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
+        app[rest.SERVICES] = rest.Services(
+            engine=engine,
+            log=store.log,
+            sessions=store.sessions,
+            records=store.records,
+            verifier=verifier,
+            presence=presence,
+            clock=wall_clock,
+        )
         yield Services(settings, store, engine, presence, verifier, wall_clock)
     finally:
         await presence.close()
