@@ -62,12 +62,12 @@ def test_the_hash_can_be_computed_by_any_other_json_writer() -> None:
         {"message_type": "edit.merged"},
         {"project_id": "other"},
         {"data": {}},
-        {"data": {"a": object()}},
-        {"data": {"a": 2**70}},
+        {"data": {"no_json": object()}},
+        {"data": {"no_number": 2**70}},
         {"hash": GENESIS},
         {"prev_hash": "f" * 64},
     ],
-    ids=repr,
+    ids=lambda change: "-".join(change),
 )
 def test_an_altered_commit_is_named(place: int, change: dict[str, Any]) -> None:
     commits = log_of(5)

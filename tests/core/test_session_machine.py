@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from immutables import Map
@@ -21,7 +22,7 @@ from realtime_server.core.outcomes import NoChange
 from realtime_server.core.permissions import allowed
 from realtime_server.core.roles import Role
 from realtime_server.core.snapshot import record_document, record_from_document, state_document, state_from_document
-from realtime_server.core.state import SessionState
+from realtime_server.core.state import SessionState, SessionStatus
 from realtime_server.errors import ErrorCode, Rejection
 from tests.core.session_log import ADA, ALICE, BOB, LEASE, PEOPLE, RITA, SESSION, Log, Outcome, create
 from tests.core.strategies import FIELD_NAMES, FITTING, JSON_VALUES, VERSIONS
@@ -29,8 +30,10 @@ from tests.core.strategies import FIELD_NAMES, FITTING, JSON_VALUES, VERSIONS
 # Mostly people who may do something, so that something happens.
 ACTORS = st.sampled_from([ALICE, BOB, ALICE, BOB, RITA, ADA, *PEOPLE])
 EDITORS = st.sampled_from([ALICE, BOB, ADA])
-RECORD_IDS = st.sampled_from(["r1", "r1", "r2", "r3", "r9"])
+RECORD_IDS = st.sampled_from(["r1", "r1", "r1", "r1", "r2", "r2", "r3", "r9"])
 FITTING_EDIT = st.sampled_from(sorted(FITTING)).flatmap(lambda name: st.tuples(st.just(name), FITTING[name]))
+TOKENS = st.sampled_from(["none", "none", "none", "none", "held", "newest"])
+STRATEGIES = st.sampled_from(["keep_current", "take_candidate", "merge", "custom", "other"])
 # How far behind (or ahead of) the log the author of an edit was.
 BEHIND = st.sampled_from([0, 0, 1, 2, 4, 8, -1])
 POLICIES = st.sampled_from(
@@ -164,23 +167,28 @@ class SessionMachine(RuleBasedStateMachine):
         grant = self.grants.get(record_id)
         return {"none": None, "newest": self.newest_token, "held": grant.token if grant else 1}[which]
 
-    @rule(
-        actor=ACTORS,
-        record_id=RECORD_IDS,
-        edit=FITTING_EDIT,
-        behind=BEHIND,
-        token=st.sampled_from(["none", "none", "none", "held", "newest"]),
-    )
-    def somebody_edits(self, actor: c.Actor, record_id: str, edit: tuple[str, Any], behind: int, token: str) -> None:
-        log = self.log
-        base = max(0, log.state.seq - behind)
-        command = log.edit_command(actor, record_id, *edit, base=base, token=self.token_of(record_id, token))
-        before = log.state
-        outcome = self.send(command)
+    @rule(edits=st.lists(st.tuples(ACTORS, RECORD_IDS, FITTING_EDIT, BEHIND, TOKENS), min_size=1, max_size=6))
+    def people_edit(self, edits: list[tuple[c.Actor, str, tuple[str, Any], int, str]]) -> None:
+        for actor, record_id, edit, behind, token in edits:
+            self.edit(actor, record_id, edit, self.log.state.seq - behind, self.token_of(record_id, token))
+
+    @rule(data=st.data(), record_id=st.sampled_from(["r1", "r2"]), name=st.sampled_from(sorted(FITTING)))
+    def people_edit_one_field_at_once(self, data: st.DataObject, record_id: str, name: str) -> None:
+        seen = self.log.state.seq
+        for value in data.draw(st.lists(FITTING[name], min_size=2, max_size=4)):
+            self.edit(data.draw(EDITORS), record_id, (name, value), seen)
+        if data.draw(st.booleans()) and self.log.state.conflicts:
+            self.resolve(data, data.draw(st.sampled_from([RITA, ADA])), data.draw(STRATEGIES))
+
+    def edit(self, actor: c.Actor, record_id: str, edit: tuple[str, Any], base: int, token: int | None = None) -> None:
+        """An edit is applied, merged, unchanged, kept as a candidate, or refused with a code."""
+        log, before = self.log, self.log.state
+        base = max(0, base)
+        outcome = self.send(log.edit_command(actor, record_id, *edit, base=base, token=token))
         if isinstance(outcome, Commit):
             assert outcome.message_type in ("edit.applied", "edit.merged", "conflict.detected", "conflict.extended")
             assert base <= before.seq
-            if outcome.message_type == "edit.applied":
+            if outcome.family == "edit":
                 assert log.field(record_id, edit[0]).version == outcome.seq
         elif isinstance(outcome, NoChange):
             assert outcome.answer["status"] == "unchanged"
@@ -222,25 +230,32 @@ class SessionMachine(RuleBasedStateMachine):
         else:
             self.ask(c.RenewLock, actor, record_id=record_id, token=token, duration=LEASE)
 
-    @rule(actor=ACTORS, record_id=RECORD_IDS, reason=st.sampled_from(["needed", "", "\ud800"]))
-    def somebody_takes_over(self, actor: c.Actor, record_id: str, reason: str) -> None:
+    @rule(
+        actor=ACTORS,
+        record_id=RECORD_IDS,
+        reason=st.sampled_from(["needed", "needed", "", "\ud800"]),
+        locked=st.booleans(),
+    )
+    def somebody_takes_over(self, actor: c.Actor, record_id: str, reason: str, locked: bool) -> None:
+        if locked:
+            self.ask(c.AcquireLock, ALICE, record_id=record_id, duration=LEASE)
         self.ask(c.TakeOverLock, actor, record_id=record_id, duration=LEASE, reason=reason)
 
-    @rule(gone=st.booleans(), record_id=RECORD_IDS)
-    def leases_are_ended(self, gone: bool, record_id: str) -> None:
+    @rule(record_id=RECORD_IDS, end=st.sampled_from(["lease_ended", "holder_gone"]), later=st.integers(0, 2 * LEASE))
+    def leases_are_ended(self, record_id: str, end: str, later: int) -> None:
+        self.log.now += later
         lock = self.log.state.locks.get(record_id)
-        if gone and lock is not None:
+        if lock is not None and end == "holder_gone":
             self.ask(c.ExpireLock, c.SYSTEM, record_id=record_id, token=lock.token, holder_gone=True)
         for command in list(locks.due(self.log.state, self.log.now)):
-            assert isinstance(self.send(command), Commit)
+            assert isinstance(self.send(command), Commit) is (self.log.state.status is SessionStatus.ACTIVE)
 
     @precondition(lambda self: self.log.state.conflicts or self.log.state.resolved)
-    @rule(
-        data=st.data(),
-        actor=st.sampled_from([RITA, RITA, ADA, ALICE]),
-        strategy=st.sampled_from(["keep_current", "take_candidate", "merge", "custom", "other"]),
-    )
+    @rule(data=st.data(), actor=st.sampled_from([RITA, RITA, ADA, ALICE]), strategy=STRATEGIES)
     def somebody_resolves(self, data: st.DataObject, actor: c.Actor, strategy: str) -> None:
+        self.resolve(data, actor, strategy)
+
+    def resolve(self, data: st.DataObject, actor: c.Actor, strategy: str) -> None:
         state = self.log.state
         conflict_id = data.draw(st.sampled_from(sorted([*state.conflicts, *state.resolved])))
         conflict = state.open_conflict(conflict_id)
@@ -254,7 +269,7 @@ class SessionMachine(RuleBasedStateMachine):
             edit_id=data.draw(st.sampled_from([None, "nobody's", *edit_ids])),
             value=data.draw(FITTING.get(name, JSON_VALUES)),
         )
-        if conflict is None and actor is not ALICE and state.status.value == "active":
+        if conflict is None and actor is not ALICE and state.status is SessionStatus.ACTIVE:
             assert isinstance(outcome, Rejection)
             assert outcome.code is ErrorCode.ALREADY_RESOLVED
 
@@ -283,15 +298,12 @@ class SessionMachine(RuleBasedStateMachine):
             self.ask(c.ResolveComment, actor, comment_id=comment_id)
 
     @rule(actor=ACTORS, role=st.sampled_from(Role))
-    def somebody_joins(self, actor: c.Actor, role: Role) -> None:
+    def somebody_joins_and_records_are_imported(self, actor: c.Actor, role: Role) -> None:
         self.ask(c.Join, c.Actor(actor.user_id, actor.name, role))
+        self.ask(c.RecordImport, actor, import_id="i", source="ledger", counts={"new": 1}, digest="0" * 64)
 
-    @rule(counts=st.dictionaries(st.sampled_from(["new", "changed"]), st.integers(0, 5)))
-    def records_are_imported(self, counts: dict[str, int]) -> None:
-        self.ask(c.RecordImport, ALICE, import_id="i", source="ledger", counts=counts, digest="0" * 64)
-
-    @precondition(lambda self: self.log.state.seq > 15)
-    @rule(actor=st.sampled_from([*PEOPLE, c.SYSTEM]), kind=st.sampled_from([c.EndSession, *[c.ExpireSession] * 9]))
+    @precondition(lambda self: self.log.state.seq > 25)
+    @rule(actor=st.sampled_from([*PEOPLE, c.SYSTEM]), kind=st.sampled_from([c.ExpireSession, c.EndSession]))
     def somebody_ends_the_session(self, actor: c.Actor, kind: Any) -> None:
         if isinstance(self.ask(kind, actor), Commit):
             self.grants.clear()
@@ -363,6 +375,8 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 TestSession = SessionMachine.TestCase
+# A session needs some length before people get into each other's way.
+TestSession.settings = settings(max_examples=3 * settings().max_examples)
 
 
 def test_a_commit_that_leaves_a_gap_is_not_applied() -> None:
