@@ -93,4 +93,3 @@ async def body_chunks(request: web.Request, limit: int, timeout: float) -> Async
         raise HttpRefusal(408, ErrorCode.INVALID, f"the body did not come within {timeout:g} seconds") from None
     except (HttpProcessingError, web.RequestPayloadError):
         raise HttpRefusal(400, ErrorCode.INVALID, "the body is not what its headers say") from None
-    return bytes(body)
