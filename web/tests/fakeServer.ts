@@ -3,6 +3,7 @@ import { NoAnswer } from "../src/collaboration/core/channel";
 import type {
   Ack, Commit, Conflict, Edited, EditRequest, ErrorCode, Lock, Member, RecordRow, RecordsPage,
 } from "../src/collaboration/core/contract";
+import { RestError } from "../src/collaboration/core/rest";
 import { MemoryEditStorage, type EditStorage } from "../src/collaboration/core/editStorage";
 import { CollaborationSession } from "../src/collaboration/core/session";
 import type { Tabs } from "../src/collaboration/core/tabs";
@@ -125,7 +126,8 @@ export class FakeServer {
         await server.pageBreak;
         yield { items: items.slice(half), next_cursor: null, as_of };
       },
-      get: () => Promise.reject(new Error("not here")),
+      get: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
+      post: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
       // eslint-disable-next-line require-yield
       async *pages(): AsyncGenerator<never> {},
     };

@@ -2,7 +2,7 @@ import { NoAnswer, type Channel } from "./channel";
 import { LONG_AWAY, nextConnection, type Connection, type ConnectionEvent } from "./connection";
 import type {
   Ack, Comment, Commit, Conflict, Edited, Envelope, Joined, Lock, Locked, Member, Reconciliation, Refusal, Role,
-  Session, Strategy, Synced, Value,
+  Session, Strategy, Synced, Users, Value,
 } from "./contract";
 import { EditQueue } from "./edits";
 import type { EditStorage } from "./editStorage";
@@ -35,7 +35,7 @@ export interface SessionOptions {
   /** Who the token stands for. */
   user_id: string;
   channel: Channel;
-  rest: Pick<Rest, "records" | "get" | "pages">;
+  rest: Pick<Rest, "records" | "get" | "pages" | "post">;
   storage: EditStorage;
   tabs: Tabs;
   tokens: TokenSource;
@@ -276,7 +276,7 @@ export class CollaborationSession {
       }
       this.records.forget();
       this.loading.set({ state: "done", loaded });
-      void this.#loadComments();
+      void this.#loadTalk();
     } catch (error) {
       if (load !== this.#load) return;
       if (!(error instanceof RestError)) throw error;
@@ -284,9 +284,12 @@ export class CollaborationSession {
     }
   }
 
-  async #loadComments(): Promise<void> {
+  /** Who ever was here, and what was said. */
+  async #loadTalk(): Promise<void> {
     const path = `/sessions/${encodeURIComponent(this.session_id)}/history`;
     try {
+      const users = await this.#options.rest.get<Users>(`/sessions/${encodeURIComponent(this.session_id)}/users`);
+      this.#meet(users.items);
       for (const message_type of ["comment.added", "comment.resolved"]) {
         for await (const page of this.#options.rest.pages<{ items: Commit[]; next_cursor: string | null }>(path, {
           message_type, limit: 1_000,
