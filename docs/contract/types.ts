@@ -468,6 +468,8 @@ export interface EditApplied {
   new_value: JsonValue;
   /** The version that the author had seen. */
   base_version: number;
+  /** The version whose value an undo or redo brought back. */
+  restored_version?: number;
   /** The field's version from now on: the commit's `seq`. */
   version: number;
 }
@@ -620,6 +622,8 @@ export interface EditMerged {
   new_value: JsonValue;
   /** The version that the author had seen. */
   base_version: number;
+  /** The version whose value an undo or redo brought back. */
+  restored_version?: number;
   /** The field's version from now on: the commit's `seq`. */
   version: number;
   /** What the author had sent. */
@@ -719,6 +723,8 @@ export interface FieldSet {
   new_value: JsonValue;
   /** The version that the author had seen. */
   base_version: number;
+  /** The version whose value an undo or redo brought back. */
+  restored_version?: number;
 }
 
 /** What a person is looking at. */
@@ -737,6 +743,30 @@ export interface HistoryPage {
   items: Envelope[];
   /** The session's newest commit. */
   as_of: number;
+}
+
+/** What became of the rows: each is in exactly one of the six counts. */
+export interface ImportDone {
+  /** Which side. */
+  source: "ledger" | "statement";
+  /** All rows. */
+  rows: number;
+  /** Became records. */
+  new: number;
+  /** Said nothing new. */
+  unchanged: number;
+  /** Set fields of records that were there. */
+  changed: number;
+  /** Became candidates of conflicts, because a person had changed the field. */
+  conflicting: number;
+  /** Left a person's value as it is, by the field's policy. */
+  kept: number;
+  /** Could not be taken; see `errors`. */
+  refused: number;
+  /** The newest commit of this import. */
+  seq: number;
+  /** The first 1,000 rows that could not be taken. */
+  errors: RowRefused[];
 }
 
 /** Enter a session and subscribe to its broadcasts; come back after an interruption. */
@@ -1355,6 +1385,16 @@ export interface Resolved {
   version: number;
   /** What the field holds now. */
   value: JsonValue;
+}
+
+/** A row that could not be taken. */
+export interface RowRefused {
+  /** Its line in the file, from 1. */
+  line: number;
+  /** What is wrong with it; null: the whole row. */
+  field: string | null;
+  /** What is wrong. */
+  message: string;
 }
 
 /** A session. */

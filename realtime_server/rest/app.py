@@ -59,7 +59,7 @@ def create_rest(config: RestConfig) -> web.Application:
                 if operation.method == "GET":
                     resource.add_route("HEAD", handler)
         resource.add_route("OPTIONS", _options)
-    pages.add_routes(app, OPERATIONS)
+    pages.add_routes(app)
     return app
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from realtime_server.rest import conflicts, history, people, records, sessions, states, writes
+from realtime_server.rest import conflicts, history, imports, people, records, sessions, states, writes
 from realtime_server.rest.operations import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *sessions.OPERATIONS,
     *people.OPERATIONS,
     *records.OPERATIONS,
+    *imports.OPERATIONS,
     *writes.OPERATIONS,
     *conflicts.OPERATIONS,
     *history.OPERATIONS,

@@ -44,6 +44,17 @@ _ALWAYS: Final = (
 )
 
 
+_JSON_LINE: Final = (
+    '{"external_id": "INV-17", "date": "2026-11-01", "amount": "10.50", "currency": "GBP", "description": "Rent"}\n'
+)
+_FILES: Final = {
+    "text/csv": "external_id,date,amount,currency,description\nINV-17,2026-11-01,10.50,GBP,Rent\n",
+    "application/x-ndjson": _JSON_LINE,
+    "application/jsonl": _JSON_LINE,
+    "application/json-lines": _JSON_LINE,
+}
+
+
 def openapi(operations: Sequence[Operation]) -> Json:
     components = Components()
     problem = components.ref(Problem)
@@ -64,6 +75,10 @@ def openapi(operations: Sequence[Operation]) -> Json:
         "security": [{"token": []}],
         "tags": [{"name": name, "description": TAGS[name]} for name in used],
         "paths": paths,
+        "x-errors": [
+            {"code": code.value, "title": TITLES[code], "status": row.http_status, "retryable": row.retryable}
+            for code, row in ERROR_TABLE.items()
+        ],
         "components": {
             "securitySchemes": {
                 "token": {
@@ -90,6 +105,9 @@ def _operation(operation: Operation, components: Components) -> Json:
         "parameters": _parameters(operation, components),
         "responses": _responses(operation, components),
     }
+    if operation.media != ("application/json",):
+        content: Json = {media: {"schema": {"type": "string"}, "example": _FILES[media]} for media in operation.media}
+        described["requestBody"] = {"required": True, "content": content}
     if operation.body is not None:
         schema = components.ref(operation.body)
         example = example_of(operation.body)
@@ -175,12 +193,12 @@ def _refusals(operation: Operation) -> dict[int, list[tuple[ErrorCode, str]]]:
         codes.append(ErrorCode.NOT_FOUND)
     if operation.command is not None:
         codes.append(ErrorCode.FORBIDDEN)
-    if operation.body is not None:
+    if operation.takes_body:
         codes.append(ErrorCode.PAYLOAD_TOO_LARGE)
     found: dict[int, list[tuple[ErrorCode, str]]] = {}
     for code in dict.fromkeys(codes):
         found.setdefault(ERROR_TABLE[code].http_status, []).append((code, TITLES[code]))
-    if operation.body is not None:
+    if operation.takes_body:
         found[400] = [(ErrorCode.INVALID, "The body is not JSON")]
         found[408] = [(ErrorCode.INVALID, "The body did not come in time")]
         found[415] = [(ErrorCode.INVALID, f"The body is not {' or '.join(operation.media)}")]
