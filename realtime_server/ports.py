@@ -56,7 +56,7 @@ class CommitLog(Protocol):
         record_ids: Collection[str] | None = None,
         user_id: str | None = None,
     ) -> list[Commit]:
-        """At most ``limit`` commits with ``seq > after``, in order: those that touch one of the records, and are the user's.
+        """At most ``limit`` commits with ``seq > after``, in order: those that touch one of the records, by the user.
 
         A commit touches the records that its ``data`` names as ``record_id``, ``record_ids``, or in its ``edits``.
         """

@@ -22,7 +22,7 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
 from realtime_server.collaboration.failures import as_error, refusal
-from realtime_server.collaboration.rooms import NAMESPACE, Rooms
+from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -36,8 +36,10 @@ Observe = Callable[[str, str, float], None]
 #: Every event of the contract but `message`, which is another form of them.
 EVENTS: Final = (*ACTIONS.handlers, *COMMANDS.handlers)
 
-#: How a connection ends when its client meant it (or we did): nobody waits for it to come back.
+#: How a connection ends when its client meant it (or we did): nobody waits for it to come back. Some clients close
+#: their WebSocket (RFC 6455, code 1000: normal closure) without a word of Socket.IO before it.
 _CLEAN: Final = frozenset({"client disconnect", "server disconnect"})
+_NORMAL_CLOSURE: Final = 1000
 
 _load_message = loader(MessageForm())
 
@@ -48,7 +50,7 @@ class Collaboration:
     def __init__(
         self,
         *,
-        sockets: Any,
+        sockets: Sockets,
         rooms: Rooms,
         engine: Engine,
         presence: Presence,
@@ -60,13 +62,14 @@ class Collaboration:
         self.presence = presence
         self.admission = Admission(verifier, sockets, rooms, config, clock)
         self.attendance = Attendance(engine, presence, rooms, config, clock)
+        self._sockets = sockets
         self._engine = engine
         self._config = config
         self._observe = observe
         self._connections: dict[str, Connection] = {}
         self._register(sockets)
 
-    def _register(self, sockets: Any) -> None:
+    def _register(self, sockets: Sockets) -> None:
         sockets.on("connect", self._connect, namespace=NAMESPACE)
         sockets.on("disconnect", self._disconnect, namespace=NAMESPACE)
         sockets.on("message", self._message, namespace=NAMESPACE)
@@ -91,7 +94,8 @@ class Collaboration:
         connection = self._connections.pop(sid, None)
         if connection is not None:
             self.admission.forget(connection)
-            await self.attendance.gone(connection, clean=reason in _CLEAN)
+            clean = reason in _CLEAN or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
+            await self.attendance.gone(connection, clean=clean)
 
     def _receive(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:
         """A future for a command: the client's later events need not wait for it. A coroutine for an action."""

@@ -10,7 +10,7 @@ from realtime_server.core.commands import AddComment, ResolveComment
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.conflicts import forget_oldest
 from realtime_server.core.outcomes import NoChange, Outcome, reject
-from realtime_server.core.state import SessionState
+from realtime_server.core.state import Changes, SessionState
 from realtime_server.core.values import check_text
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -64,11 +64,11 @@ def decide_resolve_comment(state: SessionState, command: ResolveComment, now: in
     return Draft("comment.resolved", {"comment_id": command.comment_id, "record_id": comment[0]})
 
 
-def evolve_comment(state: SessionState, commit: Commit) -> SessionState:
+def evolve_comment(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     resolved = commit.message_type == "comment.resolved"
     comments = state.comments.set(data["comment_id"], (data["record_id"], resolved))
-    return state.changed(comments=forget_oldest(comments, limits.MAX_COMMENTS))
+    return Changes(comments=forget_oldest(comments, limits.MAX_COMMENTS))
 
 
 def comment_answer(commit: Commit) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from realtime_server.core.fields import candidate_size, check_amounts, check_new
 from realtime_server.core.locks import refuse_locked
 from realtime_server.core.merging import Policy, merge_values
 from realtime_server.core.outcomes import Outcome, reject
-from realtime_server.core.state import Candidate, Conflict, FieldState, RecordState, SessionState
+from realtime_server.core.state import Candidate, Changes, Conflict, FieldState, RecordState, SessionState
 from realtime_server.core.values import FieldType, field_type, same
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -203,22 +203,21 @@ def _as_candidate(data: Mapping[str, Any], commit: Commit) -> Candidate:
     )
 
 
-def evolve_conflict(state: SessionState, commit: Commit) -> SessionState:
+def evolve_conflict(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     place = (data["record_id"], data["field_name"])
     record = state.records[place[0]]
+    changes = Changes()
     if record.seq < commit.seq:
         field = _evolve_field(record.field_state(place[1]), commit)
         record = replace(record, fields=record.fields.set(place[1], field), seq=commit.seq)
-        state = state.changed(records=state.records.set(place[0], record))
+        changes["records"] = state.records.set(place[0], record)
     if commit.message_type == "conflict.detected":
-        return state.changed(conflicts=state.conflicts.set(data["conflict_id"], place))
+        changes["conflicts"] = state.conflicts.set(data["conflict_id"], place)
     if commit.message_type == "conflict.resolved":
-        return state.changed(
-            conflicts=state.conflicts.delete(data["conflict_id"]),
-            resolved=forget_oldest(state.resolved.set(data["conflict_id"], commit.seq), limits.MAX_RESOLVED),
-        )
-    return state
+        changes["conflicts"] = state.conflicts.delete(data["conflict_id"])
+        changes["resolved"] = forget_oldest(state.resolved.set(data["conflict_id"], commit.seq), limits.MAX_RESOLVED)
+    return changes
 
 
 def _evolve_field(field: FieldState, commit: Commit) -> FieldState:

@@ -2,6 +2,9 @@
 
 A field's version is the ``seq`` of the commit that last set it, 0 as imported. An edit says which version its author
 saw; what happens when that is not the latest one is the field's policy (`merging`).
+
+Hot path: with `decide`, `evolve` and `commits.seal` every edit of every session passes here, and all sessions of a
+process share one core. An edit takes 9 µs to decide and 9 µs to apply (``python -m loadtest.bench_core``).
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from realtime_server.core.history import remember
 from realtime_server.core.locks import refuse_locked
 from realtime_server.core.merging import Policy, merge_values, policy_of
 from realtime_server.core.outcomes import NoChange, Outcome, reject
-from realtime_server.core.state import FieldState, RecordState, SessionState, UndoEntry
+from realtime_server.core.state import Changes, FieldState, RecordState, SessionState, UndoEntry
 from realtime_server.core.values import check_field_name, same
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -230,14 +233,18 @@ def set_field(record: RecordState, name: str, value: Any, commit: Commit) -> Rec
 
 
 def _set(record: RecordState, name: str, value: Any, version: int, user_id: str) -> RecordState:
-    before = record.field_state(name)
-    history = (*before.history, (before.version, before.value))[-limits.MAX_FIELD_HISTORY :]
-    fields = record.fields.set(name, FieldState(value, version, user_id, history, before.conflict))
+    before = record.fields.get(name)
+    if before is None:
+        after = FieldState(value, version, user_id, ((0, record.base.get(name)),))
+    else:
+        history = (*before.history, (before.version, before.value))[-limits.MAX_FIELD_HISTORY :]
+        after = FieldState(value, version, user_id, history, before.conflict)
+    fields = record.fields.set(name, after)
     # Written out: `dataclasses.replace` takes three times as long, on the path of every edit.
     return RecordState(record.record_id, record.source, record.external_id, record.base, fields, version)
 
 
-def evolve_edit(state: SessionState, commit: Commit) -> SessionState:
+def evolve_edit(state: SessionState, commit: Commit) -> Changes:
     places = fields_set(commit)
     records = state.records
     for record_id, name, value in places:
@@ -247,7 +254,7 @@ def evolve_edit(state: SessionState, commit: Commit) -> SessionState:
             records = records.set(record_id, set_field(records[record_id], name, value, commit))
     fields = tuple((record_id, name) for record_id, name, _ in places)
     entry = UndoEntry(commit.seq, fields, (commit.seq,) * len(fields))
-    return state.changed(records=records, histories=remember(state, commit, entry))
+    return Changes(records=records, histories=remember(state, commit, entry))
 
 
 def edit_answer(commit: Commit) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from immutables import Map
 
 from realtime_server.core import limits
-from realtime_server.core.commands import Redo, Undo
+from realtime_server.core.commands import GENERATED, Redo, Undo
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.fields import check_amounts
 from realtime_server.core.locks import refuse_locked
@@ -55,7 +55,7 @@ def _decide(state: SessionState, command: Undo | Redo, entries: tuple[UndoEntry,
     problem = _misfit(state, edits)
     if problem is not None:
         return problem
-    mark = {f"{verb}_of": entry.seq, "edit_id": command.command_id.rpartition("/")[2]}
+    mark = {f"{verb}_of": entry.seq, "edit_id": command.command_id.rpartition("/")[2].removeprefix(GENERATED)}
     if len(edits) == 1:
         return Draft("edit.applied", {**edits[0], "version": state.seq + 1, **mark})
     return Draft("edit.batch_applied", {"edits": edits, "versions": [state.seq + 1] * len(edits), **mark})
@@ -101,20 +101,26 @@ def _misfit(state: SessionState, edits: list[dict[str, Any]]) -> Rejection | Non
 
 
 def remember(state: SessionState, commit: Commit, entry: UndoEntry) -> Map[str, UserHistory]:
-    """The undo and redo stacks of the commit's author, after it."""
+    """The undo and redo stacks after a commit of somebody's edits."""
     history = state.histories.get(commit.user_id) or UserHistory()
-    if "undo_of" in commit.data:
-        history = _without(history, commit.data["undo_of"], commit)
-        history = UserHistory(history.undo, trim((*history.redo, entry)))
-    elif "redo_of" in commit.data:
-        history = _without(history, commit.data["redo_of"], commit)
-        history = UserHistory(trim((*history.undo, entry)), history.redo)
+    data = commit.data
+    if "undo_of" in data:
+        undo, redo = _without(history, data["undo_of"], commit)
+        history = history_of(undo, trim((*redo, entry)))
+    elif "redo_of" in data:
+        undo, redo = _without(history, data["redo_of"], commit)
+        history = history_of(trim((*undo, entry)), redo)
     else:
-        history = UserHistory(trim((*history.undo, entry)), ())
+        undo, size = (*history.undo, entry), history.size + len(entry.fields)
+        history = UserHistory(undo, (), size) if size <= limits.MAX_UNDO_FIELDS else history_of(trim(undo), ())
     return _forget_users(state.histories.set(commit.user_id, history))
 
 
-def _without(history: UserHistory, seq: int, commit: Commit) -> UserHistory:
+def history_of(undo: tuple[UndoEntry, ...], redo: tuple[UndoEntry, ...]) -> UserHistory:
+    return UserHistory(undo, redo, sum(len(entry.fields) for entry in undo))
+
+
+def _without(history: UserHistory, seq: int, commit: Commit) -> tuple[tuple[UndoEntry, ...], tuple[UndoEntry, ...]]:
     """The stacks after their entry ``seq`` was undone (or redone): what had made the values that are back can be undone
     (or redone) next, at the fields' new versions."""
     data = commit.data
@@ -126,8 +132,10 @@ def _without(history: UserHistory, seq: int, commit: Commit) -> UserHistory:
         versions = tuple(commit.seq if back.get(place) == version else version for place, version in pairs)
         return UndoEntry(entry.seq, entry.fields, versions)
 
-    undo, redo = (tuple(moved(item) for item in stack if item.seq != seq) for stack in (history.undo, history.redo))
-    return UserHistory(undo, redo)
+    return (
+        tuple(moved(item) for item in history.undo if item.seq != seq),
+        tuple(moved(item) for item in history.redo if item.seq != seq),
+    )
 
 
 def _forget_users(histories: Map[str, UserHistory]) -> Map[str, UserHistory]:
@@ -139,8 +147,11 @@ def _forget_users(histories: Map[str, UserHistory]) -> Map[str, UserHistory]:
 
 
 def trim(entries: tuple[UndoEntry, ...]) -> tuple[UndoEntry, ...]:
-    """The newest entries that together point at no more fields than are allowed."""
+    """The newest entries that together point at no more fields than are allowed; a tenth of room when one must go."""
     excess = sum(len(entry.fields) for entry in entries) - limits.MAX_UNDO_FIELDS
+    if excess <= 0:
+        return entries
+    excess += limits.MAX_UNDO_FIELDS // 10
     first = 0
     while excess > 0:
         excess -= len(entries[first].fields)

@@ -23,7 +23,7 @@ from realtime_server.core.commands import (
 )
 from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
 from realtime_server.core.outcomes import NoChange, Outcome, reject
-from realtime_server.core.state import Lock, SessionState
+from realtime_server.core.state import Changes, Lock, SessionState
 from realtime_server.errors import ErrorCode, Rejection
 
 #: Lease length when a client names none (section 4 of the contract), in milliseconds.
@@ -177,18 +177,18 @@ def held_by(state: SessionState, user_id: str) -> tuple[Lock, ...]:
     return tuple(lock for lock in state.locks.values() if lock.user_id == user_id)
 
 
-def evolve_lock(state: SessionState, commit: Commit) -> SessionState:
+def evolve_lock(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     record_id = data["record_id"]
     kind = commit.message_type.partition(".")[2]
     if kind in ("released", "expired"):
-        return state.changed(locks=state.locks.delete(record_id))
+        return Changes(locks=state.locks.delete(record_id))
     expires_at = from_iso(data["expires_at"])
     if kind == "renewed":
-        return state.changed(locks=state.locks.set(record_id, replace(state.locks[record_id], expires_at=expires_at)))
+        return Changes(locks=state.locks.set(record_id, replace(state.locks[record_id], expires_at=expires_at)))
     holder = data["holder"]
     lock = Lock(record_id, holder["user_id"], holder["name"], data["token"], commit.at, expires_at)
-    return state.changed(locks=state.locks.set(record_id, lock))
+    return Changes(locks=state.locks.set(record_id, lock))
 
 
 def lock_answer(commit: Commit) -> Mapping[str, Any]:

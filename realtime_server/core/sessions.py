@@ -13,7 +13,7 @@ from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
 from realtime_server.core.merging import check_policies
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.roles import Role
-from realtime_server.core.state import Participant, SessionState, SessionStatus
+from realtime_server.core.state import Changes, Participant, SessionState, SessionStatus
 from realtime_server.core.values import check_text
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -85,10 +85,10 @@ def decide_expire_session(state: SessionState, command: ExpireSession, now: int)
     return Draft("session.expired", {"expires_in": state.expires_in})
 
 
-def evolve_session(state: SessionState, commit: Commit) -> SessionState:
+def evolve_session(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     if commit.message_type == "session.created":
-        return state.changed(
+        return Changes(
             project_id=commit.project_id,
             name=data["name"],
             created_by=data["created_by"]["user_id"],
@@ -98,10 +98,10 @@ def evolve_session(state: SessionState, commit: Commit) -> SessionState:
         )
     if commit.message_type == "session.updated":
         person = Participant(data["user_id"], data["name"], Role(data["role"]), commit.at)
-        return state.changed(participants=state.participants.set(person.user_id, person))
+        return Changes(participants=state.participants.set(person.user_id, person))
     ended = commit.message_type == "session.ended"
     # The locks go with the session: otherwise their leases would be due for ever.
-    return state.changed(status=SessionStatus.ENDED if ended else SessionStatus.EXPIRED, locks=Map())
+    return Changes(status=SessionStatus.ENDED if ended else SessionStatus.EXPIRED, locks=Map())
 
 
 def touch(state: SessionState, commit: Commit) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from immutables import Map
 
+from realtime_server.core.history import history_of
 from realtime_server.core.roles import Role
 from realtime_server.core.state import (
     Candidate,
@@ -23,7 +24,6 @@ from realtime_server.core.state import (
     SessionState,
     SessionStatus,
     UndoEntry,
-    UserHistory,
 )
 
 _PLAIN = (
@@ -78,7 +78,7 @@ def state_from_document(document: Mapping[str, Any]) -> SessionState:
         comments=Map({item[0]: (item[1], item[2]) for item in document["comments"]}),
         histories=Map(
             {
-                item["user_id"]: UserHistory(_entries_from(item["undo"]), _entries_from(item["redo"]))
+                item["user_id"]: history_of(_entries_from(item["undo"]), _entries_from(item["redo"]))
                 for item in document["histories"]
             }
         ),

@@ -66,6 +66,8 @@ def field_type(name: str) -> FieldType:
 
 def check_field_name(name: Any) -> str:
     """The name itself. ValueError with a plain sentence when no field can be called so."""
+    if isinstance(name, str) and name in FIELD_TYPES:
+        return name
     if not isinstance(name, str) or not name or len(name) > limits.MAX_FIELD_NAME:
         raise ValueError(f"a field's name has 1 to {limits.MAX_FIELD_NAME} characters")
     if "." in name or name.startswith("$"):

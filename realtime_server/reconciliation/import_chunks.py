@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from realtime_server.core.commits import SYSTEM_USER
 from realtime_server.core.values import RecordStatus
 from realtime_server.reconciliation.csv_rows import ImportRow, RowError
 
@@ -44,6 +45,11 @@ def chunk_id_of(records: Mapping[str, Mapping[str, Any]]) -> str:
     for record_id, values in records.items():
         content.update(_canonical(record_id, values))
     return content.hexdigest()[:32]
+
+
+def import_command_id(chunk_id: str) -> str:
+    """The command of a chunk's commit: one for everybody who imports this chunk, and no person's own."""
+    return f"{SYSTEM_USER}/import/{chunk_id}"
 
 
 def base_digest(records: Mapping[str, Mapping[str, Any]]) -> str:

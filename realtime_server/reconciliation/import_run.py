@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from realtime_server.core.commands import Actor, RecordImport
-from realtime_server.core.commits import SYSTEM_USER
 from realtime_server.core.decide import decide
 from realtime_server.errors import Rejection
 from realtime_server.ports import CommitLog, ImportedRecord, NewRecord, RecordStore
 from realtime_server.reconciliation.csv_rows import ImportRow, RowError
-from realtime_server.reconciliation.import_chunks import CHUNK_ROWS, Source, base_digest, base_values, chunk_id_of
+from realtime_server.reconciliation.import_chunks import (
+    CHUNK_ROWS,
+    Source,
+    base_digest,
+    base_values,
+    chunk_id_of,
+    import_command_id,
+)
 from realtime_server.reconciliation.import_edits import Change, RowEditor, RowResult, SessionEngine, changes_of
 from realtime_server.reconciliation.import_summary import Counter, ImportSummary, Listeners, RowStatus
 from realtime_server.reconciliation.patience import Patience
@@ -128,7 +134,7 @@ class ImportRun:
     def _announcement(self, chunk_id: str, counts: Mapping[str, int], digest: str) -> RecordImport:
         return RecordImport(
             actor=self._actor,
-            command_id=_command_id(chunk_id),
+            command_id=import_command_id(chunk_id),
             import_id=chunk_id,
             source=self._source,
             counts=counts,
@@ -149,7 +155,7 @@ class ImportRun:
         return await self._patience(self._records.imported, self._session_id, record_ids)
 
     async def _look_up(self, chunk_ids: set[str]) -> None:
-        unknown = {_command_id(chunk_id): chunk_id for chunk_id in chunk_ids - self._committed.keys()}
+        unknown = {import_command_id(chunk_id): chunk_id for chunk_id in chunk_ids - self._committed.keys()}
         if unknown:
             found = await self._patience(self._log.find, self._session_id, unknown.keys())
             self._committed.update({chunk_id: command in found for command, chunk_id in unknown.items()})
@@ -195,8 +201,3 @@ class ImportRun:
             self._counter.refuse(RowError(row.line, *result.problem))
         else:
             self.summary.count(result.status)
-
-
-def _command_id(chunk_id: str) -> str:
-    """One for everybody who imports this chunk, and no person's own: it is in the log once."""
-    return f"{SYSTEM_USER}/import/{chunk_id}"

@@ -10,12 +10,13 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.rest import conflicts, history, pages, people, records, sessions, states, writes
+from realtime_server.rest import pages
 from realtime_server.rest.bodies import compress
 from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, handler_of
 from realtime_server.rest.limits import RateLimit, Turnstile
-from realtime_server.rest.operations import PREFIX, Operation
+from realtime_server.rest.operations import PREFIX
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
+from realtime_server.rest.routes import OPERATIONS
 from realtime_server.rest.services import CONFIG, SERVICES, RestConfig, Services
 from realtime_server.rest.tallies import TALLIES, Tallies
 from realtime_server.settings import Settings
@@ -23,16 +24,6 @@ from realtime_server.settings import Settings
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-OPERATIONS: Final[tuple[Operation, ...]] = (
-    *sessions.OPERATIONS,
-    *people.OPERATIONS,
-    *records.OPERATIONS,
-    *writes.OPERATIONS,
-    *conflicts.OPERATIONS,
-    *history.OPERATIONS,
-    *states.OPERATIONS,
-)
 
 #: Answers that pages of other sites may read (the rest of the CORS-safelisted ones they may anyway).
 _EXPOSED: Final = "ETag, Location, Retry-After, X-Request-ID"
@@ -68,7 +59,7 @@ def create_rest(config: RestConfig) -> web.Application:
                 if operation.method == "GET":
                     resource.add_route("HEAD", handler)
         resource.add_route("OPTIONS", _options)
-    pages.add_routes(app, OPERATIONS)
+    pages.add_routes(app)
     return app
 
 
@@ -123,4 +114,4 @@ async def _refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     return problem(request, refusal, request_id, request.config_dict[SERVICES].clock())
 
 
-__all__ = ["OPERATIONS", "PREFIX", "SERVICES", "RestConfig", "Services", "config_of", "create_rest"]
+__all__ = ["PREFIX", "SERVICES", "RestConfig", "Services", "config_of", "create_rest"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
@@ -10,6 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.rest.refusals import HttpRefusal
 
 #: Bytes below which compression costs more than it saves: about what fits into one packet.
 _COMPRESS_FROM: Final = 1_024
@@ -64,19 +66,30 @@ def too_large(limit: int) -> CollaborationError:
 
 
 async def read_body(request: web.Request, limit: int, timeout: float) -> bytes:
-    """The whole body, unpacked if it came compressed. `payload_too_large` as soon as it is clear that it is."""
+    """The whole body, unpacked if it came compressed. Refused as `body_chunks` says."""
+    return b"".join([chunk async for chunk in body_chunks(request, limit, timeout)])
+
+
+async def body_chunks(request: web.Request, limit: int, timeout: float) -> AsyncIterator[bytes]:
+    """The body as it comes, unpacked. `payload_too_large` as soon as it is clear that it is.
+
+    408 where it has not all come after ``timeout`` seconds: whoever sends a byte a minute must not hold a place.
+    """
     if request.content_length is not None and request.content_length > limit:
         raise too_large(limit)
-    body = bytearray()
+    deadline = asyncio.get_running_loop().time() + timeout
+    size = 0
     try:
-        async with asyncio.timeout(timeout):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
-                    raise too_large(limit)
+        while True:
+            async with asyncio.timeout_at(deadline):
+                chunk = await request.content.readany()
+            if not chunk:
+                return
+            size += len(chunk)
+            if size > limit:
+                raise too_large(limit)
+            yield chunk
     except TimeoutError:
-        message = f"the body did not come within {timeout:g} seconds"
-        raise CollaborationError(ErrorCode.INVALID, message) from None
+        raise HttpRefusal(408, ErrorCode.INVALID, f"the body did not come within {timeout:g} seconds") from None
     except (HttpProcessingError, web.RequestPayloadError):
-        raise CollaborationError(ErrorCode.INVALID, "the body is not what its headers say") from None
-    return bytes(body)
+        raise HttpRefusal(400, ErrorCode.INVALID, "the body is not what its headers say") from None

@@ -16,7 +16,7 @@ from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest.bodies import json_response, read_body
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import Answer, Call, Operation
-from realtime_server.rest.problems import HttpRefusal
+from realtime_server.rest.refusals import HttpRefusal
 from realtime_server.rest.services import CONFIG, SERVICES, Verifier
 from schemas import loader
 from schemas.common import CLIENT_ID
@@ -30,7 +30,6 @@ _KEY: Final = re.compile(CLIENT_ID)
 #: What may stand in a path as an id. A longer one, or one with control characters, names nothing.
 _PATH_PART: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,16}")
-_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 Load = Callable[[Any], dict[str, Any]]
 
@@ -121,10 +120,14 @@ def _query(request: web.Request, schema: Schema | None) -> dict[str, Any]:
 
 def _parsed(field: fields.Field[Any] | None, text: str) -> Any:
     """A parameter as the schema wants it: in a query everything is text."""
+    if isinstance(field, fields.Boolean):
+        return {"true": True, "false": False}.get(text, text)
     return int(text) if isinstance(field, fields.Integer) and _WHOLE.fullmatch(text) else text
 
 
 async def _body(request: web.Request, operation: Operation, load: Load | None) -> dict[str, Any]:
+    if operation.takes_body and load is None:
+        _check_media(request, operation)
     if load is None:
         return {}
     config = request.config_dict[CONFIG]
@@ -132,19 +135,23 @@ async def _body(request: web.Request, operation: Operation, load: Load | None) -
     if not raw.strip() and not operation.body_required:
         data: Any = {}
     else:
-        if request.content_type != "application/json" or request.charset not in (None, "utf-8", "UTF-8"):
-            raise HttpRefusal(
-                415,
-                ErrorCode.INVALID,
-                "send the body as application/json in UTF-8",
-                {"fields": {"Content-Type": ["Not application/json."]}},
-                {hdrs.ACCEPT: "application/json"},
-            )
+        _check_media(request, operation)
         data = _json(raw)
     try:
         return load(data)
     except ValidationError as error:
         raise invalid(error.messages, "the body is not valid") from None
+
+
+def _check_media(request: web.Request, operation: Operation) -> None:
+    """415 for a body of another kind; text is UTF-8, except that a CSV says by itself how it is written."""
+    in_utf8 = request.content_type == "text/csv" or (request.charset or "utf-8").lower() == "utf-8"
+    if request.content_type not in operation.media or not in_utf8:
+        media = ", ".join(operation.media)
+        fields = {"Content-Type": [f"Not one of: {media}."]}
+        raise HttpRefusal(
+            415, ErrorCode.INVALID, f"send the body as {media} in UTF-8", {"fields": fields}, {hdrs.ACCEPT: media}
+        )
 
 
 def _json(raw: bytes) -> Any:
@@ -172,7 +179,7 @@ def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
     if answer.etag is not None:
         headers[hdrs.ETAG] = f'"{answer.etag}"'
         headers.setdefault(hdrs.CACHE_CONTROL, "private, no-cache")
-        if request.method in ("GET", "HEAD") and _matches(request, answer.etag):
+        if request.method in ("GET", "HEAD") and etag_matches(request, answer.etag):
             return web.Response(status=304, headers=headers)
     headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     response = json_response(answer.body, answer.status)
@@ -180,6 +187,6 @@ def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
     return response
 
 
-def _matches(request: web.Request, etag: str) -> bool:
+def etag_matches(request: web.Request, etag: str) -> bool:
     """``If-None-Match`` names this version (RFC 9110, 13.1.2: weak comparison)."""
     return any(given.value in (etag, "*") for given in request.if_none_match or ())

@@ -113,6 +113,10 @@ class Operation:
         return tuple(re.findall(r"{(\w+)}", self.path))
 
     @property
+    def takes_body(self) -> bool:
+        return self.body is not None or self.media != ("application/json",)
+
+    @property
     def roles(self) -> frozenset[str] | None:
         """Roles that may; None: every member of the project."""
         return None if self.command is None else frozenset(role.value for role in PERMISSIONS[self.command])

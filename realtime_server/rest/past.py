@@ -15,6 +15,7 @@ from realtime_server.core.commits import Commit
 from realtime_server.core.evolve import evolve, set_records
 from realtime_server.core.state import RecordState, SessionState
 from realtime_server.ports import CommitLog, RecordStore
+from realtime_server.reconciliation.import_chunks import import_command_id
 
 #: Commits read at a time: a few milliseconds of decoding, so that others get their turn in between.
 STEP: Final = 250
@@ -74,9 +75,9 @@ class RecordsAsOf:
     async def _imported_later(self, records: Collection[RecordState]) -> set[str]:
         """The records that came with an import after ``seq``."""
         imported = await self.records.imported(self.state.session_id, [record.record_id for record in records])
-        chunks = {item.chunk_id for item in imported.values()}
-        commits = await self.log.find(self.state.session_id, chunks)
-        later = {chunk for chunk, commit in commits.items() if commit.seq > self.seq}
+        chunks = {import_command_id(item.chunk_id): item.chunk_id for item in imported.values()}
+        commits = await self.log.find(self.state.session_id, chunks.keys())
+        later = {chunks[command_id] for command_id, commit in commits.items() if commit.seq > self.seq}
         return {record_id for record_id, item in imported.items() if item.chunk_id in later}
 
     async def _refold(self, records: Collection[RecordState]) -> Map[str, RecordState]:

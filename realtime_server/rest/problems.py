@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from realtime_server.errors import ERROR_TABLE, CollaborationError, ErrorCode
 from realtime_server.rest.bodies import json_response
 from realtime_server.rest.operations import PREFIX
+from realtime_server.rest.refusals import HttpRefusal
 
 log = logging.getLogger(__name__)
 
@@ -49,26 +50,6 @@ TITLES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.UNAVAILABLE: "A service behind the server does not answer",
     ErrorCode.INTERNAL: "The server failed",
 }
-
-
-class HttpRefusal(CollaborationError):
-    """A refusal whose HTTP status says more than its code's own: 400, 405, 408, 412, 415."""
-
-    def __init__(
-        self,
-        status: int,
-        code: ErrorCode,
-        message: str,
-        details: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(code, message, details)
-        self.status = status
-        self.headers = dict(headers or {})
-
-    @property
-    def http_status(self) -> int:
-        return self.status
 
 
 def of_http_error(error: web.HTTPException, request: web.Request) -> CollaborationError:

@@ -28,6 +28,7 @@ class RestConfig:
     ``max_users``        people in one session
     ``max_body``         largest body of a request; an import has its own bound
     ``body_timeout``     in which a body must be there
+    ``max_import``, ``import_timeout``  the same for a file of records
     ``rate``, ``burst``  requests of one person in the long run (per second), and at once after a pause
     ``heavy``            requests at a time that read whole logs; further ones are `overloaded`
     ``activity_lease``   so long after its last request somebody who only speaks HTTP is shown as present
@@ -39,6 +40,8 @@ class RestConfig:
     max_users: int = 50
     max_body: int = 1024 * 1024
     body_timeout: float = 30.0
+    max_import: int = 256 * 1024 * 1024
+    import_timeout: float = 600.0
     rate: float = 50.0
     burst: int = 100
     heavy: int = 4

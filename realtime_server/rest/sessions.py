@@ -104,7 +104,7 @@ async def get_session(call: Call) -> Answer:
     SESSION,
     tag="sessions",
     query=requests.EndQuery,
-    answer=answers.Done,
+    answer=answers.CommitDone,
     command=c.EndSession,
     keyed=True,
     refusals=(ErrorCode.SESSION_ENDED,),

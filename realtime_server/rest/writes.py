@@ -14,8 +14,8 @@ from realtime_server.errors import ErrorCode
 from realtime_server.rest.commands import command_id, submit
 from realtime_server.rest.dispatch import invalid
 from realtime_server.rest.operations import Answer, Call, Operation, operation
-from realtime_server.rest.problems import HttpRefusal
 from realtime_server.rest.records import RECORD, load_record
+from realtime_server.rest.refusals import HttpRefusal
 from realtime_server.rest.sessions import SESSION
 from schemas import rest_answers as answers
 from schemas import rest_requests as requests

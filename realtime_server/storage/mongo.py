@@ -27,7 +27,7 @@ DEFAULT_TIMEOUT: Final = 5.0
 #: Seconds in which the indexes must be there: building a new one over a large collection takes its time.
 INDEX_TIMEOUT: Final = 600.0
 
-_INDEXES: Final = {
+INDEXES: Final = {
     "commits": (
         # The two that are the whole concurrency control: one order, and no command twice.
         IndexModel([("session_id", ASCENDING), ("seq", ASCENDING)], name=LOG_ORDER, unique=True),
@@ -124,5 +124,5 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
 async def _create_indexes(database: AsyncDatabase[Document]) -> None:
     """Harmless when they exist: MongoDB compares and does nothing."""
     with pymongo.timeout(INDEX_TIMEOUT):
-        for name, indexes in _INDEXES.items():
+        for name, indexes in INDEXES.items():
             await database[name].create_indexes(list(indexes))

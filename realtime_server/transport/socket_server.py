@@ -493,6 +493,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         self.send_to(socket, packets.DISCONNECT, namespace)
         await self.member_left(socket, member, self.reason.SERVER_DISCONNECT)
 
+    def close_code(self, sid: str, namespace: str | None = None) -> int | None:
+        """How a client closed its WebSocket, for its disconnect handler: RFC 6455's code, 1005 for a close frame
+        without one. None where it did not close it, or had none."""
+        socket = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace or "/"))
+        return None if socket is None or socket.link is None else socket.link.peer_code
+
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         """Run `target(*args, **kwargs)` as a task that is kept alive until it is done."""
         return self.eio.start_background_task(target, *args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ def test_the_work_of_a_merge_is_bounded_whatever_the_texts(
     texts: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searches = 0
-    search = merging.bisect_left
+    search = bisect.bisect_left
 
     def counted(places: Any, place: Any) -> int:
         nonlocal searches

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from realtime_server.core import commands as c
@@ -36,7 +38,7 @@ TABLE = {
 }
 # fmt: on
 
-MEMBERS = {
+MEMBERS: dict[type[c.Command], dict[str, Any]] = {
     c.CreateSession: {"session_id": "session-1", "project_id": "demo", "name": "", "expires_in": 0},
     c.Join: {},
     c.Edit: {"edit_id": "e", "edit": EDIT},

@@ -36,7 +36,8 @@ class NotConnected(Exception):
 
 def check_ack(event: str, ack: Any) -> None:
     """Every answer is as the schemas say, whatever was sent."""
-    errors = CLIENT_EVENTS[event][1]().validate(ack) if ack.get("ok") is True else _refused.validate(ack)
+    schema = CLIENT_EVENTS[event][1]() if ack.get("ok") is True else _refused
+    errors = schema.validate(ack)
     assert not errors, (event, errors, ack)
 
 
@@ -162,7 +163,7 @@ class PythonClient(Client):
         return await self._socket.call(event, tuple(arguments), namespace=NAMESPACE, timeout=PATIENCE)
 
     async def cut(self) -> None:
-        await self._socket.eio.ws.close()
+        self._socket.eio.ws._response.connection.transport.abort()
 
     async def close(self) -> None:
         await self._socket.disconnect()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -146,7 +146,7 @@ async def server(start_server: StartServer) -> Server:
 
 
 @pytest.fixture(scope="session")
-def _node_modules() -> None:
+def node_modules() -> None:
     if shutil.which("node") is None:
         pytest.skip("needs Node.js")
     if not (JS / "node_modules").exists():
@@ -157,7 +157,7 @@ JsConnect = Callable[..., Awaitable[JsClient]]
 
 
 @pytest.fixture
-async def js_client(server: Server, _node_modules: None) -> AsyncIterator[JsConnect]:
+async def js_client(server: Server, node_modules: None) -> AsyncIterator[JsConnect]:
     """Connect a stock JavaScript client to `server`."""
     async with running_driver() as driver:
         clients: list[JsClient] = []
@@ -187,4 +187,4 @@ def record_edit(
 
 
 def ordered(seqs: Sequence[int]) -> bool:
-    return all(later == earlier + 1 for earlier, later in itertools.pairwise(seqs))
+    return all(later == earlier + 1 for earlier, later in pairwise(seqs))
