@@ -1,4 +1,4 @@
-"""The roles a person can have in a project. What each of them may do is the permission table's business."""
+"""The roles that a token can give a person in a project."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """One role per person and project; the value is what tokens and messages carry."""
-
     AUDITOR = "auditor"
     PREPARER = "preparer"
     REVIEWER = "reviewer"

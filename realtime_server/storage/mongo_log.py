@@ -88,9 +88,15 @@ class MongoCommitLog:
                 yield suspect_commit(document), _well_filed(document)
 
     async def history(
-        self, session_id: str, after: int, limit: int, *, record_id: str | None = None, user_id: str | None = None
+        self,
+        session_id: str,
+        after: int,
+        limit: int,
+        *,
+        record_ids: Collection[str] | None = None,
+        user_id: str | None = None,
     ) -> list[Commit]:
-        if limit <= 0:
+        if limit <= 0 or (record_ids is not None and not record_ids):
             return []
         # Named, because the planner takes a walk through the whole log for as good while it knows little.
         index = LOG_ORDER
@@ -98,8 +104,8 @@ class MongoCommitLog:
         if user_id is not None:
             query["user_id"] = user_id
             index = USER_HISTORY
-        if record_id is not None:
-            query["records"] = record_id
+        if record_ids is not None:
+            query["records"] = {"$in": list(record_ids)}
             index = RECORD_HISTORY
         with bounded():
             documents = await self._commits.find(query).sort("seq", ASCENDING).limit(limit).hint(index).to_list()

@@ -1,1 +1,30 @@
+"""A Socket.IO server for Python that is correct, bounded and fast: python-socketio's API on our own transports.
 
+`SocketServer` is a `socketio.AsyncServer`, `EngineServer` an `engineio.AsyncServer`; both run on aiohttp (and uvloop).
+The package knows nothing of the application around it and imports nothing else of this project.
+
+    deadlines     one timer for thousands of timeouts        frames, packets, jsoncodec, codec   the wire, as data
+    lane          one client's jobs in order                 websocket, polling, http            the transports
+    outbox        what waits for one client                  engine_socket, engine_server        Engine.IO v4
+    limits        every bound                                receiving, peer, socket_server      Socket.IO v5
+    addresses     who, and how many                          metrics, hooks, badinput            seen from outside
+    upstream      every private part of upstream we use      manager                             emitting
+"""
+
+from .engine_server import EngineServer
+from .hooks import Hooks
+from .limits import Limits
+from .manager import LocalManager
+from .metrics import TransportCollector, TransportStats
+from .socket_server import DEFAULT_ERROR_ACK, SocketServer
+
+__all__ = [
+    "DEFAULT_ERROR_ACK",
+    "EngineServer",
+    "Hooks",
+    "Limits",
+    "LocalManager",
+    "SocketServer",
+    "TransportCollector",
+    "TransportStats",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -59,9 +59,7 @@ class Bench:
     engines: list[Engine] = field(default_factory=list)
     published: list[list[Commit]] = field(default_factory=list)
 
-    def engine(
-        self, *, clock: Callable[[], int] = wall_clock, log: CommitLog | None = None, **config: Any
-    ) -> Engine:
+    def engine(self, *, clock: Callable[[], int] = wall_clock, log: CommitLog | None = None, **config: Any) -> Engine:
         published: list[Commit] = []
 
         def publish(commits: Sequence[Commit]) -> None:
@@ -107,20 +105,18 @@ def _record(number: int) -> NewRecord:
     return NewRecord(f"ledger:{number}", "ledger", str(number), values, "chunk-1")
 
 
-@asynccontextmanager
-async def _stores(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    if kind == "memory":
-        store = MemoryStore()
-        yield Stores(store.log, store.sessions, store.records)
-    else:
-        url, database = request.getfixturevalue("mongodb_url"), request.getfixturevalue("database_name")
-        async with open_store(url, database) as mongo:
-            yield Stores(mongo.log, mongo.sessions, mongo.records)
-
-
 @pytest.fixture(params=["memory", "mongo"])
-async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    async with _stores(request.param, request) as stores:
-        bench = Bench(stores)
+def backend(request: pytest.FixtureRequest) -> tuple[str, str] | None:
+    """(url, database) of the real mongod; None for the stores in memory."""
+    if request.param == "memory":
+        return None
+    return request.getfixturevalue("mongodb_url"), request.getfixturevalue("database_name")
+
+
+@pytest.fixture
+async def bench(backend: tuple[str, str] | None) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as stack:
+        store = MemoryStore() if backend is None else await stack.enter_async_context(open_store(*backend))
+        bench = Bench(Stores(store.log, store.sessions, store.records))
         yield bench
         await asyncio.gather(*(engine.close() for engine in bench.engines))

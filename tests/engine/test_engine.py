@@ -11,9 +11,11 @@ from realtime_server.core.commands import AcquireLock, Join, Undo
 from realtime_server.core.commits import Commit, verify
 from realtime_server.core.evolve import replay
 from realtime_server.core.state import SessionState
+from realtime_server.engine.sweeper import sweep
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import Appended, CommitLog
 from tests.engine.conftest import ADMIN, SESSION, Bench, edit, preparer
+from tests.support import eventually
 
 
 async def test_commits_are_published_in_order_and_before_their_submitter_is_answered(bench: Bench) -> None:
@@ -22,11 +24,11 @@ async def test_commits_are_published_in_order_and_before_their_submitter_is_answ
     seen: list[tuple[int, int]] = []
 
     async def work(number: int) -> None:
-        answer = await engine.submit(SESSION, edit(preparer(f"p{number}"), f"{number}.00", record=f"ledger:{number}"))
+        answer = await engine.submit(SESSION, edit(preparer(f"p{number}"), f"{number}.50", record=f"ledger:{number}"))
         seen.append((answer["seq"], bench.published[0][-1].seq))
 
     await asyncio.gather(*(work(number) for number in (1, 2, 3)))
-    assert [commit.seq for commit in bench.published[0]] == [1, 2, 3]
+    assert [commit.seq for commit in bench.published[0]] == [1, 2, 3, 4]
     assert all(published >= own for own, published in seen)
 
 
@@ -68,7 +70,8 @@ async def test_the_same_edit_five_times_is_one_commit_and_five_equal_answers(ben
     for value in range(5):
         await second.submit(SESSION, edit(preparer("bob"), f"{value}.00", record="ledger:2"))
     # By now the field is locked by somebody else: the retry still hears what happened, not what would happen.
-    await second.submit(SESSION, AcquireLock(actor=preparer("bob"), command_id="bob/l", record_id="ledger:1", duration=60_000))
+    lock = AcquireLock(actor=preparer("bob"), command_id="bob/l", record_id="ledger:1", duration=60_000)
+    await second.submit(SESSION, lock)
     later = [await first.submit(SESSION, again), await second.submit(SESSION, again)]
     assert all(answer == at_once[0] for answer in [*at_once, *later])
     assert sum(commit.command_id == again.command_id for commit in await bench.whole_log()) == 1
@@ -93,9 +96,7 @@ async def test_an_idle_session_leaves_memory_and_comes_back_as_it_was(bench: Ben
     for value in range(4):
         await engine.submit(SESSION, edit(preparer("ann"), f"{value}.50", base=value and value + 1))
     before = await engine.inspect(SESSION, lambda _: {"ledger:1"})
-    async with asyncio.timeout(10):
-        while engine.open_sessions:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: not engine.open_sessions)
     after = await engine.inspect(SESSION, lambda _: {"ledger:1"})
     assert after == before
     answer = await engine.submit(SESSION, Undo(actor=preparer("ann"), command_id="ann/u"))
@@ -110,9 +111,7 @@ async def test_a_watched_session_stays_in_memory(bench: Bench) -> None:
     await asyncio.sleep(0.2)
     assert engine.open_sessions == 1
     engine.unwatch(SESSION)
-    async with asyncio.timeout(10):
-        while engine.open_sessions:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: not engine.open_sessions)
 
 
 async def test_a_full_queue_refuses_as_overloaded_and_loses_nothing_it_took(bench: Bench) -> None:
@@ -131,9 +130,7 @@ async def test_a_lease_that_ends_is_a_commit_that_nobody_had_to_ask_for(bench: B
     await bench.create(engine)
     command = AcquireLock(actor=preparer("ann"), command_id="ann/l", record_id="ledger:1", duration=50)
     await engine.submit(SESSION, command)
-    async with asyncio.timeout(10):
-        while bench.published[0][-1].message_type != "lock.expired":
-            await asyncio.sleep(0.01)
+    await eventually(lambda: bench.published[0][-1].message_type == "lock.expired")
     assert not (await engine.state(SESSION)).locks
 
 
@@ -257,14 +254,10 @@ async def test_a_replay_is_answered_from_memory_or_the_log_and_is_bounded(bench:
 
 
 async def test_a_session_nobody_uses_expires_and_one_that_is_watched_does_not(bench: Bench) -> None:
-    from realtime_server.engine.sweeper import sweep
-
     now = [1_000_000]
     engine = bench.engine(clock=lambda: now[0], checkpoint_after=0.01)
     await bench.create(engine, expires_in=60)
-    async with asyncio.timeout(10):
-        while not await bench.stores.sessions.load(SESSION):
-            await asyncio.sleep(0.01)
+    await engine.state(SESSION)
     now[0] += 61_000
     engine.watch(SESSION)
     await sweep(engine, bench.stores.sessions, now[0])

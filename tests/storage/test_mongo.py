@@ -43,7 +43,7 @@ async def test_opening_makes_the_indexes_and_opening_again_changes_nothing(
 
 READS: dict[str, Callable[[MongoStore], Awaitable[list[Any]]]] = {
     "the tail": lambda store: store.log.read(SESSION, 290, 100),
-    "a record's history": lambda store: store.log.history(SESSION, 0, 100, record_id="record-3"),
+    "a record's history": lambda store: store.log.history(SESSION, 0, 100, record_ids=["record-3"]),
     "a person's history": lambda store: store.log.history(SESSION, 0, 100, user_id="bob"),
     "a page of sessions": lambda store: store.sessions.page(["project-1"], after="session-3", limit=3),
     "sessions to expire": lambda store: store.sessions.expirable(2**53, 3),
@@ -197,7 +197,7 @@ EVERY_METHOD: dict[str, Callable[[MongoStore], Awaitable[Any]]] = {
     "append": lambda store: store.log.append([HEAD]),
     "read": lambda store: store.log.read(SESSION, 0, 10),
     "find": lambda store: store.log.find(SESSION, ["c-1"]),
-    "history": lambda store: store.log.history(SESSION, 0, 10, record_id="r1"),
+    "history": lambda store: store.log.history(SESSION, 0, 10, record_ids=["r1"]),
     "scan": scan,
     "sessions.load": lambda store: store.sessions.load(SESSION),
     "sessions.save": lambda store: store.sessions.save(checkpoint_of(HEAD)),

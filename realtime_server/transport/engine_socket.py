@@ -1,0 +1,380 @@
+"""One Engine.IO session: its transport (or two, during an upgrade), its outbox, its heartbeat and its end.
+
+States: open (`connected`), perhaps `upgrading` and then `upgraded`, `closing` once the end has begun (nothing is
+received or sent, disconnect handlers run), `closed` when it is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+
+from engineio import packet as engine_packet
+
+from .frames import Frame
+from .lane import Lane
+from .limits import TokenBucket
+from .outbox import BoundedOutbox, ClosedOutbox, polling_parts
+from .websocket import WebSocketLink
+
+if TYPE_CHECKING:
+    from .engine_server import EngineServer
+
+NOOP = b"6"
+CLOSE = b"1"
+_PING = Frame.message(b"2")
+
+
+class EngineSocket:
+    """A session, with the attributes that users of engineio's own socket know: `sid`, `session`, `upgraded`, ..."""
+
+    __slots__ = (
+        "__weakref__",
+        "_bucket",
+        "_disconnecting",
+        "address",
+        "closed",
+        "closing",
+        "connected",
+        "lane",
+        "link",
+        "outbox",
+        "peer",
+        "poll",
+        "posting",
+        "probe",
+        "reason",
+        "server",
+        "session",
+        "sid",
+        "upgraded",
+        "upgrading",
+    )
+
+    def __init__(self, server: EngineServer, sid: str, address: str) -> None:
+        self.server = server
+        self.sid = sid
+        self.address = address
+        self.session: dict[str, Any] = {}
+        self.connected = self.upgrading = self.upgraded = self.closing = self.closed = False
+        self.link: WebSocketLink | None = None
+        self.probe: Probe | None = None
+        self.poll: asyncio.Future[list[bytes]] | None = None
+        self.posting = False
+        self.peer: Any = None
+        self.reason = ""
+        self.lane = Lane(server.loop, server.job_failed)
+        self.outbox: list[bytes] = self._bounded(())
+        limits = server.limits
+        self._bucket = (
+            None if limits.event_rate is None
+            else TokenBucket(limits.event_rate, limits.event_burst, server.loop.time())
+        )  # fmt: skip
+        self._disconnecting = False
+
+    # -- sending
+
+    def send_frame(self, frame: bytes) -> None:
+        """Queue a frame; it is written at the end of this turn of the event loop."""
+        outbox = self.outbox
+        if not outbox:
+            self.server.mark(self)
+        outbox.append(frame)
+
+    async def send(self, pkt: engine_packet.Packet) -> None:
+        """Queue one of engineio's packets (upstream's method)."""
+        encoded = pkt.encode()
+        self.send_frame(Frame.binary(bytes(encoded)) if pkt.binary else Frame.message(encoded.encode()))
+
+    @property
+    def is_writable(self) -> bool:
+        """True when something sent now leaves with this turn of the event loop; volatile events need it."""
+        if self.link is not None:
+            return not (self.link.paused or self.closing)
+        return self.poll is not None and not self.outbox and not self.upgrading
+
+    def flush(self) -> None:
+        """Write what is queued, if the transport can take it."""
+        link, outbox = self.link, self.outbox
+        if not outbox:
+            return
+        if link is not None:
+            if not link.paused and link.transport is not None:
+                stats = self.server.stats
+                data = outbox[0] if len(outbox) == 1 else b"".join(outbox)
+                stats.frames_sent += len(outbox)
+                stats.bytes_sent += len(data)
+                outbox.clear()
+                link.transport.write(data)
+        elif self.poll is not None and not self.upgrading:
+            self.release_poll(self.take_parts())
+
+    def take_parts(self) -> list[bytes]:
+        """Everything queued, as the packets of a long-polling payload."""
+        parts = polling_parts(self.outbox)
+        self.server.stats.frames_sent += len(parts)
+        self.server.stats.bytes_sent += sum(map(len, parts))
+        self.outbox.clear()
+        return parts
+
+    def release_poll(self, parts: list[bytes]) -> bool:
+        """Answer the poll that is waiting; False when none is."""
+        poll, self.poll = self.poll, None
+        if poll is None or poll.done():
+            return False
+        poll.set_result(parts)
+        return True
+
+    def writing_paused(self) -> None:
+        """The client reads slower than we write: from here on everything counts against its bound."""
+        link = self.link
+        if link is not None and link.transport is not None and not self.closing:
+            waiting = self.outbox
+            self.outbox = []
+            self.outbox = self._bounded(waiting, link.transport.get_write_buffer_size())
+
+    def writing_resumed(self) -> None:
+        if not self.closing:
+            self.outbox = list(self.outbox)
+            self.flush()
+
+    def _bounded(self, frames: Any, base: int = 0) -> BoundedOutbox | ClosedOutbox:
+        bounded = BoundedOutbox(frames, base, self.server.limits.pending_output, self._overflowed)
+        return ClosedOutbox() if self.closing else bounded  # it may have been too much already
+
+    def _overflowed(self) -> None:
+        if not self.closing:
+            self.server.slow_consumer(self)
+            self.shut(self.server.reason.TRANSPORT_ERROR, abort=True)
+
+    # -- receiving
+
+    def receive_text(self, payload: bytes) -> None:
+        """One text packet from either transport."""
+        if self.closing:
+            return
+        server = self.server
+        server.stats.frames_received += 1
+        server.stats.bytes_received += len(payload)
+        kind = payload[:1]
+        if kind == b"3":
+            self._pong()
+            return
+        if self._bucket is not None and not self._bucket.take(server.loop.time()):
+            self.refuse("event_rate", 1008)
+        elif kind == b"4":
+            server.text_received(self, payload)
+        else:
+            self._receive_other(kind, payload)
+
+    def _receive_other(self, kind: bytes, payload: bytes) -> None:
+        if kind == b"1":
+            self.release_poll([NOOP])
+            self.shut(self.server.reason.CLIENT_DISCONNECT)
+        elif kind == b"b":
+            try:
+                attachment = base64.b64decode(payload[1:], validate=True)
+            except binascii.Error:
+                self.refuse("malformed_packet", 1002)
+            else:
+                self.server.binary_received(self, attachment)
+        elif payload not in (NOOP, b"5"):  # a late noop or upgrade is harmless; open, ping and all others are not
+            self.refuse("malformed_packet", 1002)
+
+    def receive_binary(self, payload: bytes) -> None:
+        """One binary message."""
+        if self.closing:
+            return
+        server = self.server
+        server.stats.frames_received += 1
+        server.stats.bytes_received += len(payload)
+        if self._bucket is not None and not self._bucket.take(server.loop.time()):
+            self.refuse("event_rate", 1008)
+        else:
+            server.binary_received(self, payload)
+
+    def control_received(self) -> None:
+        """A WebSocket ping or pong: allowed, at the rate of events."""
+        if self._bucket is not None and not self._bucket.take(self.server.loop.time()):
+            self.refuse("event_rate", 1008)
+
+    def link_failed(self, code: int, reason: str) -> None:
+        self.refuse(reason, code)
+
+    def link_closed(self) -> None:
+        self.shut(self.server.reason.TRANSPORT_CLOSE, abort=True, keep_jobs=True)
+
+    def refuse(self, reason: str, code: int = 1002) -> None:
+        """Bad input: count it, say so once, and end the session."""
+        if not self.closing:
+            self.server.refused(reason, self.address)
+            self.shut(self.server.reason.TRANSPORT_ERROR, code=code)
+
+    def hold_input(self) -> None:
+        """Stop reading until the handlers have caught up."""
+        link = self.link
+        if link is not None and link.transport is not None:
+            link.transport.pause_reading()
+        self.lane.when_drained(self.server.limits.pending_input // 2, self._resume_input)
+
+    def _resume_input(self) -> None:
+        link = self.link
+        if link is not None and link.transport is not None:
+            link.transport.resume_reading()
+
+    # -- heartbeat
+
+    def ping(self) -> None:
+        """The ping interval has passed."""
+        self.send_frame(_PING)
+        self.server.pongs.set(self)
+
+    def ping_timed_out(self) -> None:
+        self.shut(self.server.reason.PING_TIMEOUT)
+
+    def _pong(self) -> None:
+        if self.server.pongs.cancel(self):
+            self.server.pings.set(self)
+        else:
+            self.control_received()
+
+    @property
+    def was_cut(self) -> bool:
+        """True when the session ended, and not because its client said so."""
+        return self.closing and self.reason != self.server.reason.CLIENT_DISCONNECT
+
+    # -- upgrade
+
+    def open_websocket(self, link: WebSocketLink) -> None:
+        """This session began on a WebSocket."""
+        self.link = link
+        self.connected = self.upgraded = True
+        self.outbox = list(self.outbox)
+        self.flush()
+
+    def upgrade_probed(self) -> None:
+        """The probe arrived: end the poll that is waiting, and hold what is sent until the upgrade is done."""
+        self.upgrading = True
+        self.release_poll([NOOP])
+
+    def upgrade_failed(self) -> None:
+        """The second transport went away or misbehaved; the session goes on with the first."""
+        self.probe = None
+        if self.upgrading:
+            self.upgrading = False
+            self.flush()
+
+    def upgrade_completed(self, link: WebSocketLink) -> None:
+        self.probe = None
+        self.upgrading = False
+        link.sink = self
+        self.server.polling_ended(self)
+        self.release_poll([NOOP])
+        self.open_websocket(link)
+        self.server.upgraded(self)
+
+    # -- the end
+
+    def shut(self, reason: str, *, code: int = 1000, abort: bool = False, keep_jobs: bool = False) -> bool:
+        """Begin the end: say goodbye on the transport (or `abort` it) and run the disconnect handlers in order.
+
+        What the client sent before and is still waiting for its handlers is handled first, unless the session is cut
+        (`abort` without `keep_jobs`). False when the end had begun already.
+        """
+        if not self._begin_end(reason, code, abort):
+            return False
+        if abort and not keep_jobs:
+            self.lane.clear()
+        self.server.end_in_order(self)
+        return True
+
+    async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
+        """End the session and wait for its disconnect handlers (upstream's method)."""
+        if self._begin_end(reason or self.server.reason.SERVER_DISCONNECT, 1000, abort):
+            await self.server.end_session(self)
+
+    def begin_disconnect(self) -> bool:
+        """True for the one caller that shall run the disconnect handlers."""
+        if self._disconnecting:
+            return False
+        self._disconnecting = True
+        return True
+
+    def _begin_end(self, reason: str, code: int, abort: bool) -> bool:
+        if self.closing:
+            return False
+        self.closing = True
+        self.reason = reason
+        self.server.forget_deadlines(self)
+        outbox, self.outbox = self.outbox, ClosedOutbox()
+        link, probe = self.link, self.probe
+        if link is not None:
+            if abort:
+                link.abort()
+            elif not link.closing:
+                link.write(b"".join([*outbox, Frame.message(CLOSE)]))
+                link.close(code)
+        else:
+            parts = [] if abort else [*polling_parts(outbox), CLOSE]
+            waiting = self.release_poll(parts or [NOOP])
+            if not waiting and reason == self.server.reason.SERVER_DISCONNECT:
+                self.server.keep_farewell(self, parts)
+        if probe is not None:
+            self.probe = None
+            probe.link.close()
+        return True
+
+
+class Probe:
+    """A WebSocket that asks to take over a long-polling session: `2probe`, `3probe`, `5`, and nothing else."""
+
+    __slots__ = ("_probed", "link", "socket")
+
+    def __init__(self, socket: EngineSocket) -> None:
+        self.socket = socket
+        self.link = WebSocketLink(self, socket.server.limits)
+        self._probed = False
+
+    def receive_text(self, payload: bytes) -> None:
+        socket = self.socket
+        if socket.probe is not self:
+            self.link.close()
+        elif not self._probed and payload == b"2probe":
+            self._probed = True
+            self.link.write(Frame.message(b"3probe"))
+            socket.upgrade_probed()
+        elif self._probed and payload == b"5":
+            socket.server.probes.cancel(self)
+            socket.upgrade_completed(self.link)
+        else:
+            socket.server.refused("malformed_probe", socket.address)
+            self.fail()
+
+    def receive_binary(self, payload: bytes) -> None:
+        self.fail()
+
+    def control_received(self) -> None:
+        """WebSocket pings are answered during a probe too; `upgrade_timeout` bounds how many there can be."""
+
+    def link_failed(self, code: int, reason: str) -> None:
+        self.socket.server.refused(reason, self.socket.address)
+        self.fail(code)
+
+    def link_closed(self) -> None:
+        self.fail()
+
+    def writing_paused(self) -> None:
+        self.link.abort()
+        self.fail()
+
+    def writing_resumed(self) -> None:
+        """Nothing waits."""
+
+    def fail(self, code: int = 1000) -> None:
+        """Close this WebSocket and leave the session as it was."""
+        self.socket.server.probes.cancel(self)
+        self.link.close(code)
+        if self.socket.probe is self:
+            self.socket.upgrade_failed()

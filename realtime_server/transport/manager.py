@@ -1,0 +1,52 @@
+"""Emitting to this process's clients without a task per recipient, beneath any of python-socketio's client managers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import socketio
+
+if TYPE_CHECKING:
+    from .socket_server import SocketServer
+
+
+class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # socketio has no types
+    """Upstream's in-memory manager whose `emit` encodes once and queues the same bytes for every recipient."""
+
+    server: SocketServer
+
+    async def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: Any = None,
+        skip_sid: Any = None,
+        callback: Any = None,
+        to: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Emit to a client, a room, several rooms or everybody; see python-socketio."""
+        self.server.emit_local(
+            event, data, namespace, to or room, skip_sid, callback, volatile=bool(kwargs.get("volatile"))
+        )
+
+    def _generate_ack_id(self, sid: str, callback: Any) -> int:
+        """Upstream's counter, with a bound: a client that never acknowledges does not make it grow for ever."""
+        packet_id: int = super()._generate_ack_id(sid, callback)
+        waiting = self.callbacks[sid]
+        if len(waiting) > self.server.eio.limits.pending_acknowledgements + 1:
+            oldest = next(key for key in waiting if key != 0)  # 0 holds upstream's counter
+            del waiting[oldest]
+        return packet_id
+
+
+def accelerate(manager: socketio.AsyncManager) -> None:
+    """Put `LocalManager` beneath a manager of another class (Redis, ...), which then emits locally through it.
+
+    The object gets a class of its own with `LocalManager` behind the manager's class in the resolution order, where
+    upstream's own `super().emit()` finds it.
+    """
+    if not isinstance(manager, LocalManager):
+        own = type(manager)
+        manager.__class__ = type(own.__name__, (own, LocalManager), {"__module__": own.__module__})
