@@ -2,7 +2,7 @@
 
 Hot path, written for speed. A call to the driver costs about 400 µs of processor time whatever it carries, so many
 sessions that append one or two commits each would spend it on calls. 20 sessions with one commit at a time: 415 µs per
-commit with calls of their own, 28 to 44 µs so (``tests/storage/benchmark_appends.py``).
+commit with calls of their own, 23 to 46 µs so (``tests/storage/benchmark_appends.py``).
 """
 
 from __future__ import annotations
