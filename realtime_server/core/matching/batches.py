@@ -232,8 +232,7 @@ def _judge(hits: Sequence[_Hit], tried: dict[str, int]) -> list[tuple[_Hit, floa
                 result.append((hit, odd / total))
                 met[hit.way] += odd / total
         rates = {
-            way: min((met[way] + _PRIOR * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT), 0.5)
-            for way, count in tried.items()
+            way: min((met[way] + _PRIOR * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT), 0.5) for way, count in tried.items()
         }
     return result
 
