@@ -24,6 +24,7 @@ from .deadlines import Deadlines
 from .engine_socket import EngineSocket, Probe
 from .frames import Frame
 from .hooks import Hooks
+from .lane import Workers
 from .limits import Limits
 from .metrics import TransportCollector, TransportStats
 
@@ -74,6 +75,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.pongs: Deadlines[EngineSocket]
         self.connects: Deadlines[EngineSocket]
         self.probes: Deadlines[Probe]
+        self.workers: Workers
         self.proxies = TrustedProxies(trusted_proxies)
         self.addresses = AddressLimiter(limits)
         self._endings: Deadlines[EngineSocket]
@@ -116,6 +118,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._endings = Deadlines(loop, self.limits.close_timeout, self._end_at_once)
         self._farewell_ends = Deadlines(loop, self.limits.close_timeout, self._drop_farewell)
         self._bad_input = BadInputLog(logger, loop.time)
+        self.workers = Workers(loop, self.job_failed)
 
     async def shutdown(self) -> None:
         """End every session (clients see the WebSocket close code 1001) and stop the timers."""
@@ -133,6 +136,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         if self._poll_sweep is not None:
             self._poll_sweep.cancel()
             self._poll_sweep = None
+        self.workers.close()
         for task in self._tasks:
             task.cancel()
 

@@ -65,7 +65,7 @@ class EngineSocket:
         self.posting = False
         self.peer: Any = None
         self.reason = ""
-        self.lane = Lane(server.loop, server.job_failed)
+        self.lane = Lane(server.workers)
         self.outbox: list[bytes] = self._bounded(())
         limits = server.limits
         self._bucket = (
