@@ -67,15 +67,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--servers", default="ours,stock,node")
-    parser.add_argument("--measures", default=",".join(MEASURES).replace("50,000", "50_000").replace("200,000", "200_000"))
+    parser.add_argument("--measures", default=";".join(MEASURES), help="separated by semicolons")
     options = parser.parse_args()
     if not (HERE / "node_modules").is_dir() and "node" in options.servers:
         if shutil.which("npm") is None:
             sys.exit("node and npm are needed for the comparison; or leave it out with --servers ours,stock")
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, stdout=sys.stderr)
     names = options.servers.split(",")
-    for label in options.measures.split(","):
-        label = label.replace("_", ",")
+    for label in options.measures.split(";"):
         rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
         for _ in range(options.rounds):
             for name in names:

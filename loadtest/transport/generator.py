@@ -23,10 +23,10 @@ from typing import Any
 import uvloop
 
 REQUEST = (
-    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) bench\r\nOrigin: http://127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n"
-).encode()
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64) bench\r\nOrigin: http://127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n"
+)
 MARK = b'"t":'
 DIGITS = 16
 

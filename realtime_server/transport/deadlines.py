@@ -46,8 +46,8 @@ class Deadlines(Generic[T]):
             self._timer = None
 
     def _tick(self) -> None:
-        # Half a millisecond early is on time: timers fire by the millisecond, and one wake-up serves all of them.
-        now = self._loop.time() + 0.0005
+        # Two milliseconds early is on time: timers fire by the millisecond, and one wake-up serves all of them.
+        now = self._loop.time() + 0.002
         while self._due:
             item, due = next(iter(self._due.items()))
             if due > now:

@@ -185,11 +185,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         if self.expects_connect:
             self.connects.set(socket)
         self.stats.connections_opened[transport] += 1
-        self._hook(self.hooks.opened, socket.sid, socket.address, transport)
+        self.hook(self.hooks.opened, socket.sid, socket.address, transport)
 
     def upgraded(self, socket: EngineSocket) -> None:
         self.stats.upgrades += 1
-        self._hook(self.hooks.upgraded, socket.sid)
+        self.hook(self.hooks.upgraded, socket.sid)
 
     def transport(self, sid: str) -> str:
         """`websocket` or `polling`."""
@@ -240,12 +240,12 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         """Count input that was refused, and say so within the limit of log lines."""
         self.stats.refused[reason] += 1
         self._bad_input.write(reason, address)
-        self._hook(self.hooks.refused, reason, address)
+        self.hook(self.hooks.refused, reason, address)
 
     def slow_consumer(self, socket: EngineSocket) -> None:
         self.stats.slow_consumers += 1
         self._bad_input.write("slow_consumer", socket.address)
-        self._hook(self.hooks.slow_consumer, socket.sid, socket.address)
+        self.hook(self.hooks.slow_consumer, socket.sid, socket.address)
 
     def job_failed(self, error: BaseException) -> None:
         """A job of a client's lane let an exception out; its own handling should have caught it."""
@@ -316,7 +316,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             if self.sockets.pop(socket.sid, None) is not None:
                 self.addresses.leave(socket.address)
                 self.stats.connections_closed[socket.reason] += 1
-                self._hook(self.hooks.closed, socket.sid, socket.reason)
+                self.hook(self.hooks.closed, socket.sid, socket.reason)
             socket.lane.end()
             if self._emptied is not None and not self.sockets and not self._emptied.done():
                 self._emptied.set_result(None)
@@ -356,7 +356,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             logger.exception("%s handler failed", event)
             return False if event == "connect" else None
 
-    def _hook(self, hook: Callable[..., None], *args: Any) -> None:
+    def hook(self, hook: Callable[..., None], *args: Any) -> None:
+        """Call one of the application's hooks; what it raises is logged and goes no further."""
         try:
             hook(*args)
         except Exception:

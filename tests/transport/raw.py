@@ -8,7 +8,7 @@ import json
 import os
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -106,10 +106,8 @@ class RawWebSocket:
 
     async def aclose(self) -> None:
         self.writer.close()
-        try:
+        with suppress(ConnectionError, OSError):
             await self.writer.wait_closed()
-        except (ConnectionError, OSError):
-            pass
 
 
 class Harness:
@@ -159,7 +157,8 @@ class Harness:
         """A WebSocket session and its handshake."""
         socket = await self.websocket()
         packet = await socket.receive()
-        assert isinstance(packet, str) and packet[0] == "0"
+        assert isinstance(packet, str)
+        assert packet[0] == "0"
         return socket, json.loads(packet[1:])
 
     async def connected(self, namespace: str = "/", auth: Any = None) -> RawWebSocket:
@@ -167,7 +166,7 @@ class Harness:
         socket, _ = await self.opened()
         await socket.send(connect_packet(namespace, auth))
         answer = await socket.message()
-        assert isinstance(answer, str) and answer.startswith(connect_packet(namespace)), answer
+        assert str(answer).startswith(connect_packet(namespace)), answer
         return socket
 
     async def get(self, query: str, **options: Any) -> tuple[int, str]:
@@ -181,7 +180,7 @@ class Harness:
     async def polling(self) -> Polling:
         """A long-polling session."""
         status, body = await self.get("EIO=4&transport=polling")
-        assert status == 200 and body[0] == "0", (status, body)
+        assert (status, body[:1]) == (200, "0"), (status, body)
         return Polling(self, json.loads(body[1:]))
 
     async def polling_connected(self, namespace: str = "/", auth: Any = None) -> Polling:
@@ -346,5 +345,5 @@ async def connect_client(harness: Harness, transport: str, namespace: str = "/",
     client = await open_client(harness, transport)
     await client.send(connect_packet(namespace, auth))
     answer = await client.message()
-    assert isinstance(answer, str) and answer.startswith(connect_packet(namespace)), answer
+    assert str(answer).startswith(connect_packet(namespace)), answer
     return client
