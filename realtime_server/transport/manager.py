@@ -50,7 +50,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # socketio has
                 del self._rooms_of[namespace, sid]
 
     def get_rooms(self, sid: str, namespace: str) -> list[Any]:
-        """The client's rooms. Upstream looks through every room of the namespace, and each client has one of its own."""
+        """The client's rooms. Upstream looks through all rooms, and each client has one of its own."""
         return [room for room in self._rooms_of.get((namespace, sid), ()) if room is not None]
 
     def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
