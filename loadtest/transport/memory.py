@@ -28,8 +28,8 @@ def main() -> None:
             # A first hundred pays for what is loaded once; the rest is measured against it.
             for count in (100, options.connections):
                 load = subprocess.Popen(
-                    [sys.executable, "-m", "loadtest.transport.generator", str(port), "connect", "--clients", str(count),
-                     "--seconds", "6", "--burst", "50"],
+                    [sys.executable, "-m", "loadtest.transport.generator", str(port), "connect",
+                     "--clients", str(count), "--seconds", "6", "--burst", "50"],
                     stdout=subprocess.PIPE, text=True,
                 )  # fmt: skip
                 time.sleep(3 if count == 100 else 5 + count / 1000)
@@ -41,7 +41,8 @@ def main() -> None:
                 line = load.stdout.read()
                 load.wait()
             each = (size - base) / (connections - first)
-            print(f"{name:6} {connections} connections: {size / 2**20:.1f} MiB, {each / 1024:.1f} KiB each; {line}", end="")
+            print(f"{name:6} {connections} connections: {size / 2**20:.1f} MiB, {each / 1024:.1f} KiB each")
+            print(f"       {line}", end="")
 
 
 def count_connections(port: int) -> int:

@@ -23,7 +23,10 @@ class Deadlines(Generic[T]):
         self._due: OrderedDict[T, float] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self.lateness = 0.0
-        """In `expired`: seconds since the item was due, at most 0.05; a chain of intervals that takes it off keeps time."""
+        """In `expired`: seconds since the item was due, at most 0.05; a chain that takes them off keeps time."""
+
+    def __contains__(self, item: T) -> bool:
+        return item in self._due
 
     def __len__(self) -> int:
         return len(self._due)

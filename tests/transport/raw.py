@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from realtime_server.transport import EngineServer, SocketServer
+from realtime_server.transport import EngineServer, SocketServer, guarded_runner
 
 TIMEOUT = 10.0
 
@@ -241,7 +241,7 @@ async def serving(server: SocketServer | EngineServer, path: str | None = None) 
     harness = Harness(server, path)
     app = web.Application()
     server.attach(app, path)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = guarded_runner(app, harness.eio.limits, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
