@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from realtime_server.auth.issue import issue_token, signing_secret
-from realtime_server.core.commands import SYSTEM, CreateSession, RecordImport
-from realtime_server.core.commits import SYSTEM_USER
+from realtime_server.core.commands import Actor, CreateSession, command_id_of
 from realtime_server.core.roles import Role
 from realtime_server.errors import CollaborationError, ConfigurationError, ErrorCode
-from realtime_server.ports import NewRecord
+from realtime_server.reconciliation.csv_rows import ImportRow
 from realtime_server.reconciliation.generated import Row
 from realtime_server.reconciliation.generator import generate
+from realtime_server.reconciliation.importing import Importer
 from realtime_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,46 +27,29 @@ PEOPLE: Final = (
 SIZE: Final = 2_000
 TOKEN_TTL: Final = 8 * 3_600
 _SEED: Final = 7
+_AUTHOR: Final = Actor(*PEOPLE[0])
 
 
 async def create_demo(services: Services) -> str:
     """Create the session and its records where they are not there yet; the id of one record. Can be repeated."""
-    engine = services.engine
     try:
-        await engine.state(SESSION_ID)
+        await services.engine.state(SESSION_ID)
     except CollaborationError as error:
         if error.code is not ErrorCode.NOT_FOUND:
             raise
-        await engine.submit(SESSION_ID, _create())
+        await services.engine.submit(SESSION_ID, _create())
     if await services.store.records.count(SESSION_ID) < SIZE:
-        await _import(services)
+        importer = Importer(services.engine, services.store.log, services.store.records)
+        generated = generate(_SEED, SIZE)
+        await importer.run(SESSION_ID, _AUTHOR, "ledger", _rows(generated.ledger))
+        await importer.run(SESSION_ID, _AUTHOR, "statement", _rows(generated.statement))
     return (await services.store.records.page(SESSION_ID, limit=1))[0].record_id
-
-
-async def _import(services: Services) -> None:
-    generated = generate(_SEED, SIZE)
-    for source, rows in (("ledger", generated.ledger), ("statement", generated.statement)):
-        records = list(_records(source, rows))
-        await services.store.records.insert(SESSION_ID, records)
-        digest = hashlib.sha256()
-        for record in records:
-            digest.update(orjson.dumps([record.record_id, record.values], option=orjson.OPT_SORT_KEYS) + b"\n")
-        import_id = f"demo-{source}"
-        command = RecordImport(
-            actor=SYSTEM,
-            command_id=f"{SYSTEM_USER}/demo/{import_id}",
-            import_id=import_id,
-            source=source,
-            counts={"new": len(records), "unchanged": 0, "changed": 0, "refused": 0},
-            digest=digest.hexdigest(),
-        )
-        await services.engine.submit(SESSION_ID, command)
 
 
 def _create() -> CreateSession:
     return CreateSession(
-        actor=SYSTEM,
-        command_id=f"{SYSTEM_USER}/demo/create",
+        actor=_AUTHOR,
+        command_id=command_id_of(_AUTHOR.user_id, "create-demo"),
         session_id=SESSION_ID,
         project_id=PROJECT_ID,
         name="October close (demonstration)",
@@ -78,10 +57,8 @@ def _create() -> CreateSession:
     )
 
 
-def _records(source: str, rows: tuple[Row, ...]) -> Iterator[NewRecord]:
-    for row in rows:
-        values = {**row.values(), "status": "unmatched"}
-        yield NewRecord(f"{source}:{row.external_id}", source, row.external_id, values, f"demo-{source}")
+def _rows(rows: tuple[Row, ...]) -> list[ImportRow]:
+    return [ImportRow(number, row.external_id, dict(row.values())) for number, row in enumerate(rows, 1)]
 
 
 def demo_text(settings: Settings, url: str, record_id: str) -> list[str]:

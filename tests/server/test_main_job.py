@@ -249,7 +249,7 @@ async def _clash(alice: Person, bob: Person, rita: Person, record_id: str) -> No
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.usefixtures("_node_modules")
+@pytest.mark.usefixtures("node_modules")
 async def test_three_people_reconcile_two_files_through_a_crash_and_nothing_is_lost(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(_server(tmp_path / "data"))
