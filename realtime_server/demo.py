@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from realtime_server.auth.issue import issue_token, signing_secret
-from realtime_server.core.commands import Actor, CreateSession, command_id_of
+from realtime_server.core.commands import SYSTEM, CreateSession
+from realtime_server.core.commits import SYSTEM_USER
 from realtime_server.core.roles import Role
 from realtime_server.errors import CollaborationError, ConfigurationError, ErrorCode
 from realtime_server.reconciliation.csv_rows import ImportRow
@@ -27,29 +28,33 @@ PEOPLE: Final = (
 SIZE: Final = 2_000
 TOKEN_TTL: Final = 8 * 3_600
 _SEED: Final = 7
-_AUTHOR: Final = Actor(*PEOPLE[0])
 
 
 async def create_demo(services: Services) -> str:
     """Create the session and its records where they are not there yet; the id of one record. Can be repeated."""
+    engine = services.engine
     try:
-        await services.engine.state(SESSION_ID)
+        await engine.state(SESSION_ID)
     except CollaborationError as error:
         if error.code is not ErrorCode.NOT_FOUND:
             raise
-        await services.engine.submit(SESSION_ID, _create())
+        await engine.submit(SESSION_ID, _create())
     if await services.store.records.count(SESSION_ID) < SIZE:
-        importer = Importer(services.engine, services.store.log, services.store.records)
-        generated = generate(_SEED, SIZE)
-        await importer.run(SESSION_ID, _AUTHOR, "ledger", _rows(generated.ledger))
-        await importer.run(SESSION_ID, _AUTHOR, "statement", _rows(generated.statement))
+        await _import(services)
     return (await services.store.records.page(SESSION_ID, limit=1))[0].record_id
+
+
+async def _import(services: Services) -> None:
+    importer = Importer(services.engine, services.store.log, services.store.records)
+    generated = generate(_SEED, SIZE)
+    await importer.run(SESSION_ID, SYSTEM, "ledger", _rows(generated.ledger))
+    await importer.run(SESSION_ID, SYSTEM, "statement", _rows(generated.statement))
 
 
 def _create() -> CreateSession:
     return CreateSession(
-        actor=_AUTHOR,
-        command_id=command_id_of(_AUTHOR.user_id, "create-demo"),
+        actor=SYSTEM,
+        command_id=f"{SYSTEM_USER}/demo/create",
         session_id=SESSION_ID,
         project_id=PROJECT_ID,
         name="October close (demonstration)",
@@ -58,7 +63,8 @@ def _create() -> CreateSession:
 
 
 def _rows(rows: tuple[Row, ...]) -> list[ImportRow]:
-    return [ImportRow(number, row.external_id, dict(row.values())) for number, row in enumerate(rows, 1)]
+    """As if they stood in a file: line 1 would be the header."""
+    return [ImportRow(line, row.external_id, row.values()) for line, row in enumerate(rows, start=2)]
 
 
 def demo_text(settings: Settings, url: str, record_id: str) -> list[str]:
