@@ -360,11 +360,16 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
                 result = await self._trigger_event(event, namespace, sid, *data[1:])
             else:  # what `_trigger_event` would come to, the short way
                 result = handler(sid, *data[1:])
-                if type(result) is CoroutineType:
+                if type(result) is CoroutineType or (
+                    inspect.isawaitable(result) and not isinstance(result, asyncio.Future)
+                ):
                     result = await result
         except Exception as error:
             result = await self._handler_failed(event, sid, namespace, error)
-<<<<<<< HEAD
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            result = await self._handler_failed(event, sid, namespace, error)  # it waited for something cancelled
         if isinstance(result, asyncio.Future):
             # The handler is done and its answer is to come: the client's next event need not wait for that.
             result.add_done_callback(partial(self._answered_late, socket, member, packet_id, event, began))
@@ -385,58 +390,32 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         answer: asyncio.Future[Any],
     ) -> None:
         self._handled(event, member.namespace, began)
-        if answer.cancelled():
-            return
         try:
             self._acknowledge(socket, member.namespace, packet_id, answer.result())
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.start_background_task(self._acknowledge_failure, socket, member, packet_id, event, error)
 
     def _handled(self, event: str, namespace: str, began: float) -> None:
         took = perf_counter() - began
         self.stats.handled(took)
-        self.eio.hooks.handled(event, namespace, took)
+        if self._hears_handled:
+            self.eio.hook(self.eio.hooks.handled, event, namespace, took)
 
     def _acknowledge(self, socket: EngineSocket, namespace: str, packet_id: int | None, result: Any) -> None:
+        """Answer an event that asks for it: nothing, one value, or a tuple of several."""
         if packet_id is None or result is self.not_handled:
             return
         answer = [] if result is None else list(result) if isinstance(result, tuple) else [result]
-        socket.send_frame(self.codec.encode(packets.ACK, namespace, packet_id, answer))
+        if socket.link is not None and (frame := self.codec.encode_ack(namespace, packet_id, answer)) is not None:
+            socket.send_frame(frame)
+        else:
+            socket.send_frame(self.codec.encode(packets.ACK, namespace, packet_id, answer))
 
     async def _acknowledge_failure(
-        self, socket: EngineSocket, member: Member, packet_id: int | None, event: str, error: Exception
+        self, socket: EngineSocket, member: Member, packet_id: int | None, event: str, error: BaseException
     ) -> None:
         told = await self._handler_failed(event, member.sid, member.namespace, error)
         self._acknowledge(socket, member.namespace, packet_id, told)
-=======
-        except asyncio.CancelledError as error:
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise
-            result = await self._handler_failed(event, sid, namespace, error)  # it waited for something cancelled
-        took = perf_counter() - began
-        self.stats.handled(took)
-        if self._hears_handled:
-            self.eio.hook(self.eio.hooks.handled, event, namespace, took)
-        if packet_id is not None and result is not self.not_handled:
-            await self._acknowledge(socket, member, packet_id, event, result)
-
-    async def _acknowledge(
-        self, socket: EngineSocket, member: Member, packet_id: int, event: str, result: Any
-    ) -> None:
-        """Answer an event: nothing, one value, or a tuple of several."""
-        namespace, sid = member.namespace, member.sid
-        answer = [] if result is None else list(result) if isinstance(result, tuple) else [result]
-        frame: bytes | None
-        if socket.link is not None and (frame := self.codec.encode_ack(namespace, packet_id, answer)) is not None:
-            socket.send_frame(frame)
-            return
-        try:
-            frame = self.codec.encode(packets.ACK, namespace, packet_id, answer)
-        except Exception as error:
-            told = await self._handler_failed(event, sid, namespace, error)
-            frame = self.codec.encode(packets.ACK, namespace, packet_id, [told])
-        socket.send_frame(frame)
->>>>>>> transport
 
     async def _handler_failed(self, event: str, sid: str, namespace: str, error: BaseException) -> Any:
         self.stats.handler_errors += 1
