@@ -28,6 +28,8 @@ def test_every_client_event_and_every_document_named_is_there() -> None:
 
 def test_every_code_in_the_readme_exists() -> None:
     table = README[README.index("| code | means") : README.index("Roles per project")]
-    named = {code for row in table.splitlines()[2:] for code in re.findall(r"`([a-z_]+)`", row.split("|")[1] if row else "")}
+    named = {
+        code for row in table.splitlines()[2:] for code in re.findall(r"`([a-z_]+)`", row.split("|")[1] if row else "")
+    }
     assert named
     assert named <= {code.value for code in ErrorCode}

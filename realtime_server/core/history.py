@@ -13,7 +13,7 @@ from typing import Any
 from immutables import Map
 
 from realtime_server.core import limits
-from realtime_server.core.commands import Redo, Undo
+from realtime_server.core.commands import GENERATED, Redo, Undo
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.fields import check_amounts
 from realtime_server.core.locks import refuse_locked
@@ -55,7 +55,7 @@ def _decide(state: SessionState, command: Undo | Redo, entries: tuple[UndoEntry,
     problem = _misfit(state, edits)
     if problem is not None:
         return problem
-    mark = {f"{verb}_of": entry.seq, "edit_id": command.command_id.rpartition("/")[2]}
+    mark = {f"{verb}_of": entry.seq, "edit_id": command.command_id.rpartition("/")[2].removeprefix(GENERATED)}
     if len(edits) == 1:
         return Draft("edit.applied", {**edits[0], "version": state.seq + 1, **mark})
     return Draft("edit.batch_applied", {"edits": edits, "versions": [state.seq + 1] * len(edits), **mark})

@@ -89,8 +89,9 @@ def test_every_index_is_in_the_document_with_its_keys() -> None:
 
 
 TRICKY: list[Any] = [
-    0, -1, limits.MAX_INTEGER, -limits.MAX_INTEGER, 0.1, -2.5, limits.MIN_FRACTION, 1.234e-5, 123456789012345.67,
-    999999999999999.9, 5e-4, None, True, [], {}, "\"\\/\b\t\n\f\r\x01\x1f\x7f\x80\u2028\u2029", "é e\u0301 漢 🧾 \ufeff",
+    0, -1, limits.MAX_INTEGER, -limits.MAX_INTEGER, 0.1, -2.5, limits.MIN_FRACTION, 1.234e-5,
+    123456789012345.67, 999999999999999.9, 5e-4, None, True, [], {},
+    "\"\\/\b\t\n\f\r\x01\x1f\x7f\x80\u2028\u2029", "é e\u0301 漢 🧾 \ufeff",
     {"z": 1, "a": {"\U0001f9fe": 1, "\uffee": 2, "": 3, "10": 4, "9": 5}, "Z": [], "é": None, "e\u0301": 0},
 ]  # fmt: skip
 
