@@ -103,7 +103,7 @@ export class FakeServer {
 
   /** A client of this server, with its own storage unless one is given. */
   client(user_id: string, storage: EditStorage = new MemoryEditStorage(), tab = `tab-${Math.random()}`): CollaborationSession {
-    const tabs: Tabs = { id: tab, adopt: () => Promise.resolve(true), close: () => undefined };
+    const tabs: Tabs = { id: tab, gone: () => Promise.resolve(), close: () => undefined };
     return new CollaborationSession({
       session_id: "s",
       user_id,

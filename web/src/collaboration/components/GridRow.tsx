@@ -119,7 +119,7 @@ function Cell({ record, field, column, active, focused, watching, lock, me, onPi
 
 function Content({ record, field }: { record: RecordView; field: string }) {
   if (field === "source") return <span className={`side side-${record.source}`}>{capital(record.source)}</span>;
-  if (field === "external_id") return <span className="mono">{record.external_id}</span>;
+  if (field === "external_id") return <span className="mono opens">{record.external_id}</span>;
   const content = shown(record, field);
   if (field === "status") return <StatusBadge status={String(content ?? "")} />;
   const text = value(field, content);

@@ -1,6 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
-import { count } from "../../ui/format";
+import { count, MONEY, time } from "../../ui/format";
 import { shown } from "../core";
 import { useSignal } from "../hooks";
 import { useSession } from "../provider";
@@ -21,7 +21,8 @@ export interface RecordGridProps {
   sort: string | undefined;
   onSort: (sort: string | undefined) => void;
   selected: string | undefined;
-  onSelect: (record_id: string) => void;
+  /** `show`: the person wants to see the record by itself. */
+  onSelect: (record_id: string, show?: boolean) => void;
   readOnly: boolean;
 }
 
@@ -71,8 +72,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
       if (readOnly || READ_ONLY.has(field)) return false;
       const lock = session.locks.get().get(record_id);
       if (!lock || lock.holder.user_id === session.user_id) return true;
-      const until = new Date(lock.expires_at).toLocaleTimeString([...navigator.languages], { timeStyle: "short" });
-      workspace.toast("info", `${lock.holder.name} is editing this record until ${until}.`);
+      workspace.toast("info", `${lock.holder.name} is editing this record until ${time(lock.expires_at)}.`);
       return false;
     },
     [readOnly, session, workspace],
@@ -125,10 +125,10 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
   const onPick = useCallback(
     (record_id: string, column: number, edit: boolean) => {
       moveTo(record_id, column);
-      onSelect(record_id);
+      onSelect(record_id, columns[column] === "external_id");
       if (edit) beginEdit(record_id, column);
     },
-    [moveTo, onSelect, beginEdit],
+    [moveTo, onSelect, beginEdit, columns],
   );
 
   const current = active ?? (ids[0] === undefined ? undefined : { record_id: ids[0], column: 0 });
@@ -181,7 +181,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
         {columns.map((field, column) => {
           const direction = sort === field ? "ascending" : sort === `-${field}` ? "descending" : undefined;
           return (
-            <div key={field} role="columnheader" aria-colindex={column + 1} aria-sort={direction ?? "none"} className="cell">
+            <div key={field} role="columnheader" aria-colindex={column + 1} aria-sort={direction ?? "none"} className={MONEY.has(field) ? "cell number" : "cell"}>
               <button
                 type="button"
                 tabIndex={-1}

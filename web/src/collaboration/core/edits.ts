@@ -75,14 +75,22 @@ export class EditQueue {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Take over what was left on this device by this person, in this session. */
+  /** Take over what was left on this device by this person, in this session: at once, or when its tab is gone. */
   async restore(): Promise<void> {
+    const { storage, tabs, user_id, session_id } = this.#options;
+    const owners = new Set<string>();
+    for (const edit of await storage.list(user_id, session_id)) {
+      this.#order = Math.max(this.#order, edit.order);
+      if (edit.owner !== tabs.id) owners.add(edit.owner);
+    }
+    await Promise.all([...owners].map((owner) => tabs.gone(owner).then(() => this.#takeOver(owner))));
+  }
+
+  async #takeOver(owner: string): Promise<void> {
     const { storage, tabs, user_id, session_id } = this.#options;
     const found: StoredEdit[] = [];
     for (const edit of await storage.list(user_id, session_id)) {
-      this.#order = Math.max(this.#order, edit.order);
-      if (this.queued.get().some((known) => known.edit_id === edit.edit_id)) continue;
-      if (!(await tabs.adopt(edit.owner))) continue;
+      if (edit.owner !== owner) continue;
       const mine = { ...edit, owner: tabs.id, offline: true };
       await storage.put(mine);
       this.#sent.add(mine.edit_id);
