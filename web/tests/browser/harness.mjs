@@ -109,7 +109,7 @@ export class People {
       if (message.text().includes("Content Security Policy")) this.problems.push(`${user}: ${message.text()}`);
     });
     await page.goto(`${this.server.url}/sessions/${session}${query}#token=${this.server.token(user)}`);
-    await page.getByText("Online", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Online", exact: true }).waitFor();
     await page.locator(options.viewport?.width < 761 ? ".card" : ".rows .row").first().waitFor();
     return page;
   }

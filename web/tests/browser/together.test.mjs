@@ -22,7 +22,7 @@ test("the page that make run prints lets somebody in with one click", async () =
   await page.goto(server.url);
   await page.getByRole("button", { name: /Alice Adams/ }).click();
   await page.getByRole("link", { name: /October close/ }).click();
-  await page.getByText("Online", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Online", exact: true }).waitFor();
   await holds(page.locator(".toolbar"), "2,000 records");
   await context.close();
 });
@@ -80,7 +80,7 @@ test("a clash is kept, shown to all, and decided by a reviewer with the keyboard
   const bob = await people.enter("bob", session);
   const carol = await people.enter("carol", session);
   await bob.context().setOffline(true);
-  await bob.getByText(/^Offline|^Reconnecting/).first().waitFor();
+  await bob.getByRole("button", { name: /^Offline|^Reconnecting/ }).waitFor();
   await setCell(bob, L1, "amount", "12.00");
   await setCell(alice, L1, "amount", "11.00");
   await holds(cell(carol, L1, "amount"), "11.00");
@@ -102,19 +102,19 @@ test("edits made offline survive a reload without a network and are sent once, i
   const alice = await people.enter("alice", session);
   await alice.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   await alice.reload(); // once with the service worker in charge, so that it knows the application's files
-  await alice.getByText("Online", { exact: true }).waitFor();
+  await alice.getByRole("button", { name: "Online", exact: true }).waitFor();
   await alice.locator(".rows .row").first().waitFor();
   await alice.context().setOffline(true);
-  await alice.getByText(/^Offline|^Reconnecting/).first().waitFor();
+  await alice.getByRole("button", { name: /^Offline|^Reconnecting/ }).waitFor();
   await setCell(alice, L2, "amount", "22.00");
   await setCell(alice, L1, "amount", "21.00");
-  await alice.getByText(/2 queued/).first().waitFor();
+  await alice.getByRole("button", { name: /2 queued/ }).waitFor();
   await alice.reload();
-  await alice.getByText(/2 queued/).first().waitFor();
+  await alice.getByRole("button", { name: /2 queued/ }).waitFor();
   await alice.context().setOffline(false);
-  await alice.getByText("Online", { exact: true }).waitFor();
+  await alice.getByRole("button", { name: "Online", exact: true }).waitFor();
   await holds(cell(alice, L1, "amount"), "21.00");
-  await alice.getByRole("button", { name: "Online" }).click();
+  await alice.getByRole("button", { name: "Online", exact: true }).click();
   await alice.getByText("Saved", { exact: false }).nth(1).waitFor();
   const { items } = await server.rest("alice", "GET", `/sessions/${session}/history?message_type=edit.applied`);
   assert.deepEqual(items.map(({ data }) => [data.record_id, data.new_value]), [[L2, "22.00"], [L1, "21.00"]]);
@@ -128,11 +128,11 @@ test("an edit of a server that is killed and comes back is applied once", async 
   await alice.locator(".cell-input").fill("31.00");
   await server.kill();
   await alice.keyboard.press("Enter");
-  await alice.getByText(/1 queued/).first().waitFor();
+  await alice.getByRole("button", { name: /1 queued/ }).waitFor();
   await holds(cell(alice, L1, "amount"), "31.00");
   await server.run();
   for (const page of [alice, bob]) {
-    await page.getByText("Online", { exact: true }).waitFor({ timeout: 30_000 });
+    await page.getByRole("button", { name: "Online", exact: true }).waitFor({ timeout: 30_000 });
     await holds(cell(page, L1, "amount"), "31.00");
   }
   const { items } = await server.rest("alice", "GET", `/sessions/${session}/history?message_type=edit.applied`);
