@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -20,6 +20,8 @@ from aiohttp import hdrs, web
 from realtime_server.settings import Settings
 
 log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 #: Where a checkout has them after ``npm run build``.
 _BUILT: Final = Path(__file__).resolve().parent.parent / "web" / "dist"
@@ -71,7 +73,7 @@ def add_web_files(app: web.Application, settings: Settings, folder: Path = _BUIL
     for name, content in files.items():
         if name != "index.html":
             app.router.add_get(f"/{name}", _sender(content, policy))
-    app.router.add_get("/sign-in.json", lambda request: _sign_in(request, settings))
+    app.router.add_get("/sign-in.json", _sign_in(settings))
 
 
 def content_security_policy(settings: Settings) -> str:
@@ -107,7 +109,7 @@ def _file(content: bytes, suffix: str, caching: str, compressed: Mapping[str, by
     return _File(_MEDIA[suffix], etag, caching, {"": content, **(compressed or {})})
 
 
-def _sender(file: _File, policy: str) -> Callable[[web.Request], Any]:
+def _sender(file: _File, policy: str) -> Handler:
     async def send(request: web.Request) -> web.Response:
         coding = _best_coding(request.headers.get(hdrs.ACCEPT_ENCODING, ""), file.contents)
         headers = {
@@ -137,7 +139,7 @@ def _best_coding(accepted: str, contents: Mapping[str, bytes]) -> str:
     return next((coding for coding, _ in _ENCODINGS if coding in taken and coding in contents), "")
 
 
-async def _sign_in(request: web.Request, settings: Settings) -> web.Response:
+def _sign_in(settings: Settings) -> Handler:
     oidc = None
     if settings.web_oidc_client_id and settings.auth_issuer:
         oidc = {
@@ -145,7 +147,11 @@ async def _sign_in(request: web.Request, settings: Settings) -> web.Response:
             "client_id": settings.web_oidc_client_id,
             "scope": settings.web_oidc_scope,
         }
-    people = [dict(person) for person in request.app[SIGN_IN].demonstration()]
-    # Demonstration tokens are nobody's to keep.
-    headers = {hdrs.CACHE_CONTROL: "no-store", "X-Content-Type-Options": "nosniff"}
-    return web.json_response({"demonstration": people, "oidc": oidc}, headers=headers)
+
+    async def send(request: web.Request) -> web.Response:
+        people = [dict(person) for person in request.app[SIGN_IN].demonstration()]
+        # Tokens are nobody's to keep.
+        headers = {hdrs.CACHE_CONTROL: "no-store", "X-Content-Type-Options": "nosniff"}
+        return web.json_response({"demonstration": people, "oidc": oidc}, headers=headers)
+
+    return send

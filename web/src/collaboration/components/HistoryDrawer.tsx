@@ -54,7 +54,7 @@ export function RecordHistory({ recordId }: { recordId: string }) {
   const role = useSignal(session.role);
   const restore = (commit: Commit) => {
     for (const set of fieldsSet(commit)) {
-      if (set.record_id === recordId) session.edits.edit(recordId, set.field_name, set.new_value, `Restored from change ${commit.seq}`);
+      if (set.record_id === recordId) session.edits.edit(recordId, set.field_name, set.new_value, { reason: `Restored from change ${commit.seq}` });
     }
   };
   return <Timeline {...{ commits, loading, error }} {...(mayEdit(role) ? { onRestore: restore } : {})} />;

@@ -83,7 +83,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
       const record = session.records.get(record_id);
       const field = columns[column]!;
       if (!record || !mayEdit(record_id, field)) return;
-      setEditing({ record_id, field, draft: typed ?? draftOf(shown(record, field)) });
+      setEditing({ record_id, field, draft: typed ?? draftOf(shown(record, field)), typed: typed !== undefined, base_version: record.versions[field] ?? 0 });
       session.presence.say({ activity: "editing" });
     },
     [session, columns, mayEdit],
@@ -97,9 +97,9 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
   const commit = useCallback(
     (move: "stay" | "down" | "next" | "previous") => {
       if (!editing) return;
-      const { record_id, field, draft } = editing;
+      const { record_id, field, draft, base_version } = editing;
       const before = session.records.get(record_id);
-      if (before) session.edits.edit(record_id, field, parsed(field, draft, shown(before, field)));
+      if (before) session.edits.edit(record_id, field, parsed(field, draft, shown(before, field)), { base_version });
       endEdit();
       const place = places.get(record_id);
       const column = columns.indexOf(field);
@@ -162,6 +162,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
 
   const template = columns.map((field) => WIDTHS[field] ?? "minmax(120px, 1fr)").join(" ");
   return (
+    <>
     <div
       className="grid-scroller"
       ref={scroller}
@@ -188,7 +189,6 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
                 onClick={() => onSort(direction === "ascending" ? `-${field}` : direction === "descending" ? undefined : field)}
               >
                 {headerName(field)}
-                <span aria-hidden="true">{direction === "ascending" ? " ↑" : direction === "descending" ? " ↓" : ""}</span>
               </button>
             </div>
           );
@@ -214,8 +214,9 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
           );
         })}
       </div>
-      {ids.length === 0 && <p className="empty">No record fits. Take a filter away to see more.</p>}
-      <p className="visually-hidden" role="status">{count(ids.length)} records listed</p>
     </div>
+    {ids.length === 0 && <p className="empty over">No record fits. Take a filter away to see more.</p>}
+    <p className="visually-hidden" role="status">{count(ids.length)} records listed</p>
+    </>
   );
 }

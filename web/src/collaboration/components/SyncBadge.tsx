@@ -6,10 +6,6 @@ import { useSession } from "../provider";
 import { Dialog } from "./Dialog";
 import { useWorkspace } from "./workspace";
 
-const SIGNS: Record<string, string> = {
-  online: "●", connecting: "◌", joining: "◌", reconnecting: "◌", offline: "○", refused: "✕", closed: "○",
-};
-
 export const VERDICTS: Record<VerdictKind, string> = {
   applied: "Saved", merged: "Merged with a newer value", unchanged: "Already so", conflict: "Kept as a candidate of a conflict",
   locked: "Not saved: the record is locked", closed: "Not saved: the session takes no changes", forbidden: "Not saved: your role does not permit it",
@@ -33,7 +29,7 @@ export function SyncBadge() {
   return (
     <>
       <button type="button" className={`sync sync-${state}`} onClick={() => setOpen(true)} aria-haspopup="dialog">
-        <span aria-hidden="true">{SIGNS[state]}</span> <span>{text}</span>
+        {text}
       </button>
       {open && (
         <Dialog title="Your changes" onClose={() => setOpen(false)}>
