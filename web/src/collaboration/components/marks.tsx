@@ -27,7 +27,7 @@ export function LockMark({ lock, mine }: { lock: Lock; mine: boolean }) {
       <Icon name="lock" />
       <span className="lock-text">
         <span className="visually-hidden">Locked by </span>
-        {mine ? "you" : lock.holder.name} <span className="visually-hidden">until</span> {until}
+        {mine ? "you" : lock.holder.name.split(" ")[0]} <span className="visually-hidden">until</span> {until}
       </span>
     </span>
   );
