@@ -278,11 +278,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         else:
             member.held = []
         refusal = await self._ask(socket, member, auth)
+        if socket.closed:  # it went away meanwhile, and nobody else will tell the application
+            await self._gone_while_connecting(member, refusal is None, socket.reason)
+            return
         if refusal is None:
             if not self.always_connect:
                 await self._accept(socket, member)
-            if socket.closed:  # it went away meanwhile, and nobody else will tell the application
-                await self.member_left(socket, member, socket.reason)
             return
         member.held = None  # what the application sent a client that it then refused
         if socket.peer.members.get(namespace) is member:
@@ -297,6 +298,11 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         await manager.disconnect(sid, namespace, ignore_queue=True)
         if not socket.peer.members and not socket.closing:
             self.eio.connects.set(socket)  # refused everywhere, it may not stay for ever either
+
+    async def _gone_while_connecting(self, member: Member, welcome: bool, reason: str) -> None:
+        if welcome and not self.always_connect:
+            await self._tell_disconnect(member, reason)
+        await self.manager.disconnect(member.sid, member.namespace, ignore_queue=True)
 
     async def _connect_again(self, socket: EngineSocket, namespace: str) -> str:
         for _ in range(200):
@@ -449,11 +455,15 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
             return
         manager.pre_disconnect(sid, namespace=namespace)
         try:
-            await self._trigger_event("disconnect", namespace, sid, reason or self.reason.CLIENT_DISCONNECT)
-        except Exception:
-            self._log_exception("a disconnect handler failed")
+            await self._tell_disconnect(member, reason or self.reason.CLIENT_DISCONNECT)
         finally:
             await manager.disconnect(sid, namespace, ignore_queue=True)
+
+    async def _tell_disconnect(self, member: Member, reason: str) -> None:
+        try:
+            await self._trigger_event("disconnect", member.namespace, member.sid, reason)
+        except Exception:
+            self._log_exception("a disconnect handler failed")
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         """The connection ended: every client on it leaves."""

@@ -14,7 +14,9 @@ from .raw import masked
 SIZES = [0, 1, 5, 125, 126, 127, 1000, 65535]
 
 
-def parse(data: bytes, frame_size: int = 65536, message_size: int = 100_000) -> tuple[list[tuple[int, bytes]], str | None]:
+def parse(
+    data: bytes, frame_size: int = 65536, message_size: int = 100_000
+) -> tuple[list[tuple[int, bytes]], str | None]:
     messages, error = FrameParser(frame_size, message_size).feed(data)
     return messages, error and error.reason
 

@@ -13,7 +13,7 @@ import socketio
 
 from realtime_server.transport import DEFAULT_ERROR_ACK, Limits, SocketServer
 
-from .raw import TRANSPORTS, Harness, connect_client, open_client, serving
+from .raw import TRANSPORTS, Harness, connect_client, open_client, serving, until
 
 on_every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
@@ -238,7 +238,15 @@ async def test_without_a_hook_a_failure_is_answered_with_the_default(served: Har
 
 @pytest.mark.parametrize(
     ("value", "ack"),
-    [(None, "[]"), (0, "[0]"), ("a", '["a"]'), ((), "[]"), ((1, 2), "[1,2]"), ([1, 2], "[[1,2]]"), ({"a": None}, '[{"a":null}]')],
+    [
+        (None, "[]"),
+        (0, "[0]"),
+        ("a", '["a"]'),
+        ((), "[]"),
+        ((1, 2), "[1,2]"),
+        ([1, 2], "[[1,2]]"),
+        ({"a": None}, '[{"a":null}]'),
+    ],
 )
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_the_return_value_is_the_acknowledgement(
@@ -306,8 +314,7 @@ async def test_a_client_that_goes_away_in_its_connect_handler_is_told_of_to_the_
         await client.send("40")
         await began.wait()
         await client.aclose()
-        while harness.eio.sockets:
-            await asyncio.sleep(0.01)
+        await until(lambda: not harness.eio.sockets)
         release.set()
         await left.wait()
         assert server.manager.rooms == {}
@@ -353,9 +360,7 @@ async def test_a_handler_has_a_task_timeouts_and_a_context_of_its_own(served: Ha
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_a_handler_that_cancels_itself_harms_no_other(
-    served: Harness, server: SocketServer, waits: bool
-) -> None:
+async def test_a_handler_that_cancels_itself_harms_no_other(served: Harness, server: SocketServer, waits: bool) -> None:
     async def suicidal(sid: str) -> None:
         task = asyncio.current_task()
         assert task is not None

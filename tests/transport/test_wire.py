@@ -83,7 +83,9 @@ async def test_a_reserved_name_never_reaches_a_handler(
     assert seen == ["connect", "disconnect"]
 
 
-@pytest.mark.parametrize("packet", ['2["a"]', '21["a"]', "31[]", "1", '50-["a"]', '51-["a"]', '2/admin,["a"]', "1/admin,"])
+@pytest.mark.parametrize(
+    "packet", ['2["a"]', '21["a"]', "31[]", "1", '50-["a"]', '51-["a"]', '2/admin,["a"]', "1/admin,"]
+)
 async def test_a_packet_before_connect_ends_the_session(
     served: tuple[Harness, list[Any]], transport: str, packet: str
 ) -> None:
