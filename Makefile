@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint clean
+.PHONY: run test lint bench-transport clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,10 @@ lint: $(STAMP)
 
 test: lint
 	$(BIN)/python -m pytest
+
+# Ours, stock python-socketio and Node's socket.io side by side; needs two cores, node and npm. About ten minutes.
+bench-transport: $(STAMP)
+	$(BIN)/python -m loadtest.transport.bench
 
 clean:
 	rm -rf $(VENV) build *.egg-info
