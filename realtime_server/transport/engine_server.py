@@ -84,6 +84,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._polls: dict[EngineSocket, web.BaseRequest] = {}
         self._poll_sweep: asyncio.TimerHandle | None = None
         self._dirty: list[EngineSocket] = []
+        """Sockets with something to write at the end of this turn; `_flush` is scheduled while there are any."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._apps: WeakSet[web.Application] = WeakSet()
         self._started = False
@@ -213,10 +214,30 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             self.loop.call_soon(self._flush)
         self._dirty.append(socket)
 
+    def mark_all(self, sockets: list[EngineSocket]) -> None:
+        """`mark` for many."""
+        if not self._dirty:
+            self.loop.call_soon(self._flush)
+        self._dirty += sockets
+
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
+        frames = size = 0
         for socket in dirty:
-            socket.flush()
+            link = socket.link
+            if link is None or link.paused or (transport := link.transport) is None:
+                socket.flush()
+                continue
+            outbox = socket.outbox  # from here on `EngineSocket.flush`, without the call: this is once per delivery
+            if not outbox:
+                continue
+            data = outbox[0] if len(outbox) == 1 else b"".join(outbox)
+            frames += len(outbox)
+            size += len(data)
+            outbox.clear()
+            transport.write(data)
+        self.stats.frames_sent += frames
+        self.stats.bytes_sent += size
 
     # -- receiving
 

@@ -169,16 +169,19 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         ):  # fmt: skip
             return self._queue_with_care(frame, namespace, members, _as_set(skip_sid), volatile)
         eio = self.eio
-        sockets, mark = eio.sockets, eio.mark
+        sockets = eio.sockets
+        dirty: list[EngineSocket] = []
         count = 0
         for sid, eio_sid in members.items():
             if sid == skip_sid or (socket := sockets.get(eio_sid)) is None:
                 continue
             outbox = socket.outbox
             if not outbox:
-                mark(socket)
+                dirty.append(socket)
             outbox.append(frame)
             count += 1
+        if dirty:
+            eio.mark_all(dirty)
         return count
 
     def _recipients(self, namespace: str, room: Any) -> Mapping[str, str]:
