@@ -27,6 +27,7 @@ from .hooks import Hooks
 from .lane import Workers
 from .limits import Limits
 from .metrics import TransportCollector, TransportStats
+from .websocket import WebSocketLink
 
 logger = logging.getLogger("realtime_server.transport")
 
@@ -127,11 +128,13 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         if not self._started:
             return
         sockets = list(self.sockets.values())
+        links = [socket.link for socket in sockets if socket.link is not None]
         for socket in sockets:
             socket.shut(self.reason.SERVER_DISCONNECT, code=1001)
         if self.sockets:
             self._emptied = self.loop.create_future()
             await asyncio.wait([self._emptied], timeout=2 * self.limits.close_timeout)
+        await self._goodbye(links)
         for deadlines in (self.pings, self.pongs, self.connects, self.probes, self._endings, self._farewell_ends):
             deadlines.stop()
         if self._poll_sweep is not None:
@@ -140,6 +143,15 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.workers.close()
         for task in self._tasks:
             task.cancel()
+
+    async def _goodbye(self, links: list[WebSocketLink]) -> None:
+        """Wait until the connections are closed, `close_timeout` at most, and drop those that are not."""
+        deadline = self.loop.time() + self.limits.close_timeout
+        while any(link.transport is not None for link in links) and self.loop.time() < deadline:  # noqa: ASYNC110 - rare
+            await asyncio.sleep(0.01)
+        for link in links:
+            link.abort()
+        await asyncio.sleep(0)
 
     # -- requests
 

@@ -263,8 +263,8 @@ async def serving(server: SocketServer | EngineServer, path: str | None = None) 
     try:
         async with aiohttp.ClientSession() as harness.http:
             yield harness
-            await harness.close()
     finally:
+        await harness.close()
         await runner.cleanup()
 
 
