@@ -42,11 +42,11 @@ class Comparison:
     prior_weight: float
 
 
-def compare(left: Table, right: Table, pairs: Pairs) -> tuple[Comparison, ...]:
+def compare(left: Table, right: Table, texts: w.Words, pairs: Pairs) -> tuple[Comparison, ...]:
     return (
         _amounts(left, right, pairs),
         _lags(left, right, pairs),
-        _texts(left, right, pairs),
+        _texts(texts, pairs),
         _references(left, right, pairs),
     )
 
@@ -138,8 +138,8 @@ def _lag_prior() -> Floats:
 # -- texts -----------------------------------------------------------------------------------------------------------
 
 
-def _texts(left: Table, right: Table, pairs: Pairs) -> Comparison:
-    levels, bits = w.compare(w.read(left.folded, right.folded), pairs.left, pairs.right)
+def _texts(texts: w.Words, pairs: Pairs) -> Comparison:
+    levels, bits = w.compare(texts, pairs.left, pairs.right)
     prior = np.array([0.08, 0.06, 0.12, 0.12, 0.14, 0.14, 0.08, 0.12, 0.14])
     chance = np.where(levels == w.DIFFER, 0.0, -bits).astype(np.float32)
     return Comparison("description", levels, chance, prior / prior.sum(), 20.0)

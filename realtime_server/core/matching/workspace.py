@@ -13,6 +13,7 @@ from realtime_server.core.matching.blocking import Pairs, Reach
 from realtime_server.core.matching.comparisons import Comparison
 from realtime_server.core.matching.model import Scored
 from realtime_server.core.matching.reversals import Chain
+from realtime_server.core.matching.words import Words, read
 from realtime_server.core.matching.table import Bools, Floats, Item, Side, Table
 
 #: Evidence against an entry that repeats an earlier one (same reference, amount and text), in bits: the first is meant.
@@ -29,6 +30,7 @@ class Workspace:
 
     ledger: Table
     statement: Table
+    texts: Words
     pairs: Pairs
     compared: Sequence[Comparison]
     scored: Scored
@@ -81,10 +83,11 @@ def prepare(
     currencies: dict[str, int] = {}
     left, right = table.build(sides[0], currencies), table.build(sides[1], currencies, sign)
     pairs = blocking.find(left, right, reach)
-    compared = comparisons.compare(left, right, pairs)
+    texts = read(left.folded, right.folded)
+    compared = comparisons.compare(left, right, texts, pairs)
     against = -_REPEATED_BITS * (_repeated(left)[pairs.left] + _repeated(right)[pairs.right])
     scored = model.score((len(left), len(right)), pairs, compared, against)
-    return Workspace(left, right, pairs, compared, scored, chains, cancelled)
+    return Workspace(left, right, texts, pairs, compared, scored, chains, cancelled)
 
 
 def _collapse(
