@@ -37,7 +37,7 @@ class LazyCommand:
 
 
 COMMANDS: Mapping[str, LazyCommand] = {
-    "serve": LazyCommand("realtime_server.app:serve_command", "Run the server."),
+    "serve": LazyCommand("realtime_server.serving:serve_command", "Run the server."),
     "rest": LazyCommand("realtime_server.rest.process:rest_command", "Run the REST interface alone."),
     "token": LazyCommand("realtime_server.cli:token_command", "Print a token for development."),
     "import": LazyCommand("realtime_server.reconciliation.commands:import_command", "Import record sets."),

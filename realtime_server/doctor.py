@@ -54,7 +54,7 @@ def _fail(subject: str, message: str) -> Finding:
 def without_credentials(url: str) -> str:
     """`url` without user and password, for people to read."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:

@@ -48,9 +48,15 @@ class CommitLog(Protocol):
         """The commits of these commands, by command id; commands that never happened are absent."""
 
     async def history(
-        self, session_id: str, after: int, limit: int, *, record_id: str | None = None, user_id: str | None = None
+        self,
+        session_id: str,
+        after: int,
+        limit: int,
+        *,
+        record_ids: Collection[str] | None = None,
+        user_id: str | None = None,
     ) -> list[Commit]:
-        """At most ``limit`` commits with ``seq > after``, in order: those that touch the record, or are the user's.
+        """At most ``limit`` commits with ``seq > after``, in order: those that touch one of the records, by the user.
 
         A commit touches the records that its ``data`` names as ``record_id``, ``record_ids``, or in its ``edits``.
         """

@@ -47,8 +47,8 @@ def _setting(
 class Settings:
     """What the operator decided. Made by `from_environment`; pass it on, never read the environment elsewhere.
 
-    Fields that end in ``_timeout``, ``_grace``, ``_interval`` or ``_unload`` are seconds; sizes are bytes. ``None``
-    stands for "unset" where that has a meaning of its own.
+    Fields that end in ``_timeout``, ``_grace``, ``_interval``, ``_warning`` or ``_unload`` are seconds; sizes are
+    bytes. ``None`` stands for "unset" where that has a meaning of its own.
     """
 
     ws_host: str = _setting("WS_HOST", "0.0.0.0", values.text(255), "Address the server listens on")
@@ -66,13 +66,13 @@ class Settings:
     )
     ws_rate_limit: float = _setting(
         "WS_RATE_LIMIT",
-        "50",
+        "500",
         values.number(0.1, 100_000),
-        "Events one connection may send in the long run",
+        "Events one connection may send in the long run; `rate_limited` beyond",
         unit="events/s",
     )
     ws_rate_burst: int = _setting(
-        "WS_RATE_BURST", "100", values.integer(1, 100_000), "Events it may send at once after a pause", unit="events"
+        "WS_RATE_BURST", "1000", values.integer(1, 100_000), "Events it may send at once after a pause", unit="events"
     )
     ws_ping_interval: float = _setting(
         "WS_PING_INTERVAL", "25", values.number(1, 3600), "Time between pings to a client", unit="s"
@@ -113,9 +113,9 @@ class Settings:
     )
     presence_grace: float = _setting(
         "COLLABORATION_PRESENCE_GRACE",
-        "10",
+        "1.5",
         values.number(0, 300),
-        "A reconnect within this time shows nobody leave and join",
+        "A dropped connection that is back within this time was never gone, for the others",
         unit="s",
     )
     replay_limit: int = _setting(
@@ -194,6 +194,13 @@ class Settings:
     )
     auth_issuer: str | None = _setting("AUTH_ISSUER", "", values.text(1024), "`iss` a token must have; unset: any")
     auth_audience: str | None = _setting("AUTH_AUDIENCE", "", values.text(1024), "`aud` a token must have; unset: any")
+    auth_token_warning: float = _setting(
+        "AUTH_TOKEN_WARNING",
+        "60",
+        values.number(0, 3600),
+        "A client is told so long before its token expires",
+        unit="s",
+    )
     cors_allowed_origins: tuple[str, ...] = _setting(
         "CORS_ALLOWED_ORIGINS",
         "",

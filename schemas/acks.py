@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from schemas import common as c
 from schemas.common import Message, nested
@@ -36,14 +36,14 @@ class Error(Message):
 class Refused(Message):
     """The answer to a request that changed nothing."""
 
-    ok = Flag("Always false.", False, required=True)
+    ok = Flag("Always false.", False, required=True, validate=validate.Equal(False))
     error = nested(Error, "Why.", required=True)
 
 
 class Done(Message):
     """The answer to a request that was fulfilled."""
 
-    ok = Flag("Always true.", True, required=True)
+    ok = Flag("Always true.", True, required=True, validate=validate.Equal(True))
 
 
 class Committed(Done):

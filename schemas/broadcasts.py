@@ -22,6 +22,7 @@ class FieldSet(Message):
     old_value = c.value("What the field held before.", "10.00")
     new_value = c.value("What it holds now.")
     base_version = Integer("The version that the author had seen.", 12, required=True)
+    restored_version = Integer("The version whose value an undo or redo brought back.", 7)
 
 
 class _EditMarks(Message):

@@ -110,7 +110,7 @@ class RecordView(Message):
                     {"amount": "10.50", "currency": "GBP", "date": "2026-11-01", "status": "unmatched"})  # fmt: skip
     versions = _names(Integer("A version.", 42), "Versions of the fields that were set since the import; the others "
                       "have 0.", {"amount": 42})  # fmt: skip
-    conflicts = _names(c.comment_id("The conflict.", required=False), "Fields with an open conflict.",
+    conflicts = _names(c.conflict_id(required=False), "Fields with an open conflict.",
                        {"amount": "conflict-43"})  # fmt: skip
     seq = Integer("The last commit that changed it; 0 as imported.", 42, required=True)
 
@@ -122,8 +122,33 @@ class RecordsPage(Page):
     as_of = c.seq("The commit as of which they are shown: what came after it, `sync` or the history brings.")
 
 
+class RowRefused(Message):
+    """A row that could not be taken."""
+
+    line = Integer("Its line in the file, from 1.", 17, required=True)
+    field = Text("What is wrong with it; null: the whole row.", "amount", maximum=1_000, minimum=0, required=True,
+                 allow_none=True)  # fmt: skip
+    message = Text("What is wrong.", "the amount is missing", maximum=4_000, required=True)
+
+
+class ImportDone(Message):
+    """What became of the rows: each is in exactly one of the six counts."""
+
+    source = Choice("Which side.", SOURCES, required=True)
+    rows = Integer("All rows.", 500, required=True)
+    new = Integer("Became records.", 500, required=True)
+    unchanged = Integer("Said nothing new.", 0, required=True)
+    changed = Integer("Set fields of records that were there.", 0, required=True)
+    conflicting = Integer("Became candidates of conflicts, because a person had changed the field.", 0, required=True)
+    kept = Integer("Left a person's value as it is, by the field's policy.", 0, required=True)
+    refused = Integer("Could not be taken; see `errors`.", 0, required=True)
+    seq = c.seq("The newest commit of this import.")
+    errors = Listed(fields.Nested(RowRefused), "The first 1,000 rows that could not be taken.", [], maximum=1_000,
+                    required=True)  # fmt: skip
+
+
 class HistoryPage(Page):
-    """Commits, oldest first. A page can be short, even empty, when few fit the filter: go on while there is a cursor."""
+    """Commits, oldest first. With a filter a page can be short, even empty: go on while there is a cursor."""
 
     items = _items(Envelope, "The commits, as they were broadcast.")
     as_of = c.seq("The session's newest commit.")
@@ -265,14 +290,7 @@ class Analytics(Message):
     by_day = _names(fields.Nested(Activities), "By day, in UTC.", {})
 
 
-class Created(Message):
-    """The new session."""
-
-    session = nested(SessionDetail, "The session.", required=True)
-    seq = c.seq()
-
-
-class Done(acks.Committed):
+class CommitDone(acks.Committed):
     """Fulfilled by the commit with this ``seq``, or as things stood at it."""
 
     class Meta(Message.Meta):

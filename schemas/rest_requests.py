@@ -11,7 +11,7 @@ from schemas import common as c
 from schemas import requests
 from schemas.broadcasts import EPHEMERAL, MESSAGE_TYPES
 from schemas.common import Focus, Message, nested
-from schemas.strict import Choice, Integer, Text
+from schemas.strict import Choice, Flag, Integer, Text
 
 CURSOR: Final = "[A-Za-z0-9_-]{1,1000}"
 MOMENT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}))?"
@@ -54,6 +54,20 @@ class EndQuery(Query):
     """How to end a session."""
 
     reason = c.reason("Why; kept in the audit trail.")
+
+
+class ImportQuery(Query):
+    """How a file of records is to be read. What is not said is found out from the file."""
+
+    source = Choice("Which side the records are of.", SOURCES, required=True)
+    all_or_nothing = Flag("Import nothing when any row cannot be taken.", False, load_default=False)
+    default_currency = Text("The currency of rows that name none.", "EUR", maximum=3, minimum=3, pattern="[A-Z]{3}")
+    date_format = Text("How dates are written, as `strptime` has it.", "%d/%m/%Y", maximum=40, line=True)
+    decimal = Choice("The decimal mark of amounts.", (".", ","))
+    delimiter = Text("What stands between the columns of a CSV.", ";", maximum=1)
+    encoding = Text("How the text of a CSV is encoded.", "utf-8", maximum=40, line=True)
+    money_in = Choice("The column of money that came in, where a CSV has one for debit and one for credit.",
+                      ("credit", "debit"), load_default="credit")  # fmt: skip
 
 
 class RecordsQuery(PageQuery):
@@ -182,4 +196,3 @@ class CommentBody(requests.Comment):
 
     class Meta(Message.Meta):
         exclude = ("session_id", "request_id")
-

@@ -12,5 +12,5 @@ async def eventually(condition: Callable[[], object], *, within: float = 10.0) -
     For what a system does by itself and announces to nobody (memory given back, a checkpoint stored).
     """
     async with asyncio.timeout(within):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import click
@@ -170,11 +173,17 @@ def test_the_doctor_finds_a_fresh_machine_ready() -> None:
     assert "takes journaled writes" in report["mongodb"][1]
 
 
-def test_the_doctor_uses_the_services_that_are_set(monkeypatch: pytest.MonkeyPatch, mongodb_url: str) -> None:
+def test_the_doctor_uses_the_services_that_are_set(
+    monkeypatch: pytest.MonkeyPatch, mongodb_url: str, database_name: str, redis_socket: Path
+) -> None:
     monkeypatch.setenv("MONGODB_URL", mongodb_url)
+    monkeypatch.setenv("MONGODB_DATABASE", database_name)
+    monkeypatch.setenv("REDIS_URL", f"unix://{redis_socket}")
     monkeypatch.setenv("AUTH_JWT_SECRET", SECRET)
     report = examined(0)
     assert report["mongodb"][0] == "ok"
+    assert report["redis"][0] == "ok"
+    assert "takes writes" in report["redis"][1]
     assert report["tokens"] == ("ok", "AUTH_JWT_SECRET is set")
 
 
@@ -182,7 +191,7 @@ def test_the_doctor_names_what_is_missing_and_shows_no_password(
     monkeypatch: pytest.MonkeyPatch, taken_port: int
 ) -> None:
     monkeypatch.setattr(doctor, "_PATIENCE", 0.2)
-    monkeypatch.setenv("MONGODB_URL", "mongodb://user:hunter2@127.0.0.1:1/?directConnection=true")
+    monkeypatch.setenv("MONGODB_URL", "mongodb://user:hunter2@%2Fnowhere%2Fmongodb.sock/")
     monkeypatch.setenv("REDIS_URL", "redis://:hunter2@127.0.0.1:1")
     monkeypatch.setenv("WS_HOST", "127.0.0.1")
     monkeypatch.setenv("WS_PORT", str(taken_port))
@@ -220,3 +229,55 @@ def taken_port() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def redis_socket(tmp_path: Path) -> Iterator[Path]:
+    """A real redis-server of this test's own."""
+    path = tmp_path / "redis.sock"
+    binary = shutil.which("redis-server", path=f"{os.environ['PATH']}:{Path(sys.executable).parent}")
+    assert binary is not None
+    command = [binary, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "ready to accept connections" in line:
+                break
+        try:
+            yield path
+        finally:
+            process.terminate()
+            process.stdout.read()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("mongodb://user:pw@a,b:27018/db?tls=true&authSource=x", "mongodb://a,b:27018/db"),
+        ("redis://:p@ss@cache:6379/1", "redis://cache:6379/1"),
+        ("unix:///run/redis.sock?password=pw", "unix:///run/redis.sock"),
+    ],
+)
+def test_an_address_is_shown_without_its_credentials(url: str, shown: str) -> None:
+    assert doctor.without_credentials(url) == shown
+
+
+def test_the_doctor_takes_a_server_of_ours_on_the_port_for_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/healthz" else 404)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Health) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("WS_HOST", "127.0.0.1")
+        monkeypatch.setenv("WS_PORT", str(server.server_port))
+        monkeypatch.setenv("AUTH_JWT_SECRET", SECRET)
+        assert examined(0)["port"] == (
+            "ok",
+            f"127.0.0.1:{server.server_port} is held by a server that answers /healthz",
+        )
+        server.shutdown()

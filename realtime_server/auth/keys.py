@@ -101,17 +101,15 @@ class KeySet:
         self._keys: tuple[VerificationKey, ...] = ()
         self._loaded_at = self._tried_at = float("-inf")
         self._loading = asyncio.Lock()
-        self._renewal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._renewal.set_result(None)
+        self._renewal: asyncio.Task[None] | None = None
 
     async def key(self, kid: str | None, algorithm: str) -> VerificationKey | None:
         """The key a token names; without a ``kid``, the only key of that algorithm. None where there is no such key.
 
         Raises `CollaborationError` ``unavailable`` while no set could be loaded at all.
         """
-        if self._keys and self._clock() - self._loaded_at > REFRESH_AFTER and self._renewal.done():
-            # Beside the request: an issuer that is down must not make everybody wait who shows a known key.
-            self._renewal = asyncio.ensure_future(self._refresh())
+        if self._keys and self._clock() - self._loaded_at > REFRESH_AFTER:
+            self._renew()
         found = self._find(kid, algorithm)
         if found is None:
             await self._refresh()
@@ -128,6 +126,11 @@ class KeySet:
             except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
                 raise ConfigurationError(f"the key set cannot be loaded: {_reason(error)}") from None
         return len(self._keys)
+
+    def _renew(self) -> None:
+        # Beside the request: an issuer that is down must not make everybody wait who shows a known key.
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._refresh(), name="key-set-renewal")
 
     def _find(self, kid: str | None, algorithm: str) -> VerificationKey | None:
         found = [key for key in self._keys if key.algorithm == algorithm and (kid is None or key.kid == kid)]

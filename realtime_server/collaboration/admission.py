@@ -15,6 +15,7 @@ from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import SYSTEM_USER
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.transport.limits import TokenBucket
 from schemas import ConnectAuth, loader
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,9 @@ class Admission:
         """The connection of somebody with a good token: `unauthenticated`, `token_expired` or `invalid` otherwise."""
         asked = _load_auth({} if auth is None else auth)
         identity = await self._identify(asked.get("token") or _bearer(environ))
-        connection = Connection(sid, identity, asked["envelope"] == "message")
+        now = asyncio.get_running_loop().time()
+        allowance = TokenBucket(self._config.event_rate, self._config.event_burst, now)
+        connection = Connection(sid, identity, asked["envelope"] == "message", allowance)
         self.watch(connection)
         return connection
 

@@ -16,7 +16,7 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection, no_session
 from realtime_server.collaboration.departures import Departures
 from realtime_server.collaboration.rooms import Rooms
-from realtime_server.core.commands import Actor, Join, command_id_of
+from realtime_server.core.commands import Actor, Join, generated_command_id
 from realtime_server.core.commits import envelope
 from realtime_server.core.state import SessionState
 from realtime_server.engine.engine import Engine
@@ -49,7 +49,7 @@ class Attendance:
         entered = session_id in connection.sessions
         await self._enter(connection, session_id, state.project_id, actor, device_id)
         try:
-            command_id = command_id_of(actor.user_id, uuid4().hex)
+            command_id = generated_command_id(actor.user_id, uuid4().hex)
             await self._engine.submit(session_id, Join(actor=actor, command_id=command_id))
             return await self._as_of_now(session_id, actor, since)
         except BaseException:

@@ -15,7 +15,9 @@ class CollaborationConfig:
     ``presence_grace`` a dropped connection is waited for so long before others see its person leave
     ``token_warning``  so long before its token expires a client is told
     ``sessions``       sessions that one connection may be in at a time
-    ``pending``        commands of one connection that may wait for the engine
+    ``pending``        commands of one connection that may wait for the engine; then it is not read from for a while
+    ``event_rate``     events a second from one connection in the long run; `rate_limited` beyond
+    ``event_burst``    events that it may send at once after a pause
     """
 
     max_users: int = 50
@@ -24,4 +26,7 @@ class CollaborationConfig:
     presence_grace: float = 1.5
     token_warning: float = 60.0
     sessions: int = 16
-    pending: int = 256
+    #: Fifty people who send as fast as they can (`max_users`) just fill the engine's queue of a session (1,000).
+    pending: int = 20
+    event_rate: float = 500.0
+    event_burst: int = 1_000

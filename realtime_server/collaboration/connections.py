@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from realtime_server.core.commands import Actor
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.transport.limits import TokenBucket
 
 if TYPE_CHECKING:
     from realtime_server.auth.identity import Identity
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """``sessions``: session -> project, of what was joined. ``pending``: commands that wait for the engine."""
+    """``sessions``: session -> project, of what was joined. ``pending``: commands that wait for the engine.
+
+    ``allowance``: the events that it may still send.
+    """
 
     sid: str
     identity: Identity
     message_form: bool
+    allowance: TokenBucket
     sessions: dict[str, str] = field(default_factory=dict)
     open: bool = True
     pending: int = 0

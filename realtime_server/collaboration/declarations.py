@@ -16,7 +16,7 @@ from marshmallow import Schema
 
 from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
-from realtime_server.core.commands import Actor, Command, command_id_of
+from realtime_server.core.commands import Actor, Command, command_id_of, generated_command_id
 from realtime_server.core.permissions import PERMISSIONS
 from realtime_server.core.roles import Role
 from schemas import loader
@@ -37,7 +37,9 @@ class Call:
 
     def command_id(self, client_id: str | None) -> str:
         """What makes a retry recognisable: the client's own id, or one of ours for a client that does not retry."""
-        return command_id_of(self.actor.user_id, client_id or uuid4().hex)
+        if client_id is None:
+            return generated_command_id(self.actor.user_id, uuid4().hex)
+        return command_id_of(self.actor.user_id, client_id)
 
 
 CommandHandler = Callable[[Call, Request], Command]

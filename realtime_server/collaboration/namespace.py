@@ -22,7 +22,7 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
 from realtime_server.collaboration.failures import as_error, refusal
-from realtime_server.collaboration.rooms import NAMESPACE, Rooms
+from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -36,8 +36,10 @@ Observe = Callable[[str, str, float], None]
 #: Every event of the contract but `message`, which is another form of them.
 EVENTS: Final = (*ACTIONS.handlers, *COMMANDS.handlers)
 
-#: How a connection ends when its client meant it (or we did): nobody waits for it to come back.
+#: How a connection ends when its client meant it (or we did): nobody waits for it to come back. Some clients close
+#: their WebSocket (RFC 6455, code 1000: normal closure) without a word of Socket.IO before it.
 _CLEAN: Final = frozenset({"client disconnect", "server disconnect"})
+_NORMAL_CLOSURE: Final = 1000
 
 _load_message = loader(MessageForm())
 
@@ -48,7 +50,7 @@ class Collaboration:
     def __init__(
         self,
         *,
-        sockets: Any,
+        sockets: Sockets,
         rooms: Rooms,
         engine: Engine,
         presence: Presence,
@@ -60,13 +62,14 @@ class Collaboration:
         self.presence = presence
         self.admission = Admission(verifier, sockets, rooms, config, clock)
         self.attendance = Attendance(engine, presence, rooms, config, clock)
+        self._sockets = sockets
         self._engine = engine
         self._config = config
         self._observe = observe
         self._connections: dict[str, Connection] = {}
         self._register(sockets)
 
-    def _register(self, sockets: Any) -> None:
+    def _register(self, sockets: Sockets) -> None:
         sockets.on("connect", self._connect, namespace=NAMESPACE)
         sockets.on("disconnect", self._disconnect, namespace=NAMESPACE)
         sockets.on("message", self._message, namespace=NAMESPACE)
@@ -91,7 +94,8 @@ class Collaboration:
         connection = self._connections.pop(sid, None)
         if connection is not None:
             self.admission.forget(connection)
-            await self.attendance.gone(connection, clean=reason in _CLEAN)
+            clean = reason in _CLEAN or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
+            await self.attendance.gone(connection, clean=clean)
 
     def _receive(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:
         """A future for a command: the client's later events need not wait for it. A coroutine for an action."""
@@ -105,9 +109,10 @@ class Collaboration:
             declared = COMMANDS.handlers[event]
             request, actor = self._read(declared, connection, arguments)
             assert actor is not None, "a command is declared with its permission"
-            return self._submit(
-                event, connection, request["session_id"], declared.handle(Call(actor, self._config), request), began
-            )
+            command = declared.handle(Call(actor, self._config), request)
+            ack = self._submit(event, connection, request["session_id"], command, began)
+            # A coroutine holds up the client's next event, and with it the reading from its socket.
+            return ack if connection.pending < self._config.pending else _resolved(ack)
         except Exception as error:
             return self._refused(event, error, began)
 
@@ -115,6 +120,9 @@ class Collaboration:
         connection = self._connections.get(sid)
         if connection is None or connection.token_expired:
             raise CollaborationError(ErrorCode.TOKEN_EXPIRED, "the token has expired; connect anew")
+        if not connection.allowance.take(asyncio.get_running_loop().time()):
+            message = f"at most {self._config.event_rate:g} events a second; wait a moment"
+            raise CollaborationError(ErrorCode.RATE_LIMITED, message)
         return connection
 
     def _read(
@@ -146,9 +154,6 @@ class Collaboration:
     def _submit(
         self, event: str, connection: Connection, session_id: str, command: Command, began: float
     ) -> asyncio.Future[Ack]:
-        if connection.pending >= self._config.pending:
-            message = f"{self._config.pending} commands of this connection wait already; try again"
-            raise CollaborationError(ErrorCode.OVERLOADED, message)
         connection.pending += 1
         ack: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         decided = self._engine.submit(session_id, command)
@@ -203,3 +208,7 @@ class Collaboration:
         for connection in self._connections.values():
             self.admission.forget(connection)
         await self.attendance.close()
+
+
+async def _resolved(ack: asyncio.Future[Ack]) -> Ack:
+    return await ack

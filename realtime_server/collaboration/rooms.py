@@ -17,9 +17,13 @@ NAMESPACE: Final = "/collaboration"
 class Sockets(Protocol):
     """What is used of a Socket.IO server; python-socketio's names, and `broadcast`."""
 
+    def on(self, event: str, handler: Any = None, namespace: str | None = None) -> Any: ...
     async def enter_room(self, sid: str, room: str, namespace: str | None = None) -> None: ...
     async def leave_room(self, sid: str, room: str, namespace: str | None = None) -> None: ...
     async def disconnect(self, sid: str, namespace: str | None = None) -> None: ...
+    def close_code(self, sid: str, namespace: str | None = None) -> int | None:
+        """How a client closed its WebSocket (RFC 6455), None where it did not."""
+
     def broadcast(
         self, event: str, data: Any = None, *, room: Any = None, namespace: str | None = None, volatile: bool = False
     ) -> int:

@@ -9,6 +9,7 @@
                one module a family: how its commands are decided and how its commits change the state
 ``merging``    field policies and the three-way merges
 ``values``     what may stand in a field
+``fields``     what may be set on a record, given the rest of it: its size, its currency
 ``permissions``  which role may send which command
 ``snapshot``   state and records as plain documents, for checkpoints
 """

@@ -33,10 +33,25 @@ def command_id_of(user_id: str, client_id: str) -> str:
     return f"{user_id}/{client_id}"
 
 
+#: Begins the part of a command id that no client chose. A client's own id cannot contain it.
+GENERATED: Final = "~"
+
+
+def generated_command_id(user_id: str, unique: str) -> str:
+    """The id of a command that its client will not send again: nobody needs to look for an earlier one."""
+    return f"{user_id}/{GENERATED}{unique}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     actor: Actor
     command_id: str
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same command may come again: only where a client chose its id."""
+        user_id, _, own = self.command_id.rpartition("/")
+        return not own.startswith(GENERATED) and user_id.partition("/")[0] != SYSTEM_USER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from realtime_server.core import limits
@@ -11,9 +10,9 @@ from realtime_server.core.commands import AddComment, ResolveComment
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.conflicts import forget_oldest
 from realtime_server.core.outcomes import NoChange, Outcome, reject
-from realtime_server.core.state import SessionState
-from realtime_server.core.values import check_plain
-from realtime_server.errors import ErrorCode
+from realtime_server.core.state import Changes, SessionState
+from realtime_server.core.values import check_text
+from realtime_server.errors import ErrorCode, Rejection
 
 
 def decide_comment(state: SessionState, command: AddComment, now: int) -> Outcome:
@@ -27,22 +26,33 @@ def decide_comment(state: SessionState, command: AddComment, now: int) -> Outcom
         record_id = parent[0]
     if record_id is not None and record_id not in state.records:
         return reject(ErrorCode.NOT_FOUND, f"there is no record {record_id}", record_id=record_id)
-    try:
-        text = check_plain(command.text)
-    except ValueError as error:
-        return reject(ErrorCode.INVALID, str(error), fields={"text": [str(error)]})
-    if not text.strip() or len(text) > limits.MAX_COMMENT_TEXT or len(command.mentions) > limits.MAX_MENTIONS:
-        message = f"a comment has 1 to {limits.MAX_COMMENT_TEXT} characters and at most {limits.MAX_MENTIONS} mentions"
-        return reject(ErrorCode.INVALID, message, fields={"text": [message]})
+    problem = _check_content(command)
+    if problem is not None:
+        return problem
     data: dict[str, Any] = {
         "comment_id": f"comment-{state.seq + 1}",
         "record_id": record_id,
         "parent_id": command.parent_id,
-        "text": text,
+        "text": command.text,
         "mentions": list(command.mentions),
         "name": command.actor.name,
     }
     return Draft("comment.added", data)
+
+
+def _check_content(command: AddComment) -> Rejection | None:
+    member = "text"
+    try:
+        if not check_text(command.text, limits.MAX_COMMENT_TEXT).strip():
+            raise ValueError("a comment says something")
+        member = "mentions"
+        if len(command.mentions) > limits.MAX_MENTIONS:
+            raise ValueError(f"a comment mentions at most {limits.MAX_MENTIONS} people")
+        for user_id in command.mentions:
+            check_text(user_id, limits.MAX_NAME)
+    except ValueError as error:
+        return reject(ErrorCode.INVALID, str(error), fields={member: [str(error)]})
+    return None
 
 
 def decide_resolve_comment(state: SessionState, command: ResolveComment, now: int) -> Outcome:
@@ -54,11 +64,11 @@ def decide_resolve_comment(state: SessionState, command: ResolveComment, now: in
     return Draft("comment.resolved", {"comment_id": command.comment_id, "record_id": comment[0]})
 
 
-def evolve_comment(state: SessionState, commit: Commit) -> SessionState:
+def evolve_comment(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     resolved = commit.message_type == "comment.resolved"
     comments = state.comments.set(data["comment_id"], (data["record_id"], resolved))
-    return replace(state, comments=forget_oldest(comments, limits.MAX_COMMENTS))
+    return Changes(comments=forget_oldest(comments, limits.MAX_COMMENTS))
 
 
 def comment_answer(commit: Commit) -> Mapping[str, Any]:

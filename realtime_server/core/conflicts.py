@@ -15,11 +15,12 @@ from immutables import Map
 from realtime_server.core import limits
 from realtime_server.core.commands import Edit, Resolve
 from realtime_server.core.commits import Commit, Draft
+from realtime_server.core.fields import candidate_size, check_amounts, check_new_value, record_size
 from realtime_server.core.locks import refuse_locked
-from realtime_server.core.merging import Policy, merge_text, merge_values
+from realtime_server.core.merging import Policy, merge_values
 from realtime_server.core.outcomes import Outcome, reject
-from realtime_server.core.state import Candidate, Conflict, FieldState, SessionState
-from realtime_server.core.values import FieldType, check_value, field_type
+from realtime_server.core.state import Candidate, Changes, Conflict, FieldState, RecordState, SessionState
+from realtime_server.core.values import FieldType, field_type, same
 from realtime_server.errors import ErrorCode, Rejection
 
 V = TypeVar("V")
@@ -45,6 +46,8 @@ def detect(
     """Open a conflict with the edit as its first candidate. The field keeps its value."""
     if len(state.conflicts) >= limits.MAX_OPEN_CONFLICTS:
         return reject(ErrorCode.OVERLOADED, f"the session has {limits.MAX_OPEN_CONFLICTS} open conflicts")
+    if _no_room(state, command, value):
+        return reject(ErrorCode.OVERLOADED, "the record's open conflicts are full; resolve them first")
     known, base_value = field.value_at(command.edit.base_version)
     return Draft(
         "conflict.detected",
@@ -60,16 +63,26 @@ def detect(
     )
 
 
+def _no_room(state: SessionState, command: Edit, value: Any) -> bool:
+    size = record_size(state.records[command.edit.record_id]) + candidate_size(value, command.reason)
+    return size > limits.MAX_RECORD_SIZE
+
+
 def extend(
     state: SessionState, field: FieldState, conflict: Conflict, command: Edit, value: Any, now: int
 ) -> Draft | Rejection:
     """One more candidate for an open conflict."""
-    if len(conflict.candidates) >= limits.MAX_CANDIDATES:
+    if len(conflict.candidates) >= limits.MAX_CANDIDATES or _no_room(state, command, value):
         return reject(
             ErrorCode.OVERLOADED,
-            f"the conflict has {limits.MAX_CANDIDATES} candidates; resolve it first",
+            f"the conflict has its {len(conflict.candidates)} candidates; resolve it first",
             conflict_id=conflict.conflict_id,
         )
+    user_id, edit_id = command.actor.user_id, command.edit_id
+    if any(item.edit_id == edit_id and item.user_id != user_id for item in conflict.candidates):
+        # A resolution names a candidate by its edit_id alone.
+        message = f"another person's candidate is called {edit_id} already: send the edit under another edit_id"
+        return reject(ErrorCode.INVALID, message, fields={"edit_id": [message]})
     return Draft(
         "conflict.extended",
         {
@@ -89,10 +102,17 @@ def decide_resolve(state: SessionState, command: Resolve, now: int) -> Outcome:
     locked = refuse_locked(state, conflict.record_id, command.actor.user_id, None, now)
     if locked is not None:
         return locked
-    field = state.records[conflict.record_id].field_state(conflict.field_name)
-    chosen = _chosen(state, conflict, field, command)
+    record = state.records[conflict.record_id]
+    field = record.field_state(conflict.field_name)
+    chosen = _chosen(record, conflict, field, command)
     if isinstance(chosen, Rejection):
         return chosen
+    if command.strategy != "keep_current":
+        try:
+            # The record's currency may have changed since the candidate came.
+            check_amounts(record, {conflict.field_name: chosen})
+        except ValueError as error:
+            return reject(ErrorCode.INVALID, str(error), fields={"value": [str(error)]})
     data: dict[str, Any] = {
         "conflict_id": conflict.conflict_id,
         "record_id": conflict.record_id,
@@ -117,21 +137,24 @@ def _not_open(state: SessionState, conflict_id: str) -> Rejection:
     return reject(ErrorCode.NOT_FOUND, f"there is no conflict {conflict_id}", conflict_id=conflict_id)
 
 
-def _chosen(state: SessionState, conflict: Conflict, field: FieldState, command: Resolve) -> Any | Rejection:
+def _chosen(record: RecordState, conflict: Conflict, field: FieldState, command: Resolve) -> Any | Rejection:
     """The value that a resolution sets."""
+    if command.strategy not in STRATEGIES:
+        message = f"a strategy is one of {', '.join(STRATEGIES)}"
+        return reject(ErrorCode.INVALID, message, fields={"strategy": [message]})
     if command.strategy == "keep_current":
         return field.value
     if command.strategy == "custom":
-        return _custom(state, conflict, command.value)
+        return _custom(record, conflict, command.value)
     candidate = _candidate(conflict, command.edit_id)
     if isinstance(candidate, Rejection) or command.strategy == "take_candidate":
         return candidate if isinstance(candidate, Rejection) else candidate.value
     return _merged(conflict, field, candidate)
 
 
-def _custom(state: SessionState, conflict: Conflict, value: Any) -> Any | Rejection:
+def _custom(record: RecordState, conflict: Conflict, value: Any) -> Any | Rejection:
     try:
-        return check_value(conflict.field_name, value, state.records[conflict.record_id].currency)
+        return check_new_value(record, conflict.field_name, value)
     except ValueError as error:
         return reject(ErrorCode.INVALID, str(error), fields={"value": [str(error)]})
 
@@ -152,18 +175,20 @@ def _merged(conflict: Conflict, field: FieldState, candidate: Candidate) -> Any 
     base_known, base = conflict.base_known, conflict.base_value
     if candidate.base_version != conflict.base_version:
         base_known, base = field.value_at(candidate.base_version)
-    policy = Policy.UNION if isinstance(field.value, list) else Policy.THREE_WAY
-    merged, value = merge_values(policy, base, field.value, candidate.value) if base_known else (False, None)
-    if not merged and base_known and isinstance(base, str | None):
-        text = merge_text(base or "", _text(field.value), _text(candidate.value))
-        merged, value = text is not None, text
+    merged, value = _keep_both(base, field.value, candidate.value) if base_known else (False, None)
     if not merged:
-        return reject(ErrorCode.INVALID, "both changed the same words: choose one, or write the value yourself")
+        return reject(ErrorCode.INVALID, "the two cannot be merged: choose one, or write the value yourself")
     return value
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _keep_both(base: Any, current: Any, incoming: Any) -> tuple[bool, Any]:
+    """(merged, value), on a person's request: an empty field counts as an empty text, or an empty list."""
+    if same(current, incoming):
+        return True, current
+    if isinstance(current, list) or isinstance(incoming, list):
+        return merge_values(Policy.UNION, base, current, incoming)
+    texts = ["" if item is None else item for item in (base, current, incoming)]
+    return merge_values(Policy.THREE_WAY, *texts)
 
 
 def _as_candidate(data: Mapping[str, Any], commit: Commit) -> Candidate:
@@ -178,23 +203,21 @@ def _as_candidate(data: Mapping[str, Any], commit: Commit) -> Candidate:
     )
 
 
-def evolve_conflict(state: SessionState, commit: Commit) -> SessionState:
+def evolve_conflict(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     place = (data["record_id"], data["field_name"])
     record = state.records[place[0]]
+    changes = Changes()
     if record.seq < commit.seq:
         field = _evolve_field(record.field_state(place[1]), commit)
         record = replace(record, fields=record.fields.set(place[1], field), seq=commit.seq)
-        state = replace(state, records=state.records.set(place[0], record))
+        changes["records"] = state.records.set(place[0], record)
     if commit.message_type == "conflict.detected":
-        return replace(state, conflicts=state.conflicts.set(data["conflict_id"], place))
+        changes["conflicts"] = state.conflicts.set(data["conflict_id"], place)
     if commit.message_type == "conflict.resolved":
-        return replace(
-            state,
-            conflicts=state.conflicts.delete(data["conflict_id"]),
-            resolved=forget_oldest(state.resolved.set(data["conflict_id"], commit.seq), limits.MAX_RESOLVED),
-        )
-    return state
+        changes["conflicts"] = state.conflicts.delete(data["conflict_id"])
+        changes["resolved"] = forget_oldest(state.resolved.set(data["conflict_id"], commit.seq), limits.MAX_RESOLVED)
+    return changes
 
 
 def _evolve_field(field: FieldState, commit: Commit) -> FieldState:

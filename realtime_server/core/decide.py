@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import orjson
+
 from realtime_server.core import commands as c
-from realtime_server.core import comments, conflicts, edits, history, locks, sessions
+from realtime_server.core import comments, conflicts, edits, history, limits, locks, sessions
 from realtime_server.core.commits import Commit, Draft, seal
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.permissions import allowed
 from realtime_server.core.state import SessionState, SessionStatus
+from realtime_server.core.values import check_text
 from realtime_server.errors import ErrorCode, Rejection
 
 # Each function takes its own kind of command; the table's key says which.
@@ -44,19 +47,25 @@ def decide(state: SessionState, command: c.Command, now: int) -> Commit | NoChan
     refusal = _refuse(state, command)
     if refusal is not None:
         return refusal
+    # The instant of the decision is the instant of its commit: leases are judged by the time that the log shows.
+    now = max(now, state.at)
     outcome = _DECIDERS[type(command)](state, command, now)
     if not isinstance(outcome, Draft):
         return outcome
-    return seal(
-        outcome,
-        session_id=state.session_id,
-        project_id=command.project_id if isinstance(command, c.CreateSession) else state.project_id,
-        seq=state.seq + 1,
-        command_id=command.command_id,
-        user_id=command.actor.user_id,
-        at=max(now, state.at),
-        prev_hash=state.hash,
-    )
+    try:
+        return seal(
+            outcome,
+            session_id=state.session_id,
+            project_id=command.project_id if isinstance(command, c.CreateSession) else state.project_id,
+            seq=state.seq + 1,
+            command_id=command.command_id,
+            user_id=command.actor.user_id,
+            at=now,
+            prev_hash=state.hash,
+        )
+    except orjson.JSONEncodeError as error:
+        # Half a surrogate pair in an id or a name: values and texts have been checked by their own rules.
+        return reject(ErrorCode.INVALID, f"a commit is plain JSON: {error}")
 
 
 def _refuse(state: SessionState, command: c.Command) -> Rejection | None:
@@ -66,7 +75,19 @@ def _refuse(state: SessionState, command: c.Command) -> Rejection | None:
     if state.seq == 0 and not isinstance(command, c.CreateSession):
         return reject(ErrorCode.NOT_FOUND, f"there is no session {state.session_id}")
     if state.status is not SessionStatus.ACTIVE and not isinstance(command, c.Join):
-        return reject(ErrorCode.SESSION_ENDED, f"the session has {state.status}", status=state.status.value)
+        return reject(ErrorCode.SESSION_ENDED, f"the session has {state.status.value}", status=state.status.value)
+    return _check_reason(command)
+
+
+def _check_reason(command: c.Command) -> Rejection | None:
+    reason = getattr(command, "reason", None)
+    if reason is None:
+        return None
+    try:
+        check_text(reason, limits.MAX_REASON)
+    except ValueError as error:
+        member = "edit_reason" if isinstance(command, c.Edit | c.EditBatch) else "reason"
+        return reject(ErrorCode.INVALID, str(error), fields={member: [str(error)]})
     return None
 
 

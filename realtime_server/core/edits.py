@@ -2,6 +2,9 @@
 
 A field's version is the ``seq`` of the commit that last set it, 0 as imported. An edit says which version its author
 saw; what happens when that is not the latest one is the field's policy (`merging`).
+
+Hot path: with `decide`, `evolve` and `commits.seal` every edit of every session passes here, and all sessions of a
+process share one core. An edit takes 9 µs to decide and 9 µs to apply (``python -m loadtest.bench_core``).
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ from realtime_server.core import limits
 from realtime_server.core.commands import Edit, EditBatch, FieldEdit
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.conflicts import detect, extend
+from realtime_server.core.fields import check_amounts, check_new_value
+from realtime_server.core.history import remember
 from realtime_server.core.locks import refuse_locked
 from realtime_server.core.merging import Policy, merge_values, policy_of
 from realtime_server.core.outcomes import NoChange, Outcome, reject
-from realtime_server.core.state import FieldState, RecordState, SessionState, UndoEntry, UserHistory
-from realtime_server.core.values import check_field_name, check_value, same
+from realtime_server.core.state import Changes, FieldState, RecordState, SessionState, UndoEntry
+from realtime_server.core.values import check_field_name, same
 from realtime_server.errors import ErrorCode, Rejection
 
 
@@ -40,13 +45,22 @@ class _Checked:
         return same(self.value, self.field.value)
 
 
-def _check(state: SessionState, user_id: str, edit: FieldEdit, now: int) -> _Checked | Rejection:
-    record = state.records.get(edit.record_id)
+def _check(
+    state: SessionState,
+    record: RecordState | None,
+    user_id: str,
+    edit: FieldEdit,
+    now: int,
+    currency: str | None = None,
+) -> _Checked | Rejection:
+    """``currency``: see `check_new_value`."""
     if record is None:
         return reject(ErrorCode.NOT_FOUND, f"there is no record {edit.record_id}", record_id=edit.record_id)
     locked = refuse_locked(state, edit.record_id, user_id, edit.lock_token, now)
     if locked is not None:
         return locked
+    if type(edit.base_version) is not int or edit.base_version < 0:
+        return _invalid(edit, "base_version", "a version is an integer from 0")
     if edit.base_version > state.seq:
         return reject(
             ErrorCode.VERSION_UNKNOWN,
@@ -54,34 +68,20 @@ def _check(state: SessionState, user_id: str, edit: FieldEdit, now: int) -> _Che
             seq=state.seq,
         )
     try:
-        return _Checked(edit, record.field_state(edit.field_name), _checked_value(record, edit))
+        value = check_new_value(record, edit.field_name, edit.new_value, currency)
     except ValueError as error:
-        return reject(
-            ErrorCode.INVALID,
-            str(error),
-            record_id=edit.record_id,
-            field_name=edit.field_name,
-            fields={"new_value": [str(error)]},
-        )
+        return _invalid(edit, "new_value", str(error))
+    return _Checked(edit, record.field_state(edit.field_name), value)
 
 
-def _checked_value(record: RecordState, edit: FieldEdit) -> Any:
-    name = check_field_name(edit.field_name)
-    if name not in record.fields and name not in record.base and _fields_full(record):
-        raise ValueError(f"a record has at most {limits.MAX_FIELDS} fields")
-    value = check_value(name, edit.new_value, record.currency)
-    if name == "currency" and record.value("amount") is not None:
-        # The amount keeps its digits: it must be a possible amount of the new currency as well.
-        check_value("amount", record.value("amount"), value)
-    return value
-
-
-def _fields_full(record: RecordState) -> bool:
-    return len(record.base) + sum(name not in record.base for name in record.fields) >= limits.MAX_FIELDS
+def _invalid(edit: FieldEdit, member: str, message: str) -> Rejection:
+    details = {"record_id": edit.record_id, "field_name": edit.field_name, "fields": {member: [message]}}
+    return Rejection(ErrorCode.INVALID, message, details)
 
 
 def decide_edit(state: SessionState, command: Edit, now: int) -> Outcome:
-    checked = _check(state, command.actor.user_id, command.edit, now)
+    edit = command.edit
+    checked = _check(state, state.records.get(edit.record_id), command.actor.user_id, edit, now)
     if isinstance(checked, Rejection):
         return checked
     if checked.field.conflict is not None:
@@ -131,67 +131,92 @@ def _applied(state: SessionState, command: Edit, checked: _Checked, value: Any, 
 
 
 def decide_batch(state: SessionState, command: EditBatch, now: int) -> Outcome:
-    """All edits or none. One commit; fields that already hold their value are left as they are."""
+    """All edits or none. One commit; fields that already hold their value are left as they are.
+
+    A currency may change together with the amounts of its record: they are checked against the new one.
+    """
     problem = _check_batch(command)
     if problem is not None:
         return problem
-    edits: list[dict[str, Any]] = []
+    currencies = {edit.record_id: edit.new_value for edit in command.edits if edit.field_name == "currency"}
+    records: dict[str, RecordState] = {}
+    entries: list[dict[str, Any]] = []
     versions: list[int] = []
     for position, edit in enumerate(command.edits):
-        item = _decide_in_batch(state, command, edit, now)
+        record = records.get(edit.record_id) or state.records.get(edit.record_id)
+        item = _decide_in_batch(state, record, command, edit, currencies.get(edit.record_id), now)
         if isinstance(item, Rejection):
-            return replace(item, details={**item.details, "index": position})
-        changed, entry = item
-        versions.append(state.seq + 1 if changed else entry["version"])
-        if changed:
-            edits.append(entry)
-    if not edits:
+            return _at(position, item)
+        version, entry = item
+        versions.append(version)
+        if record is not None and entry is not None:
+            entries.append(entry)
+            # Later edits of the record find it with this one done: its bounds hold for the whole batch.
+            records[edit.record_id] = _set(record, edit.field_name, entry["new_value"], version, command.actor.user_id)
+    for position, edit in enumerate(command.edits):
+        if edit.field_name == "currency" and edit.record_id in records:
+            try:
+                check_amounts(records[edit.record_id], {"currency": edit.new_value})
+            except ValueError as error:
+                return _at(position, _invalid(edit, "new_value", str(error)))
+    if not entries:
         return NoChange({"status": "unchanged", "seq": state.seq, "versions": versions})
-    data: dict[str, Any] = {"edit_id": command.edit_id, "edits": edits, "versions": versions}
+    data: dict[str, Any] = {"edit_id": command.edit_id, "edits": entries, "versions": versions}
     if command.reason is not None:
         data["edit_reason"] = command.reason
     return Draft("edit.batch_applied", data)
 
 
+def _at(position: int, rejection: Rejection) -> Rejection:
+    return replace(rejection, details={**rejection.details, "index": position})
+
+
 def _check_batch(command: EditBatch) -> Rejection | None:
     if not 1 <= len(command.edits) <= limits.MAX_BATCH:
         return reject(ErrorCode.INVALID, f"a batch has 1 to {limits.MAX_BATCH} edits")
-    places = [(edit.record_id, edit.field_name) for edit in command.edits]
-    if len(set(places)) < len(places):
+    for position, edit in enumerate(command.edits):
+        try:
+            check_field_name(edit.field_name)
+        except ValueError as error:
+            return _at(position, _invalid(edit, "field_name", str(error)))
+    places = {(edit.record_id, edit.field_name) for edit in command.edits}
+    if len(places) < len(command.edits):
         return reject(ErrorCode.INVALID, "a batch sets each field at most once")
-    if any(edit.field_name == "currency" for edit in command.edits) and len(places) > 1:
-        # An amount is checked against its record's currency: the two cannot change in one breath.
-        return reject(ErrorCode.INVALID, "currency is changed by an edit of its own")
     return None
 
 
 def _decide_in_batch(
-    state: SessionState, command: EditBatch, edit: FieldEdit, now: int
-) -> tuple[bool, dict[str, Any]] | Rejection:
-    """(changes something, entry of the commit), or why the batch cannot be."""
-    checked = _check(state, command.actor.user_id, edit, now)
+    state: SessionState,
+    record: RecordState | None,
+    command: EditBatch,
+    edit: FieldEdit,
+    currency: Any,
+    now: int,
+) -> tuple[int, dict[str, Any] | None] | Rejection:
+    """(version after the batch, entry of the commit if it sets the field), or why the batch cannot be."""
+    # A currency that is none is refused where its own edit is checked.
+    currency = currency if isinstance(currency, str) and currency else None
+    checked = _check(state, record, command.actor.user_id, edit, now, currency)
     if isinstance(checked, Rejection):
         return checked
     if checked.field.conflict is not None:
         return _stale(edit, checked.field)
-    if checked.unchanged:
-        return False, {"version": checked.field.version}
     value = checked.value
-    policy = policy_of(edit.field_name, state.field_policies)
-    if not checked.current and policy is not Policy.LAST_WRITER_WINS:
-        known, base = checked.field.value_at(edit.base_version)
-        merged, value = merge_values(policy, base, checked.field.value, checked.value) if known else (False, None)
-        if not merged:
-            return _stale(edit, checked.field)
-        if same(value, checked.field.value):
-            return False, {"version": checked.field.version}
-    return True, {
+    entry: dict[str, Any] = {
         "record_id": edit.record_id,
         "field_name": edit.field_name,
         "old_value": checked.field.value,
         "new_value": value,
         "base_version": edit.base_version,
     }
+    policy = policy_of(edit.field_name, state.field_policies)
+    if not (checked.unchanged or checked.current or policy is Policy.LAST_WRITER_WINS):
+        known, base = checked.field.value_at(edit.base_version)
+        merged, value = merge_values(policy, base, checked.field.value, checked.value) if known else (False, None)
+        if not merged:
+            return _stale(edit, checked.field)
+        entry |= {"new_value": value, "submitted_value": checked.value}
+    return (checked.field.version, None) if same(value, checked.field.value) else (state.seq + 1, entry)
 
 
 def fields_set(commit: Commit) -> tuple[tuple[str, str, Any], ...]:
@@ -204,13 +229,22 @@ def fields_set(commit: Commit) -> tuple[tuple[str, str, Any], ...]:
 
 def set_field(record: RecordState, name: str, value: Any, commit: Commit) -> RecordState:
     """The record with one field set by a commit; what it held before goes to the field's history."""
-    before = record.field_state(name)
-    history = (*before.history, (before.version, before.value))[-limits.MAX_FIELD_HISTORY :]
-    after = FieldState(value, commit.seq, commit.user_id, history, before.conflict)
-    return replace(record, fields=record.fields.set(name, after), seq=commit.seq)
+    return _set(record, name, value, commit.seq, commit.user_id)
 
 
-def evolve_edit(state: SessionState, commit: Commit) -> SessionState:
+def _set(record: RecordState, name: str, value: Any, version: int, user_id: str) -> RecordState:
+    before = record.fields.get(name)
+    if before is None:
+        after = FieldState(value, version, user_id, ((0, record.base.get(name)),))
+    else:
+        history = (*before.history, (before.version, before.value))[-limits.MAX_FIELD_HISTORY :]
+        after = FieldState(value, version, user_id, history, before.conflict)
+    fields = record.fields.set(name, after)
+    # Written out: `dataclasses.replace` takes three times as long, on the path of every edit.
+    return RecordState(record.record_id, record.source, record.external_id, record.base, fields, version)
+
+
+def evolve_edit(state: SessionState, commit: Commit) -> Changes:
     places = fields_set(commit)
     records = state.records
     for record_id, name, value in places:
@@ -218,32 +252,9 @@ def evolve_edit(state: SessionState, commit: Commit) -> SessionState:
         # commit: a batch sets several fields of one record.
         if state.records[record_id].seq < commit.seq:
             records = records.set(record_id, set_field(records[record_id], name, value, commit))
-    entry = UndoEntry(commit.seq, tuple((record_id, name) for record_id, name, _ in places))
-    return replace(state, records=records, histories=_remember(state, commit, entry))
-
-
-def _remember(state: SessionState, commit: Commit, entry: UndoEntry) -> Any:
-    """The undo and redo stacks of the commit's author, after it."""
-    history = state.histories.get(commit.user_id) or UserHistory()
-    if "undo_of" in commit.data:
-        undone = tuple(item for item in history.undo if item.seq != commit.data["undo_of"])
-        history = UserHistory(undone, trim((*history.redo, entry)))
-    elif "redo_of" in commit.data:
-        redone = tuple(item for item in history.redo if item.seq != commit.data["redo_of"])
-        history = UserHistory(trim((*history.undo, entry)), redone)
-    else:
-        history = UserHistory(trim((*history.undo, entry)), ())
-    return state.histories.set(commit.user_id, history)
-
-
-def trim(entries: tuple[UndoEntry, ...]) -> tuple[UndoEntry, ...]:
-    """The newest entries that together point at no more fields than are allowed."""
-    excess = sum(len(entry.fields) for entry in entries) - limits.MAX_UNDO_FIELDS
-    first = 0
-    while excess > 0:
-        excess -= len(entries[first].fields)
-        first += 1
-    return entries[first:]
+    fields = tuple((record_id, name) for record_id, name, _ in places)
+    entry = UndoEntry(commit.seq, fields, (commit.seq,) * len(fields))
+    return Changes(records=records, histories=remember(state, commit, entry))
 
 
 def edit_answer(commit: Commit) -> Mapping[str, Any]:

@@ -1,20 +1,20 @@
 """Field policies: what becomes of an edit whose author had not seen the field's latest value.
 
 Money, dates and choices are never merged. Text is merged word by word against what both started from, and only where
-they changed different words; tags are merged as sets.
+they changed different words; tags are merged as sets. A word is everything between spaces, so that an amount, a date or
+a reference inside a text is merged whole or not at all: nobody's 13.50 and 12.75 become 13.75.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any, Final
 
 from realtime_server.core import limits
-from realtime_server.core.values import FieldType, check_field_name, field_type
+from realtime_server.core.values import FieldType, check_field_name, field_type, same
 
 
 class Policy(StrEnum):
@@ -53,7 +53,7 @@ def check_policies(asked: Mapping[str, str]) -> None:
         raise ValueError(f"at most {limits.MAX_FIELDS} field policies")
     for name, wanted in asked.items():
         check_field_name(name)
-        if wanted not in set(Policy):
+        if wanted not in list(Policy):
             raise ValueError(f"{wanted!r} is no policy; there are {', '.join(Policy)}")
         types = _MERGEABLE.get(Policy(wanted))
         if types is not None and field_type(name) not in types:
@@ -62,8 +62,15 @@ def check_policies(asked: Mapping[str, str]) -> None:
 
 def merge_values(policy: Policy, base: Any, current: Any, incoming: Any) -> tuple[bool, Any]:
     """(merged, value): the value that keeps both changes, where the policy can find one."""
+    if policy not in _MERGEABLE:
+        return False, None
+    if same(base, current) or same(current, incoming):
+        return True, incoming
+    if same(base, incoming):
+        return True, current
     if policy is Policy.UNION and isinstance(current, list | None) and isinstance(incoming, list | None):
-        return True, merge_tags(base if isinstance(base, list) else [], current or [], incoming or [])
+        tags = merge_tags(base if isinstance(base, list) else [], current or [], incoming or [])
+        return len(tags) <= limits.MAX_LIST_ITEMS, tags
     if policy is Policy.THREE_WAY and all(isinstance(text, str) for text in (base, current, incoming)):
         text = merge_text(base, current, incoming)
         return text is not None, text
@@ -72,23 +79,27 @@ def merge_values(policy: Policy, base: Any, current: Any, incoming: Any) -> tupl
 
 def merge_tags(base: Sequence[str], current: Sequence[str], incoming: Sequence[str]) -> list[str]:
     """What is there now, with what the edit added and without what it took away, in a stable order."""
-    removed = set(base) - set(incoming)
-    known = set(base)
-    kept = [tag for tag in current if tag not in removed]
-    added = [tag for tag in incoming if tag not in known and tag not in kept]
-    return [*kept, *dict.fromkeys(added)]
+    removed = set(base).difference(incoming)
+    known = set(base).union(current)
+    return [tag for tag in current if tag not in removed] + [tag for tag in dict.fromkeys(incoming) if tag not in known]
 
 
-_TOKENS: Final = re.compile(r"\s+|\w+|[^\w\s]")
+#: A stretch of tokens that two texts have in common: (place in the first, place in the second, length).
+_Block = tuple[int, int, int]
+
+_CHUNKS: Final = re.compile(r"\s+|\S+")
+# These end a word where they stand at its end; inside it ("12.50", "11:30") they belong to it.
+_PUNCTUATION: Final = ".,;:!?"
 
 
 def merge_text(base: str, current: str, incoming: str) -> str | None:
     """Three-way merge by words (diff3). None where both changed the same words, or where it would cost too much."""
-    tokens = [_TOKENS.findall(text) for text in (base, current, incoming)]
-    if _work(tokens[0], tokens[1]) + _work(tokens[0], tokens[2]) > limits.MAX_MERGE_WORK:
+    tokens = [_tokens(text) for text in (base, current, incoming)]
+    left, right = _blocks(tokens[0], tokens[1]), _blocks(tokens[0], tokens[2])
+    if left is None or right is None:
         return None
     merged: list[str] = []
-    for base_part, current_part, incoming_part in _diff3(*tokens):
+    for base_part, current_part, incoming_part in _diff3(tokens, _common(left, right)):
         if current_part == incoming_part or incoming_part == base_part:
             merged += current_part
         elif current_part == base_part:
@@ -99,37 +110,84 @@ def merge_text(base: str, current: str, incoming: str) -> str | None:
     return text if len(text) <= limits.MAX_TEXT else None
 
 
-def _work(left: Sequence[str], right: Sequence[str]) -> int:
-    """Pairs of equal tokens, which is what the matcher's running time follows."""
-    counts = Counter(right)
-    return sum(number * counts[token] for token, number in Counter(left).items()) + len(left) + len(right)
+def _tokens(text: str) -> list[str]:
+    """Spaces, words, and the punctuation that ends words; joined they are the text again."""
+    tokens: list[str] = []
+    for chunk in _CHUNKS.findall(text):
+        word = chunk.rstrip(_PUNCTUATION)
+        tokens += [part for part in (word, chunk[len(word) :]) if part]
+    return tokens
 
 
-def _diff3(
-    base: list[str], current: list[str], incoming: list[str]
-) -> Iterator[tuple[list[str], list[str], list[str]]]:
-    """The three texts cut into corresponding parts, at the tokens that all three have in common."""
-    at_base = at_current = at_incoming = 0
-    for start, to_current, to_incoming, length in _common(base, current, incoming):
-        yield base[at_base:start], current[at_current:to_current], incoming[at_incoming:to_incoming]
-        common = base[start : start + length]
-        yield common, common, common
-        at_base, at_current, at_incoming = start + length, to_current + length, to_incoming + length
+def _blocks(base: list[str], other: list[str]) -> list[_Block] | None:
+    """What a text has in common with the base, in order; None where finding it out would cost too much."""
+    shorter = min(len(base), len(other))
+    head = next((i for i in range(shorter) if base[i] != other[i]), shorter)
+    room = shorter - head
+    tail = next((i for i in range(room) if base[-1 - i] != other[-1 - i]), room)
+    pairs = _common_subsequence(base[head : len(base) - tail], other[head : len(other) - tail])
+    if pairs is None:
+        return None
+    blocks = [(0, 0, head), *((head + i, head + j, 1) for i, j in pairs)]
+    return [*blocks, (len(base) - tail, len(other) - tail, tail)]
 
 
-def _common(base: list[str], current: list[str], incoming: list[str]) -> Iterator[tuple[int, int, int, int]]:
-    """(base, current, incoming, length) of every stretch that stands in all three; the last, empty, is at the ends."""
-    left = SequenceMatcher(None, base, current, autojunk=False).get_matching_blocks()
-    right = SequenceMatcher(None, base, incoming, autojunk=False).get_matching_blocks()
+def _common_subsequence(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]] | None:
+    """The places of a longest common subsequence; None where more pairs are equal than `limits.MAX_MERGE_WORK`.
+
+    Hunt and Szymanski, "A fast algorithm for computing longest common subsequences", CACM 20 (1977): one binary search
+    for each pair of equal tokens, whatever the texts are. (difflib's matcher takes cubic time on unlike texts.)
+    """
+    places: dict[str, list[int]] = {}
+    for j in reversed(range(len(right))):
+        places.setdefault(right[j], []).append(j)
+    if sum(len(places.get(token, ())) for token in left) > limits.MAX_MERGE_WORK:
+        return None
+    # ends[k]: the first place in `right` at which a common subsequence of k + 1 tokens can end; chains[k]: that one,
+    # as (left place, right place, the chain before).
+    ends: list[int] = []
+    chains: list[Any] = []
+    for i, token in enumerate(left):
+        for j in places.get(token, ()):
+            k = bisect_left(ends, j)
+            chain = (i, j, chains[k - 1] if k else None)
+            if k == len(ends):
+                ends.append(j)
+                chains.append(chain)
+            elif ends[k] != j:
+                ends[k], chains[k] = j, chain
+    pairs: list[tuple[int, int]] = []
+    link = chains[-1] if chains else None
+    while link is not None:
+        i, j, link = link
+        pairs.append((i, j))
+    return pairs[::-1]
+
+
+def _common(left: list[_Block], right: list[_Block]) -> Iterator[tuple[int, int, int, int]]:
+    """(base, current, incoming, length) of every stretch that stands in all three texts."""
     i = j = 0
     while i < len(left) and j < len(right):
-        start = max(left[i].a, right[j].a)
-        left_end, right_end = left[i].a + left[i].size, right[j].a + right[j].size
-        if start < min(left_end, right_end):
-            shift_left, shift_right = left[i].b - left[i].a, right[j].b - right[j].a
-            yield start, start + shift_left, start + shift_right, min(left_end, right_end) - start
+        (left_start, current, left_size), (right_start, incoming, right_size) = left[i], right[j]
+        left_end, right_end = left_start + left_size, right_start + right_size
+        start, end = max(left_start, right_start), min(left_end, right_end)
+        if start < end:
+            yield start, current + start - left_start, incoming + start - right_start, end - start
         if left_end < right_end:
             i += 1
         else:
             j += 1
-    yield len(base), len(current), len(incoming), 0
+
+
+def _diff3(
+    tokens: Sequence[list[str]], common: Iterator[tuple[int, int, int, int]]
+) -> Iterator[tuple[list[str], list[str], list[str]]]:
+    """The three texts cut into corresponding parts: what all have in common, and what lies between."""
+    base, current, incoming = tokens
+    at_base = at_current = at_incoming = 0
+    for start, to_current, to_incoming, length in common:
+        yield base[at_base:start], current[at_current:to_current], incoming[at_incoming:to_incoming]
+        shared = base[start : start + length]
+        yield shared, shared, shared
+        at_base, at_current, at_incoming = start + length, to_current + length, to_incoming + length
+    yield base[at_base:], current[at_current:], incoming[at_incoming:]

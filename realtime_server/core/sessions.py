@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any
+
+from immutables import Map
 
 from realtime_server.core import limits
 from realtime_server.core.commands import CreateSession, EndSession, ExpireSession, Join, RecordImport
@@ -12,7 +13,8 @@ from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
 from realtime_server.core.merging import check_policies
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.roles import Role
-from realtime_server.core.state import Participant, SessionState, SessionStatus
+from realtime_server.core.state import Changes, Participant, SessionState, SessionStatus
+from realtime_server.core.values import check_text
 from realtime_server.errors import ErrorCode, Rejection
 
 
@@ -26,10 +28,16 @@ def admit(present: Collection[str], user_id: str, maximum: int) -> Rejection | N
 def decide_create(state: SessionState, command: CreateSession, now: int) -> Outcome:
     if state.seq:
         return reject(ErrorCode.INVALID, f"session {command.session_id} exists already")
+    member = "session_name"
     try:
+        check_text(command.name, limits.MAX_NAME)
+        member = "expires_in"
+        if not 0 <= command.expires_in <= limits.MAX_LEASE // 1000:
+            raise ValueError("a session expires after some seconds without activity, at most a year's; 0: never")
+        member = "field_policies"
         check_policies(command.field_policies)
     except ValueError as error:
-        return reject(ErrorCode.INVALID, str(error), fields={"field_policies": [str(error)]})
+        return reject(ErrorCode.INVALID, str(error), fields={member: [str(error)]})
     data: dict[str, Any] = {
         "name": command.name,
         "expires_in": command.expires_in,
@@ -40,10 +48,15 @@ def decide_create(state: SessionState, command: CreateSession, now: int) -> Outc
 
 
 def decide_join(state: SessionState, command: Join, now: int) -> Outcome:
-    """The log keeps who was let in, in which role; coming and going is presence, and not kept."""
+    """The log keeps who was let in, in which role; coming and going is presence, and not kept.
+
+    Who looks at a session that has ended leaves no trace: nothing follows the end in the log.
+    """
     actor = command.actor
     known = state.participants.get(actor.user_id)
     if known is not None and (known.name, known.role) == (actor.name, actor.role):
+        return NoChange({"seq": state.seq})
+    if state.status is not SessionStatus.ACTIVE:
         return NoChange({"seq": state.seq})
     if known is None and len(state.participants) >= limits.MAX_PARTICIPANTS:
         return reject(ErrorCode.SESSION_FULL, f"{limits.MAX_PARTICIPANTS} people took part in this session already")
@@ -72,11 +85,10 @@ def decide_expire_session(state: SessionState, command: ExpireSession, now: int)
     return Draft("session.expired", {"expires_in": state.expires_in})
 
 
-def evolve_session(state: SessionState, commit: Commit) -> SessionState:
+def evolve_session(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     if commit.message_type == "session.created":
-        return replace(
-            state,
+        return Changes(
             project_id=commit.project_id,
             name=data["name"],
             created_by=data["created_by"]["user_id"],
@@ -86,9 +98,10 @@ def evolve_session(state: SessionState, commit: Commit) -> SessionState:
         )
     if commit.message_type == "session.updated":
         person = Participant(data["user_id"], data["name"], Role(data["role"]), commit.at)
-        return replace(state, participants=state.participants.set(person.user_id, person))
+        return Changes(participants=state.participants.set(person.user_id, person))
     ended = commit.message_type == "session.ended"
-    return replace(state, status=SessionStatus.ENDED if ended else SessionStatus.EXPIRED)
+    # The locks go with the session: otherwise their leases would be due for ever.
+    return Changes(status=SessionStatus.ENDED if ended else SessionStatus.EXPIRED, locks=Map())
 
 
 def touch(state: SessionState, commit: Commit) -> int:

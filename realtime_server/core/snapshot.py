@@ -12,6 +12,7 @@ from typing import Any
 
 from immutables import Map
 
+from realtime_server.core.history import history_of
 from realtime_server.core.roles import Role
 from realtime_server.core.state import (
     Candidate,
@@ -23,7 +24,6 @@ from realtime_server.core.state import (
     SessionState,
     SessionStatus,
     UndoEntry,
-    UserHistory,
 )
 
 _PLAIN = (
@@ -50,11 +50,17 @@ def state_document(state: SessionState) -> dict[str, Any]:
 
 
 def _entries(entries: tuple[UndoEntry, ...]) -> list[Any]:
-    return [[entry.seq, [list(place) for place in entry.fields]] for entry in entries]
+    return [
+        [entry.seq, [[*place, version] for place, version in zip(entry.fields, entry.versions, strict=True)]]
+        for entry in entries
+    ]
 
 
 def _entries_from(items: list[Any]) -> tuple[UndoEntry, ...]:
-    return tuple(UndoEntry(seq, tuple((place[0], place[1]) for place in fields)) for seq, fields in items)
+    return tuple(
+        UndoEntry(seq, tuple((item[0], item[1]) for item in fields), tuple(item[2] for item in fields))
+        for seq, fields in items
+    )
 
 
 def state_from_document(document: Mapping[str, Any]) -> SessionState:
@@ -72,7 +78,7 @@ def state_from_document(document: Mapping[str, Any]) -> SessionState:
         comments=Map({item[0]: (item[1], item[2]) for item in document["comments"]}),
         histories=Map(
             {
-                item["user_id"]: UserHistory(_entries_from(item["undo"]), _entries_from(item["redo"]))
+                item["user_id"]: history_of(_entries_from(item["undo"]), _entries_from(item["redo"]))
                 for item in document["histories"]
             }
         ),

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, TypedDict, Unpack
 
 from immutables import Map
 
 from realtime_server.core.commits import GENESIS
 from realtime_server.core.roles import Role
+
+#: ISO 4217's code for "no currency". It has two decimals here.
+NO_CURRENCY: Final = "XXX"
 
 
 class SessionStatus(StrEnum):
@@ -73,6 +76,10 @@ class FieldState:
                 return True, value
         return False, None
 
+    def before(self, seq: int) -> tuple[int, Any] | None:
+        """(version, value) that the field had just before a commit that set it; None when that is forgotten."""
+        return next((entry for entry in reversed(self.history) if entry[0] < seq), None)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
@@ -97,8 +104,8 @@ class RecordState:
 
     @property
     def currency(self) -> str:
-        """The record's currency; "XXX" (ISO 4217: no currency, two decimals here) for a record without one."""
-        return self.value("currency") or "XXX"
+        """The record's currency; `NO_CURRENCY` for a record without one."""
+        return self.value("currency") or NO_CURRENCY
 
     def values(self) -> dict[str, Any]:
         """All fields as they stand now."""
@@ -131,21 +138,55 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class UndoEntry:
-    """A commit of one's own that can be undone: the fields it set. Their earlier values are in the fields' history."""
+    """A commit of one's own that can be undone: the fields it set. Their earlier values are in the fields' history.
+
+    ``versions``: what the versions of these fields must be for the undo: ``seq``, until one's own undo of a later edit
+    brings the field back to where this commit had left it.
+    """
 
     seq: int
     fields: tuple[tuple[str, str], ...]
+    versions: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class UserHistory:
+    """One person's stacks, newest last. ``size``: how many fields ``undo`` points at, so that nobody has to count."""
+
     undo: tuple[UndoEntry, ...] = ()
     redo: tuple[UndoEntry, ...] = ()
+    size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+class Changes(TypedDict, total=False):
+    """The members of a `SessionState` that can change."""
+
+    project_id: str
+    name: str
+    created_by: str
+    created_at: int
+    status: SessionStatus
+    expires_in: int
+    last_activity: int
+    at: int
+    field_policies: Mapping[str, str]
+    seq: int
+    hash: str
+    participants: Map[str, Participant]
+    records: Map[str, RecordState]
+    locks: Map[str, Lock]
+    conflicts: Map[str, tuple[str, str]]
+    resolved: Map[str, int]
+    comments: Map[str, tuple[str | None, bool]]
+    histories: Map[str, UserHistory]
+
+
+@dataclass(frozen=True)
 class SessionState:
-    """``seq`` 0 is a session that does not exist yet: its first commit is ``session.created``."""
+    """``seq`` 0 is a session that does not exist yet: its first commit is ``session.created``.
+
+    Without slots, for `changed`: every commit makes a new state.
+    """
 
     session_id: str
     project_id: str = ""
@@ -170,6 +211,12 @@ class SessionState:
     #: comment_id -> (record_id or None, is it resolved). Oldest forgotten first.
     comments: Map[str, tuple[str | None, bool]] = field(default_factory=Map)
     histories: Map[str, UserHistory] = field(default_factory=Map)
+
+    def changed(self, **changes: Unpack[Changes]) -> SessionState:
+        """The state with some members changed: `dataclasses.replace` at a tenth of its price."""
+        after = object.__new__(SessionState)
+        object.__setattr__(after, "__dict__", {**self.__dict__, **changes})
+        return after
 
     @property
     def expires_at(self) -> int | None:

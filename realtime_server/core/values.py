@@ -35,6 +35,8 @@ class RecordStatus(StrEnum):
     EXCLUDED = "excluded"
 
 
+_STATUSES: Final = frozenset(status.value for status in RecordStatus)
+
 #: Fields known by name. Any other is FREE: kept as it came, never merged by itself.
 FIELD_TYPES: Final[Mapping[str, FieldType]] = {
     **dict.fromkeys(("amount", "fee", "tax", "debit", "credit", "balance"), FieldType.MONEY),
@@ -44,6 +46,7 @@ FIELD_TYPES: Final[Mapping[str, FieldType]] = {
     **dict.fromkeys(("tags", "labels"), FieldType.TAGS),
 }
 
+MONEY_FIELDS: Final = frozenset(name for name, kind in FIELD_TYPES.items() if kind is FieldType.MONEY)
 #: A record's identity; what it is known by outside cannot be edited away.
 READ_ONLY_FIELDS: Final = frozenset({"record_id", "source", "external_id"})
 #: Without these a record cannot be reconciled, so they cannot be emptied.
@@ -61,9 +64,11 @@ def field_type(name: str) -> FieldType:
     return FIELD_TYPES.get(name, FieldType.FREE)
 
 
-def check_field_name(name: str) -> str:
+def check_field_name(name: Any) -> str:
     """The name itself. ValueError with a plain sentence when no field can be called so."""
-    if not name or len(name) > limits.MAX_FIELD_NAME:
+    if isinstance(name, str) and name in FIELD_TYPES:
+        return name
+    if not isinstance(name, str) or not name or len(name) > limits.MAX_FIELD_NAME:
         raise ValueError(f"a field's name has 1 to {limits.MAX_FIELD_NAME} characters")
     if "." in name or name.startswith("$"):
         raise ValueError("a field's name has no dot and does not begin with a dollar sign")
@@ -77,7 +82,7 @@ def check_plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _text(value, limits.MAX_TEXT)
+        return check_text(value, limits.MAX_TEXT)
     if isinstance(value, int):
         if abs(value) > limits.MAX_INTEGER:
             raise ValueError(f"integers are at most {limits.MAX_INTEGER} in size; send larger numbers as text")
@@ -89,7 +94,10 @@ def check_plain(value: Any) -> Any:
     raise ValueError("a value is text, a number, true, false, null, or a flat list of texts")
 
 
-def _text(value: str, limit: int) -> str:
+def check_text(value: Any, limit: int) -> str:
+    """The text itself. ValueError when it is none, is longer than the limit, or cannot be stored as UTF-8."""
+    if not isinstance(value, str):
+        raise ValueError("this is a text")
     if len(value) > limit:
         raise ValueError(f"text has at most {limit} characters")
     if "\x00" in value or (not value.isascii() and _SURROGATE.search(value)):
@@ -111,7 +119,7 @@ def _text_list(value: Any) -> list[str]:
         raise ValueError(f"a list has at most {limits.MAX_LIST_ITEMS} items")
     if not all(isinstance(item, str) for item in value):
         raise ValueError("a list holds texts only")
-    return [_text(item, limits.MAX_LIST_ITEM_TEXT) for item in value]
+    return [check_text(item, limits.MAX_LIST_ITEM_TEXT) for item in value]
 
 
 def check_value(name: str, value: Any, currency: str) -> Any:
@@ -152,7 +160,7 @@ def _choice(name: str, value: Any, _: str) -> str:
         raise ValueError(f"{name} is a text")
     if name == "currency" and not _CURRENCY.fullmatch(value):
         raise ValueError("currency is three capital letters such as GBP (ISO 4217)")
-    if name == "status" and value not in set(RecordStatus):
+    if name == "status" and value not in _STATUSES:
         raise ValueError(f"status is one of {', '.join(RecordStatus)}")
     return value
 

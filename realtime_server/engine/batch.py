@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from realtime_server.core.commands import Command
-from realtime_server.core.commits import SYSTEM_USER, Commit
+from realtime_server.core.commits import Commit
 from realtime_server.core.decide import answer, decide, needed_records
 from realtime_server.core.evolve import evolve
 from realtime_server.core.outcomes import NoChange
@@ -20,9 +20,6 @@ log = logging.getLogger(__name__)
 
 Answer = Mapping[str, Any]
 
-#: Begins the id of a command whose client chose none, after the user's. No client's own id can contain it.
-GENERATED = "~"
-
 
 @dataclass(slots=True, eq=False)
 class Waiting:
@@ -30,12 +27,6 @@ class Waiting:
 
     command: Command
     future: asyncio.Future[Answer] | None
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether the same command may come again: only where the client chose its id."""
-        user_id, _, own = self.command.command_id.rpartition("/")
-        return not own.startswith(GENERATED) and user_id.partition("/")[0] != SYSTEM_USER
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +62,9 @@ class Batch:
     @property
     def doubtful(self) -> list[Decided]:
         """Decisions that would be wrong if their command had been done long ago: it is worth asking the log."""
-        return [item for item in self.decided if not isinstance(item.outcome, Commit) and item.waiting.repeatable]
+        return [
+            item for item in self.decided if not isinstance(item.outcome, Commit) and item.waiting.command.repeatable
+        ]
 
 
 def _decide(batch: Batch, command: Command, now: int) -> Commit | NoChange | Rejection:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final, NoReturn
 
+from realtime_server.core.values import FIELD_TYPES, FieldType
 from realtime_server.reconciliation.csv_source import refuse_file
 
 MAX_FIELDS: Final = 100
@@ -42,6 +43,8 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 """Names of columns in order of preference, in the form `normalised` gives."""
 
 _RESERVED = frozenset({*RECORD_FIELDS, "external_id", "record_id", "source", "status", "assignee"})
+# A list of texts in a session; in a file it is one text.
+_LISTS = frozenset(name for name, kind in FIELD_TYPES.items() if kind is FieldType.TAGS)
 _UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 _NOT_WORD = re.compile(r"[\W_]+")
 
@@ -167,9 +170,7 @@ def _free_fields(names: list[str], taken: set[int], mapping: ColumnMapping) -> t
     for position, header in enumerate(names):
         if position in taken or header in mapping.ignore:
             continue
-        name = mapping.rename.get(header, header)
-        if name.casefold() in _RESERVED:
-            name = f"file_{name}"  # `status` and the like mean something else once the record is in a session
+        name = own_name(mapping.rename.get(header, header), _LISTS)
         problem = _name_problem(name)
         if problem:
             refuse_file(
@@ -181,6 +182,11 @@ def _free_fields(names: list[str], taken: set[int], mapping: ColumnMapping) -> t
     if len(free) + len(RECORD_FIELDS) > MAX_FIELDS:
         refuse_file(f"a record has at most {MAX_FIELDS} fields: ignore some columns")
     return tuple((position, name) for name, position in free.items())
+
+
+def own_name(name: str, more: Collection[str] = ()) -> str:
+    """The name, or `file_status` for `status` and the like, which mean something else once a record is in a session."""
+    return f"file_{name}" if name.casefold() in _RESERVED or name in more else name
 
 
 def _name_problem(name: str) -> str:

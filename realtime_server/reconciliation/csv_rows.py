@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from realtime_server.core.money import check_currency, format_minor_units, parse_minor_units
+from realtime_server.core.values import FieldType, field_type
 from realtime_server.reconciliation.csv_columns import Columns, shown
 from realtime_server.reconciliation.csv_formats import AmountReader, DateReader
 from realtime_server.reconciliation.csv_source import BadRecord, Record
 
 MAX_TEXT: Final = 4_000
-MAX_EXTERNAL_ID: Final = 200
+MAX_EXTERNAL_ID: Final = 190
+"""A record's id is its source and this, and has at most 200 characters: ``statement:`` takes ten."""
 # The words, their abbreviations, and the codes of ISO 20022 (DBIT, CRDT).
 _DIRECTIONS: Final = {
     **dict.fromkeys(("d", "dr", "debit", "dbit"), "debit"),
@@ -24,11 +26,12 @@ _DIRECTIONS: Final = {
 @dataclass(frozen=True, slots=True)
 class ImportRow:
     """A row fit for import. `values` is in wire form: ``date`` YYYY-MM-DD, ``amount`` canonical decimal text,
-    ``currency``, ``description`` and ``reference`` (perhaps empty), and the free fields; all of them text."""
+    ``currency``, ``description`` and ``reference`` where the file has them (perhaps empty), and the free fields. From a
+    CSV all of them are text."""
 
     line: int
     external_id: str
-    values: dict[str, str]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,27 @@ class RowReader:
         columns = self._columns
         currency = self._currency(cells)
         values = {
-            "date": self._date(cells[columns.date]),
+            "date": self._date("date", cells[columns.date]),
             "amount": self._amount(cells, currency),
             "currency": currency,
-            "description": _text("description", cells, columns.description),
-            "reference": _text("reference", cells, columns.reference),
         }
+        # A column that the file does not have says nothing: not that the field is empty.
+        if columns.description is not None:
+            values["description"] = _text("description", cells[columns.description])
+        if columns.reference is not None:
+            values["reference"] = _text("reference", cells[columns.reference])
         for position, name in columns.free:
-            values[name] = _text(name, cells, position)
+            values[name] = self._free(name, cells[position], currency)
         return values
+
+    def _free(self, name: str, text: str, currency: str) -> str:
+        """Fields that a session knows by name (a fee, a due date) have the form that edits of them must have."""
+        kind = field_type(name)
+        if text and kind is FieldType.MONEY:
+            return self._read_amount(name, text, currency)
+        if text and kind is FieldType.DATE:
+            return self._date(name, text)
+        return _text(name, text)
 
     def _currency(self, cells: list[str]) -> str:
         position = self._columns.currency
@@ -110,13 +125,13 @@ class RowReader:
         except ValueError as error:
             raise _Wrong("currency", str(error) if written else "the currency is missing") from None
 
-    def _date(self, text: str) -> str:
+    def _date(self, name: str, text: str) -> str:
         if not text:
-            raise _Wrong("date", "the date is missing")
+            raise _Wrong(name, "the date is missing")
         try:
             return self._dates.read(text)
         except ValueError as error:
-            raise _Wrong("date", str(error)) from None
+            raise _Wrong(name, str(error)) from None
 
     def _amount(self, cells: list[str], currency: str) -> str:
         columns = self._columns
@@ -185,10 +200,7 @@ class RowReader:
         return f"row-{digest}-{number}"
 
 
-def _text(name: str, cells: list[str], position: int | None) -> str:
-    if position is None:
-        return ""
-    text = cells[position]
+def _text(name: str, text: str) -> str:
     if text.isascii() and text.isprintable() and len(text) <= MAX_TEXT:
         return text
     if len(text) > MAX_TEXT:

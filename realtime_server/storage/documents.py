@@ -13,7 +13,7 @@ from dataclasses import fields
 from operator import itemgetter
 from typing import Any, Final
 
-from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 
 from realtime_server.core.commits import Commit
@@ -34,6 +34,10 @@ class _PlainInteger(TypeDecoder):
 
 
 CODEC: Final[CodecOptions[Document]] = CodecOptions(type_registry=TypeRegistry([_PlainInteger()]))
+#: For looking at what may be damaged: nothing that a document can hold keeps it from being read.
+FORGIVING_CODEC: Final[CodecOptions[Document]] = CODEC.with_options(
+    unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
+)
 
 _COMMIT_MEMBERS: Final = tuple(field.name for field in fields(Commit))
 _commit_members = itemgetter(*_COMMIT_MEMBERS)
@@ -106,10 +110,9 @@ def checkpoint_document(checkpoint: Mapping[str, Any]) -> Document:
     return {"_id": checkpoint["session_id"], **checkpoint, "expires_at": expires_at}
 
 
-def checkpoint_from_document(document: Document) -> Document:
+def checkpoint_from_document(document: Mapping[str, Any]) -> Document:
     """The checkpoint as it was saved."""
-    del document["_id"], document["expires_at"]
-    return document
+    return {name: value for name, value in document.items() if name not in ("_id", "expires_at")}
 
 
 _SUMMARY_MEMBERS: Final = tuple(field.name for field in fields(SessionSummary))

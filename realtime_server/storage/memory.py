@@ -52,14 +52,20 @@ class MemoryCommitLog:
         return {command_id: known[command_id] for command_id in command_ids if command_id in known}
 
     async def history(
-        self, session_id: str, after: int, limit: int, *, record_id: str | None = None, user_id: str | None = None
+        self,
+        session_id: str,
+        after: int,
+        limit: int,
+        *,
+        record_ids: Collection[str] | None = None,
+        user_id: str | None = None,
     ) -> list[Commit]:
         await asyncio.sleep(0)
         found = [
             commit
             for commit in self._commits(session_id)
             if commit.seq > after
-            and (record_id is None or record_id in touched_records(commit.data))
+            and (record_ids is None or not set(record_ids).isdisjoint(touched_records(commit.data)))
             and (user_id is None or commit.user_id == user_id)
         ]
         return found[: max(limit, 0)]

@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
-from realtime_server.storage.mongo_log import LOG_ORDER, MongoCommitLog
+from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
 from realtime_server.storage.mongo_sessions import MongoSessionStore
 
@@ -27,7 +27,7 @@ DEFAULT_TIMEOUT: Final = 5.0
 #: Seconds in which the indexes must be there: building a new one over a large collection takes its time.
 INDEX_TIMEOUT: Final = 600.0
 
-_INDEXES: Final = {
+INDEXES: Final = {
     "commits": (
         # The two that are the whole concurrency control: one order, and no command twice.
         IndexModel([("session_id", ASCENDING), ("seq", ASCENDING)], name=LOG_ORDER, unique=True),
@@ -35,10 +35,10 @@ _INDEXES: Final = {
         # The history of one record, or of one person. Commits that touch no record are not in the first.
         IndexModel(
             [("session_id", ASCENDING), ("records", ASCENDING), ("seq", ASCENDING)],
-            name="record_history",
+            name=RECORD_HISTORY,
             partialFilterExpression={"records": {"$exists": True}},
         ),
-        IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING), ("seq", ASCENDING)], name="user_history"),
+        IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING), ("seq", ASCENDING)], name=USER_HISTORY),
     ),
     "sessions": (
         IndexModel([("project_id", ASCENDING), ("_id", ASCENDING)], name="project_sessions"),
@@ -124,5 +124,5 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
 async def _create_indexes(database: AsyncDatabase[Document]) -> None:
     """Harmless when they exist: MongoDB compares and does nothing."""
     with pymongo.timeout(INDEX_TIMEOUT):
-        for name, indexes in _INDEXES.items():
+        for name, indexes in INDEXES.items():
             await database[name].create_indexes(list(indexes))

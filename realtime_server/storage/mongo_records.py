@@ -63,7 +63,11 @@ class MongoRecordStore:
         return added
 
     async def _insert(self, session_id: str, records: Sequence[NewRecord]) -> int:
-        documents = [new_record_document(session_id, record) for record in records]
+        # Asking first: having each of 100,000 known records refused one by one took 13 s, this takes 1 s.
+        known = await self._known(session_id, [record.record_id for record in records])
+        documents = [new_record_document(session_id, record) for record in records if record.record_id not in known]
+        if not documents:
+            return 0
         with bounded():
             try:
                 await self._records.insert_many(documents, ordered=False)
@@ -75,6 +79,10 @@ class MongoRecordStore:
                     raise unavailable(error) from error
                 return int(details["nInserted"])
         return len(documents)
+
+    async def _known(self, session_id: str, record_ids: Collection[str]) -> set[str]:
+        documents = await self._of(session_id, record_ids, {"_id": 0, "record_id": 1})  # from the index alone
+        return {document["record_id"] for document in documents}
 
     async def mark_imported(self, session_id: str, record_id: str, values: Mapping[str, tuple[Any, int]]) -> None:
         updates = [_mark(session_id, record_id, name, *said) for name, said in values.items()]

@@ -133,7 +133,7 @@ async def test_commits_are_found_by_their_commands(log: CommitLog) -> None:
     assert await log.find("session-2", ["c-2"]) == {}
 
 
-async def test_the_history_of_a_record_has_every_commit_that_touches_it_and_no_other(log: CommitLog) -> None:
+async def test_the_history_of_records_has_every_commit_that_touches_them_and_no_other(log: CommitLog) -> None:
     batch = {"edits": [{"record_id": name, "field_name": "f", "new_value": 1} for name in ("r1", "r2", "r1")]}
     commits = chain(
         [
@@ -147,11 +147,13 @@ async def test_the_history_of_a_record_has_every_commit_that_touches_it_and_no_o
         ]
     )
     await log.append(commits)
-    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_id="r1")] == [2, 4, 6, 7]
-    assert [commit.seq for commit in await log.history(SESSION, 2, 2, record_id="r1")] == [4, 6]
-    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_id="r3")] == [7]
-    assert await log.history(SESSION, 0, 100, record_id="r4") == []
-    assert await log.history(SESSION, 0, 0, record_id="r1") == []
+    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_ids=["r1"])] == [2, 4, 6, 7]
+    assert [commit.seq for commit in await log.history(SESSION, 2, 2, record_ids=["r1"])] == [4, 6]
+    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_ids=["r3"])] == [7]
+    assert [commit.seq for commit in await log.history(SESSION, 0, 100, record_ids={"r2", "r3"})] == [3, 4, 7]
+    assert await log.history(SESSION, 0, 100, record_ids={"r4"}) == []
+    assert await log.history(SESSION, 0, 100, record_ids=[]) == []
+    assert await log.history(SESSION, 0, 0, record_ids={"r1"}) == []
 
 
 async def test_the_history_of_a_person_has_what_they_did(log: CommitLog) -> None:
@@ -160,7 +162,7 @@ async def test_the_history_of_a_person_has_what_they_did(log: CommitLog) -> None
     await log.append([*alice, *bob])
     assert await log.history(SESSION, 0, 100, user_id="bob") == bob
     assert await log.history(SESSION, 3, 100, user_id="bob") == bob[1:]
-    assert await log.history(SESSION, 0, 100, user_id="alice", record_id="record-1") == alice[1:]
+    assert await log.history(SESSION, 0, 100, user_id="alice", record_ids={"record-1"}) == alice[1:]
     assert await log.history(SESSION, 0, 100) == [*alice, *bob]
 
 

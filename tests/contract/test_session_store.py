@@ -51,7 +51,7 @@ async def test_a_checkpoint_is_loaded_as_it_was_saved(sessions: SessionStore) ->
         conflicts=Map({"conflict-9": ("$r", "amount")}),
         resolved=Map({"conflict-3": 4}),
         comments=Map({"comment-5": (None, False), "comment-6": ("r.1", True)}),
-        histories=Map({"al.ice": UserHistory((UndoEntry(3, (("r.1", "amount"),)),), (UndoEntry(4, ()),))}),
+        histories=Map({"al.ice": UserHistory((UndoEntry(3, (("r.1", "amount"),), (3,)),), (UndoEntry(4, (), ()),), 1)}),
     )
     await save(sessions, full)
     loaded = await sessions.load("s")

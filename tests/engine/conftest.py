@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 import pytest
-from realtime_server.storage.memory import MemoryStore
-from realtime_server.storage.mongo import open_store
 
 from realtime_server.core.commands import Actor, CreateSession, Edit, FieldEdit, command_id_of
 from realtime_server.core.commits import Commit
@@ -19,6 +17,8 @@ from realtime_server.core.roles import Role
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.ports import CommitLog, NewRecord, RecordStore, SessionStore
+from realtime_server.storage.memory import MemoryStore
+from realtime_server.storage.mongo import open_store
 
 SESSION = "month-end"
 ADMIN = Actor("ada", "Ada", Role.ADMIN)
@@ -105,20 +105,18 @@ def _record(number: int) -> NewRecord:
     return NewRecord(f"ledger:{number}", "ledger", str(number), values, "chunk-1")
 
 
-@asynccontextmanager
-async def _stores(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    if kind == "memory":
-        store = MemoryStore()
-        yield Stores(store.log, store.sessions, store.records)
-    else:
-        url, database = request.getfixturevalue("mongodb_url"), request.getfixturevalue("database_name")
-        async with open_store(url, database) as mongo:
-            yield Stores(mongo.log, mongo.sessions, mongo.records)
-
-
 @pytest.fixture(params=["memory", "mongo"])
-async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    async with _stores(request.param, request) as stores:
-        bench = Bench(stores)
+def backend(request: pytest.FixtureRequest) -> tuple[str, str] | None:
+    """(url, database) of the real mongod; None for the stores in memory."""
+    if request.param == "memory":
+        return None
+    return request.getfixturevalue("mongodb_url"), request.getfixturevalue("database_name")
+
+
+@pytest.fixture
+async def bench(backend: tuple[str, str] | None) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as stack:
+        store = MemoryStore() if backend is None else await stack.enter_async_context(open_store(*backend))
+        bench = Bench(Stores(store.log, store.sessions, store.records))
         yield bench
         await asyncio.gather(*(engine.close() for engine in bench.engines))

@@ -24,11 +24,11 @@ async def test_commits_are_published_in_order_and_before_their_submitter_is_answ
     seen: list[tuple[int, int]] = []
 
     async def work(number: int) -> None:
-        answer = await engine.submit(SESSION, edit(preparer(f"p{number}"), f"{number}.00", record=f"ledger:{number}"))
+        answer = await engine.submit(SESSION, edit(preparer(f"p{number}"), f"{number}.50", record=f"ledger:{number}"))
         seen.append((answer["seq"], bench.published[0][-1].seq))
 
     await asyncio.gather(*(work(number) for number in (1, 2, 3)))
-    assert [commit.seq for commit in bench.published[0]] == [1, 2, 3]
+    assert [commit.seq for commit in bench.published[0]] == [1, 2, 3, 4]
     assert all(published >= own for own, published in seen)
 
 

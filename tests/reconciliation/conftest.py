@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from realtime_server.engine.engine import Engine
 from realtime_server.reconciliation.reading import CsvFile, ReadOptions, open_csv
+from realtime_server.storage.mongo import open_store
 from tests.reconciliation.files import Opener
+from tests.reconciliation.imports import Desk, silent
 
 
 @pytest.fixture
@@ -32,3 +36,14 @@ def payments() -> Path:
     if not folder.is_dir():
         pytest.skip("the payments set is not beside the project")
     return folder
+
+
+@pytest.fixture
+async def desk(mongodb_url: str, database_name: str) -> AsyncIterator[Desk]:
+    """An empty session on the real mongod."""
+    async with open_store(mongodb_url, database_name) as store:
+        engine = Engine(store.log, store.sessions, store.records, publish=silent)
+        desk = Desk(store, engine)
+        await desk.create()
+        yield desk
+        await engine.close()

@@ -28,14 +28,14 @@ from realtime_server.storage.embedded import (
 from realtime_server.storage.mongod_process import MongoAddress, connectable
 
 HOLD_FOR_EVER = """\
-import asyncio, sys
+import asyncio, sys, uvloop
 from pathlib import Path
 from realtime_server.storage.embedded import embedded_mongod
 async def main():
     async with embedded_mongod(Path(sys.argv[1])) as address:
         print(address.url, flush=True)
         await asyncio.Event().wait()
-asyncio.run(main())
+(uvloop if sys.argv[2] == "uvloop" else asyncio).run(main())
 """
 
 
@@ -49,10 +49,10 @@ async def client_of(address: MongoAddress) -> AsyncIterator[AsyncMongoClient[dic
         await client.close()
 
 
-async def another_server(data_dir: Path) -> tuple[asyncio.subprocess.Process, int]:
+async def another_server(data_dir: Path, loop: str = "uvloop") -> tuple[asyncio.subprocess.Process, int]:
     """A second process that runs an embedded mongod on `data_dir`; it and its mongod's pid."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HOLD_FOR_EVER, str(data_dir), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", HOLD_FOR_EVER, str(data_dir), loop, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     assert (await process.stdout.readline()).startswith(b"mongodb://")
@@ -101,16 +101,30 @@ async def test_a_second_server_on_the_same_directory_is_refused_in_one_line(tmp_
             assert (await client.admin.command("ping"))["ok"] == 1
 
 
-async def test_mongod_ends_cleanly_when_its_server_is_killed(tmp_path: Path) -> None:
-    server, _ = await another_server(tmp_path)
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+async def test_mongod_ends_cleanly_when_its_server_is_killed(tmp_path: Path, loop: str) -> None:
+    server, _ = await another_server(tmp_path, loop)
     server.kill()
     await server.wait()
     await until_gone(tmp_path)
     assert '"exitCode":0' in (tmp_path / "mongodb.log").read_text()
 
 
+async def test_a_start_right_after_a_kill_finds_what_was_acknowledged(tmp_path: Path) -> None:
+    server, killed = await another_server(tmp_path)
+    async with shared_mongod(tmp_path) as address, client_of(address) as client:
+        await client.books.entries.insert_many([{"_id": number} for number in range(1000)])
+        server.kill()
+        await server.wait()
+    async with embedded_mongod(tmp_path) as address, client_of(address) as client:
+        assert running_mongod(tmp_path) not in (None, killed)
+        assert await client.books.entries.count_documents({}) == 1000
+
+
 async def test_interrupting_the_server_ends_mongod_with_it(tmp_path: Path) -> None:
-    server, _ = await another_server(tmp_path)
+    server, mongod = await another_server(tmp_path)
+    # Ctrl-C goes to the terminal's session, of which mongod is no part: it must outlive the server's last write.
+    assert os.getsid(mongod) == mongod
     server.send_signal(signal.SIGINT)
     await server.wait()
     assert running_mongod(tmp_path) is None
