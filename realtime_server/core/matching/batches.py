@@ -88,7 +88,7 @@ def _window(rule: Rule, side: int) -> tuple[int, int]:
     return (-rule.days_after, rule.days_before) if side == 1 else (-rule.days_before, rule.days_after)
 
 
-# -- entries with a reference of their own ---------------------------------------------------------------------------
+# -- entries with a reference of their own -----------------------------------------------------------------------------
 
 
 def _slips(work: Workspace, rule: Rule, open_rows: tuple[Ints, Ints]) -> _Found:
@@ -119,7 +119,7 @@ def _slips(work: Workspace, rule: Rule, open_rows: tuple[Ints, Ints]) -> _Found:
             yield 1 - side, int(target), by_target.get(int(target), [])
 
 
-# -- records that have something in common with the target ---------------------------------------------------------------
+# -- records that have something in common with the target -------------------------------------------------------------
 
 
 def _likes(work: Workspace, rule: Rule, open_rows: tuple[Ints, Ints]) -> _Found:
@@ -223,7 +223,7 @@ def _lag_shares(work: Workspace) -> Floats:
 
 def _judge(hits: Sequence[_Hit], tried: dict[str, int]) -> list[tuple[_Hit, float]]:
     """The probability of each hit: it is the true one, against chance, and against the target's other hits."""
-    rates = {way: _PRIOR for way in tried}
+    rates = dict.fromkeys(tried, _PRIOR)
     by_target: dict[tuple[int, int], list[_Hit]] = defaultdict(list)
     for hit in hits:
         by_target[hit.side, hit.target].append(hit)
@@ -244,8 +244,7 @@ def _judge(hits: Sequence[_Hit], tried: dict[str, int]) -> list[tuple[_Hit, floa
                 result.append((hit, odd / total))
                 met[hit.way] += odd / total
         rates = {
-            way: min((met[way] + _PRIOR * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT), 0.5)
-            for way, count in tried.items()
+            way: min((met[way] + _PRIOR * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT), 0.5) for way, count in tried.items()
         }
     return result
 

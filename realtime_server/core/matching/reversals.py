@@ -13,7 +13,13 @@ from math import log2
 from typing import Final
 
 from realtime_server.core.matching.table import Item, Side, order
-from realtime_server.core.matching.text import REPETITION_WORDS, REVERSAL_WORDS, fold, has_reversal_word, plain_reference
+from realtime_server.core.matching.text import (
+    REPETITION_WORDS,
+    REVERSAL_WORDS,
+    fold,
+    has_reversal_word,
+    plain_reference,
+)
 
 #: Days in which an entry is taken back, and after that replaced.
 _BACK_WITHIN: Final = 45
@@ -79,7 +85,7 @@ class _Related:
         return {word[:_STEM] for word in fold(item.description).split() if len(word) > 3} - _REVERSAL_STEMS
 
     def __call__(self, one: Item, other: Item) -> float:
-        """3: the same reference; 2: one names the other's; up to 1: the share of telling words in common; 0: nothing."""
+        """3: the same reference; 2: one names the other's; up to 1: the share of telling words in common; 0: none."""
         a, b = plain_reference(one.reference), plain_reference(other.reference)
         if a and a == b:
             return 3.0

@@ -13,8 +13,8 @@ from realtime_server.core.matching.blocking import Pairs, Reach
 from realtime_server.core.matching.comparisons import Comparison
 from realtime_server.core.matching.model import Scored
 from realtime_server.core.matching.reversals import Chain
-from realtime_server.core.matching.words import Words, read
 from realtime_server.core.matching.table import Bools, Floats, Item, Side, Table
+from realtime_server.core.matching.words import Words, read
 
 #: Evidence against an entry that repeats an earlier one (same reference, amount and text), in bits: the first is meant.
 _REPEATED_BITS = 8.0
@@ -26,7 +26,7 @@ _REPEATED_WITHIN = 10
 
 @dataclass(slots=True)
 class Workspace:
-    """``free``: rows of each side that no rule has matched yet. ``chains``: by the id of the item that stands for one."""
+    """``free``: rows of each side that no rule has matched yet. ``chains``: by the id of what stands for one."""
 
     ledger: Table
     statement: Table
