@@ -105,8 +105,8 @@ def _entry(match: Match, was: MatchStatus | None, status: MatchStatus | None) ->
         "ledger": list(match.ledger),
         "statement": list(match.statement),
         "sums": [[source, currency, format_minor_units(minor, currency)] for source, currency, minor in match.sums],
-        "was": was,
-        "status": status,
+        "was": None if was is None else was.value,
+        "status": None if status is None else status.value,
     }
     if status is not None:
         entry |= {"rule_id": match.rule_id, "score": match.score, "reasons": plain(match.reasons)}
@@ -198,6 +198,8 @@ def decide_propose(state: SessionState, command: ProposeMatches, now: int) -> Ou
     run = state.reconciliation.run
     if run is None or run.run_id != command.run_id or run.status is not RunStatus.RUNNING:
         return reject(ErrorCode.INVALID, f"run {command.run_id} is not running", run_id=command.run_id)
+    if run.runner != command.runner:
+        return reject(ErrorCode.LOCK_LOST, "another instance works on this run", run_id=command.run_id)
     if len(command.items) > limits.MAX_BULK:
         return reject(ErrorCode.INVALID, f"a chunk has at most {limits.MAX_BULK} matches")
     bulk = _Bulk(state, frozenset(record_id for record_id, _ in state.conflicts.values()))

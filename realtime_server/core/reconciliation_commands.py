@@ -31,6 +31,7 @@ class ProposeMatches(Command):
 
     run_id: str
     items: tuple[Found, ...]
+    runner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +123,12 @@ class CancelRun(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportProgress(Command):
-    """By the runner. ``rate``: records a second; ``seconds_left``: an estimate, None while there is none."""
+    """By the runner, which thereby holds the run for ``lease`` milliseconds more; another one takes over only when the
+    lease has ended. ``rate``: records a second; ``seconds_left``: an estimate, None while there is none."""
 
     run_id: str
+    runner: str = ""
+    lease: int = 15_000
     total: int
     processed: int
     rate: float = 0.0

@@ -73,7 +73,8 @@ ACTIVE: Final = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A matching run. Instants in milliseconds. ``rules_version``: of the rules it works by."""
+    """A matching run. Instants in milliseconds. ``rules_version``: of the rules it works by. ``runner``: who does the
+    work, until ``lease_until`` at least."""
 
     run_id: str
     status: RunStatus
@@ -88,6 +89,8 @@ class Run:
     left_out: int = 0
     statement_sign: int = 1
     message: str | None = None
+    runner: str | None = None
+    lease_until: int = 0
 
     @property
     def active(self) -> bool:

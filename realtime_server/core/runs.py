@@ -89,7 +89,8 @@ def decide_pause(state: SessionState, command: PauseRun, now: int) -> Outcome:
         return run
     if run.status is RunStatus.PAUSED:
         return NoChange({"seq": state.seq, "status": run.status.value})
-    return Draft("reconciliation.paused", _counts(state, run))
+    # Whoever goes on when it is resumed need not wait for the lease.
+    return Draft("reconciliation.paused", _counts(state, replace(run, runner=None, lease_until=0)))
 
 
 def decide_resume(state: SessionState, command: ResumeRun, now: int) -> Outcome:
@@ -117,8 +118,12 @@ def decide_progress(state: SessionState, command: ReportProgress, now: int) -> O
         return run
     if run.status is RunStatus.PAUSED:
         return reject(ErrorCode.INVALID, f"run {run.run_id} is paused", run_id=run.run_id)
+    if run.runner not in (None, command.runner) and run.lease_until > now:
+        return reject(ErrorCode.LOCKED, "another instance works on this run", run_id=run.run_id)
     changed = replace(
         run,
+        runner=command.runner,
+        lease_until=now + command.lease,
         total=command.total,
         processed=command.processed,
         rate=round(command.rate, 1),
@@ -165,6 +170,8 @@ def _counts(state: SessionState, run: Run) -> dict[str, Any]:
         "rate": run.rate,
         "seconds_left": run.seconds_left,
         "statement_sign": run.statement_sign,
+        "runner": run.runner,
+        "lease_until": run.lease_until,
     }
 
 
@@ -191,6 +198,8 @@ def evolve_run(before: Reconciliation, commit: Commit) -> Reconciliation:
         rate=data["rate"],
         seconds_left=data["seconds_left"],
         statement_sign=data["statement_sign"],
+        runner=data["runner"],
+        lease_until=data["lease_until"],
         left_out=data.get("left_out", 0),
         message=data.get("message") or data.get("reason"),
     )
