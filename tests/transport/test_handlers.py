@@ -238,7 +238,15 @@ async def test_without_a_hook_a_failure_is_answered_with_the_default(served: Har
 
 @pytest.mark.parametrize(
     ("value", "ack"),
-    [(None, "[]"), (0, "[0]"), ("a", '["a"]'), ((), "[]"), ((1, 2), "[1,2]"), ([1, 2], "[[1,2]]"), ({"a": None}, '[{"a":null}]')],
+    [
+        (None, "[]"),
+        (0, "[0]"),
+        ("a", '["a"]'),
+        ((), "[]"),
+        ((1, 2), "[1,2]"),
+        ([1, 2], "[[1,2]]"),
+        ({"a": None}, '[{"a":null}]'),
+    ],
 )
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_the_return_value_is_the_acknowledgement(
@@ -353,9 +361,7 @@ async def test_a_handler_has_a_task_timeouts_and_a_context_of_its_own(served: Ha
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_a_handler_that_cancels_itself_harms_no_other(
-    served: Harness, server: SocketServer, waits: bool
-) -> None:
+async def test_a_handler_that_cancels_itself_harms_no_other(served: Harness, server: SocketServer, waits: bool) -> None:
     async def suicidal(sid: str) -> None:
         task = asyncio.current_task()
         assert task is not None

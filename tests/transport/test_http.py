@@ -187,7 +187,11 @@ async def test_a_preflight_is_answered_with_what_is_allowed() -> None:
             assert response.headers["Access-Control-Allow-Credentials"] == "true"
 
 
-FORWARDED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example"}
+FORWARDED = {
+    "X-Forwarded-For": "203.0.113.9, 198.51.100.7",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "app.example",
+}
 
 
 @pytest.mark.parametrize(

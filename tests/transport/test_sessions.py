@@ -194,7 +194,9 @@ async def test_what_was_sent_during_an_upgrade_that_failed_comes_with_the_next_p
     assert await session.message_or_noop() == "4one"
 
 
-@pytest.mark.parametrize("packets", [["2"], ["2prob"], ["5"], ["4hello"], ["2probe", "4hello"], ["2probe", "2probe"], ["3probe"]])
+@pytest.mark.parametrize(
+    "packets", [["2"], ["2prob"], ["5"], ["4hello"], ["2probe", "4hello"], ["2probe", "2probe"], ["3probe"]]
+)
 async def test_a_wrong_probe_closes_its_websocket_and_leaves_the_session(echo: Harness, packets: list[str]) -> None:
     session = await echo.polling()
     socket = await session.upgrade()
