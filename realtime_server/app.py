@@ -23,7 +23,7 @@ from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Presence
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
-from realtime_server.storage.embedded import embedded_mongod
+from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
 from realtime_server.transport import Limits, SocketServer
 
@@ -107,16 +107,18 @@ async def _services(app: web.Application, settings: Settings, sockets: SocketSer
 
 
 @asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[MongoStore]:
+async def _store(settings: Settings, *, beside_others: bool = False) -> AsyncIterator[MongoStore]:
+    """``beside_others``: an embedded mongod may be the one that another process of this ``DATA_DIR`` started."""
     async with AsyncExitStack() as stack:
         url = settings.mongodb_url
         if url is None:
-            url = (await stack.enter_async_context(embedded_mongod(settings.data_dir))).url
+            mongod = shared_mongod if beside_others else embedded_mongod
+            url = (await stack.enter_async_context(mongod(settings.data_dir))).url
         yield await stack.enter_async_context(open_store(url, settings.mongodb_database))
 
 
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
-    async with _store(settings) as store:
+    async with _store(settings, beside_others=True) as store:
         # Nobody listens here. Servers beside this process find its commits in the log.
         engine = Engine(
             store.log, store.sessions, store.records, publish=lambda commits: None, config=_engine_config(settings)

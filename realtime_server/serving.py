@@ -77,9 +77,7 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> 
 
 
 @asynccontextmanager
-async def running(
-    settings: Settings, create: Create = create_app
-) -> AsyncIterator[tuple[web.Application, int]]:
+async def running(settings: Settings, create: Create = create_app) -> AsyncIterator[tuple[web.Application, int]]:
     """The application, started and listening, and its port. The port is taken first: a busy one costs no start."""
     with contextlib.closing(_listen(settings.ws_host, settings.ws_port)) as listener:
         app = create(settings)

@@ -1,6 +1,6 @@
 """Loading a request quickly: each schema's fields as one list of plain functions, made once.
 
-Hot path: one call per event. marshmallow's own `load` takes about ten times as long (measured for `edit` by
+Hot path: one call per event. marshmallow's own `load` takes about seven times as long (measured for `edit` by
 `tests/schemas/bench_loading.py`), and is still what decides whenever anything is wrong: the quick way only ever says
 yes to what `load` says yes to, and leaves every refusal, with its messages, to `load` itself.
 """

@@ -211,7 +211,7 @@ def _lag_shares(work: Workspace) -> Floats:
 
 def _judge(hits: Sequence[_Hit], tried: dict[str, int]) -> list[tuple[_Hit, float]]:
     """The probability of each hit: it is the true one, against chance, and against the target's other hits."""
-    rates = {way: _PRIOR for way in tried}
+    rates = dict.fromkeys(tried, _PRIOR)
     by_target: dict[tuple[int, int], list[_Hit]] = defaultdict(list)
     for hit in hits:
         by_target[hit.side, hit.target].append(hit)
@@ -232,8 +232,7 @@ def _judge(hits: Sequence[_Hit], tried: dict[str, int]) -> list[tuple[_Hit, floa
                 result.append((hit, odd / total))
                 met[hit.way] += odd / total
         rates = {
-            way: min((met[way] + _PRIOR * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT), 0.5)
-            for way, count in tried.items()
+            way: min((met[way] + _PRIOR * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT), 0.5) for way, count in tried.items()
         }
     return result
 

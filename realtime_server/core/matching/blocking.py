@@ -90,7 +90,9 @@ def _in_time(left: Table, right: Table, a: Ints, b: Ints, before: int, after: in
 
 def _same_amount(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
     """Joined on currency, amount and a window of days: (currency, amount) numbered, then days within the number."""
-    both = np.stack((np.concatenate((left.currency, right.currency)), np.concatenate((left.minor, right.minor))), axis=1)
+    both = np.stack(
+        (np.concatenate((left.currency, right.currency)), np.concatenate((left.minor, right.minor))), axis=1
+    )
     _, number = np.unique(both, axis=0, return_inverse=True)
     number = number.reshape(-1).astype(np.int64)
     first = min(left.day.min(), right.day.min()) - reach.before - reach.after
@@ -182,9 +184,7 @@ def _like_amounts(
     return _near(left, right, picked[0], picked[1][ordered], (low, high), reach)
 
 
-def _near(
-    left: Table, right: Table, a: Ints, b: Ints, ranges: tuple[Ints, Ints], reach: Reach
-) -> tuple[Ints, Ints]:
+def _near(left: Table, right: Table, a: Ints, b: Ints, ranges: tuple[Ints, Ints], reach: Reach) -> tuple[Ints, Ints]:
     """The pairs of ranges of ``b`` with each of ``a`` that are near enough in time; when too many, the nearest days."""
     kept: list[tuple[Ints, Ints]] = []
     before, after, count = reach.before, reach.after, 0

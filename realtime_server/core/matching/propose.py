@@ -39,9 +39,9 @@ def reach_of(rules: Sequence[Rule]) -> Reach:
     if not pairs:
         return Reach(percent=0.001)
     return Reach(
-        percent=max(0.001, *(rule.amount_percent / 100 for rule in pairs)) if len(pairs) > 1 else (
-            max(0.001, pairs[0].amount_percent / 100)
-        ),
+        percent=max(0.001, *(rule.amount_percent / 100 for rule in pairs))
+        if len(pairs) > 1
+        else (max(0.001, pairs[0].amount_percent / 100)),
         before=max(rule.days_before for rule in pairs),
         after=max(rule.days_after for rule in pairs),
     )

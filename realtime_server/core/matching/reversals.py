@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from realtime_server.core.matching.table import Item, Side, order
-from realtime_server.core.matching.words import STEM_LETTERS
 from realtime_server.core.matching.text import REVERSAL_WORDS, fold, has_reversal_word, plain_reference
+from realtime_server.core.matching.words import STEM_LETTERS
 
 #: Days in which an entry is taken back, and after that replaced.
 _BACK_WITHIN: Final = 45
