@@ -61,9 +61,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         if kwargs.pop("async_mode", None) not in (None, "aiohttp"):
             raise ValueError("only async_mode='aiohttp' is served")
         kwargs.pop("json", None)  # upstream would set it for every engineio object in the process
-        super().__init__(
-            async_mode="aiohttp", monitor_clients=False, max_http_buffer_size=limits.frame_size, **kwargs
-        )
+        super().__init__(async_mode="aiohttp", monitor_clients=False, max_http_buffer_size=limits.frame_size, **kwargs)
         self.limits = limits
         self.hooks = hooks or Hooks()
         self.stats = TransportStats()
@@ -417,5 +415,3 @@ def _accepts(handler: Callable[..., Any], count: int) -> bool:
     except ValueError:  # a built-in without a signature
         return True
     return True
-
-

@@ -9,7 +9,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter
 from types import CoroutineType
 from typing import Any
@@ -45,7 +45,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
             `DEFAULT_ERROR_ACK`.
 
     One client's events are handled one after another, in the order they were sent, over all its namespaces; clients
-    do not wait for each other. A handler may `call()` its own client, but must not wait for another event of it.
+    do not wait for each other. A handler that returns an `asyncio.Future` is done: the next event is handled, and
+    the acknowledgement follows when the future has its result. A handler may `call()` its own client, but must not
+    wait for another event of it.
     """
 
     eio: EngineServer
@@ -322,7 +324,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         if not self._connect_takes_auth(member.namespace):
             arguments = arguments[:2]
         try:
-            verdict = await self._trigger_event("connect", member.namespace, *arguments)
+            verdict = await _resolved(await self._trigger_event("connect", member.namespace, *arguments))
         except exceptions.ConnectionRefusedError as refusal:
             return refusal.error_args
         except ConnectionRefusedError:
@@ -367,7 +369,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
                 result = await self._trigger_event(event, namespace, sid, *data[1:])
             else:  # what `_trigger_event` would come to, the short way
                 result = handler(sid, *data[1:])
-                if type(result) is CoroutineType:
+                if type(result) is CoroutineType or (
+                    inspect.isawaitable(result) and not isinstance(result, asyncio.Future)
+                ):
                     result = await result
         except Exception as error:
             result = await self._handler_failed(event, sid, namespace, error)
@@ -375,29 +379,52 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             result = await self._handler_failed(event, sid, namespace, error)  # it waited for something cancelled
+        if isinstance(result, asyncio.Future):
+            # The handler is done and its answer is to come: the client's next event need not wait for that.
+            result.add_done_callback(partial(self._answered_late, socket, member, packet_id, event, began))
+            return
+        self._handled(event, namespace, began)
+        try:
+            self._acknowledge(socket, namespace, packet_id, result)
+        except Exception as error:
+            await self._acknowledge_failure(socket, member, packet_id, event, error)
+
+    def _answered_late(
+        self,
+        socket: EngineSocket,
+        member: Member,
+        packet_id: int | None,
+        event: str,
+        began: float,
+        answer: asyncio.Future[Any],
+    ) -> None:
+        self._handled(event, member.namespace, began)
+        try:
+            self._acknowledge(socket, member.namespace, packet_id, answer.result())
+        except (Exception, asyncio.CancelledError) as error:
+            self.start_background_task(self._acknowledge_failure, socket, member, packet_id, event, error)
+
+    def _handled(self, event: str, namespace: str, began: float) -> None:
         took = perf_counter() - began
         self.stats.handled(took)
         if self._hears_handled:
             self.eio.hook(self.eio.hooks.handled, event, namespace, took)
-        if packet_id is not None and result is not self.not_handled:
-            await self._acknowledge(socket, member, packet_id, event, result)
 
-    async def _acknowledge(
-        self, socket: EngineSocket, member: Member, packet_id: int, event: str, result: Any
-    ) -> None:
-        """Answer an event: nothing, one value, or a tuple of several."""
-        namespace, sid = member.namespace, member.sid
+    def _acknowledge(self, socket: EngineSocket, namespace: str, packet_id: int | None, result: Any) -> None:
+        """Answer an event that asks for it: nothing, one value, or a tuple of several."""
+        if packet_id is None or result is self.not_handled:
+            return
         answer = [] if result is None else list(result) if isinstance(result, tuple) else [result]
-        frame: bytes | None
         if socket.link is not None and (frame := self.codec.encode_ack(namespace, packet_id, answer)) is not None:
             socket.send_frame(frame)
-            return
-        try:
-            frame = self.codec.encode(packets.ACK, namespace, packet_id, answer)
-        except Exception as error:
-            told = await self._handler_failed(event, sid, namespace, error)
-            frame = self.codec.encode(packets.ACK, namespace, packet_id, [told])
-        socket.send_frame(frame)
+        else:
+            socket.send_frame(self.codec.encode(packets.ACK, namespace, packet_id, answer))
+
+    async def _acknowledge_failure(
+        self, socket: EngineSocket, member: Member, packet_id: int | None, event: str, error: BaseException
+    ) -> None:
+        told = await self._handler_failed(event, member.sid, member.namespace, error)
+        self._acknowledge(socket, member.namespace, packet_id, told)
 
     async def _handler_failed(self, event: str, sid: str, namespace: str, error: BaseException) -> Any:
         self.stats.handler_errors += 1
@@ -429,7 +456,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         if event == "disconnect" and not _takes(handler, len(arguments)):
             arguments = arguments[:-1]  # handlers written before the reason was passed
         result = handler(*arguments)
-        return await result if inspect.isawaitable(result) else result
+        return await result if inspect.isawaitable(result) and not isinstance(result, asyncio.Future) else result
 
     def _find_handler(self, event: str, namespace: str, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
         own = self.handlers.get(namespace)
@@ -464,7 +491,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
 
     async def _tell_disconnect(self, member: Member, reason: str) -> None:
         try:
-            await self._trigger_event("disconnect", member.namespace, member.sid, reason)
+            await _resolved(await self._trigger_event("disconnect", member.namespace, member.sid, reason))
         except Exception:
             self._log_exception("a disconnect handler failed")
 
@@ -495,6 +522,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         socket.peer.left.add(namespace)
         self.send_to(socket, packets.DISCONNECT, namespace)
         await self.member_left(socket, member, self.reason.SERVER_DISCONNECT)
+
+    def close_code(self, sid: str, namespace: str | None = None) -> int | None:
+        """How a client closed its WebSocket, for its disconnect handler: RFC 6455's code, 1005 for a close frame
+        without one. None where it did not close it, or had none."""
+        socket = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace or "/"))
+        return None if socket is None or socket.link is None else socket.link.peer_code
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         """Run `target(*args, **kwargs)` as a task that is kept alive until it is done."""

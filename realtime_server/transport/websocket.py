@@ -102,12 +102,13 @@ def open_link(request: web.BaseRequest, accept: bytes, link: WebSocketLink) -> D
 class WebSocketLink(asyncio.Protocol):
     """Frames in, frames out. Answers pings, does the closing handshake, and delivers messages to its `sink`."""
 
-    __slots__ = ("_limits", "_parser", "_timer", "closing", "paused", "sink", "transport")
+    __slots__ = ("_limits", "_parser", "_timer", "closing", "paused", "peer_code", "sink", "transport")
 
     def __init__(self, sink: Sink, limits: Limits) -> None:
         self.sink = sink
         self.closing = False
         self.paused = False
+        self.peer_code: int | None = None
         self.transport: asyncio.Transport | None = None
         self._limits = limits
         self._parser: frames.FrameParser | None = None
@@ -176,6 +177,8 @@ class WebSocketLink(asyncio.Protocol):
             self.transport.abort()
 
     def _closed_by_peer(self, payload: bytes) -> None:
+        # 1005 is RFC 6455's name for a close frame without a code.
+        self.peer_code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
         if not self.closing and self.transport is not None:
             self.closing = True
             self.transport.write(frames.build(frames.CLOSE, payload[:2]))

@@ -1,0 +1,95 @@
+"""How long a long session takes to open: ``python -m loadtest.bench_open [RECORDS] [COMMITS]``.
+
+Makes a session in a database of its own on an embedded mongod, drops every trace of it from memory without a last
+checkpoint (as a crash does), and times the first answer to a join, several times. Prints milliseconds and the memory
+that the open session takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from realtime_server.core.commands import Actor, CreateSession, Edit, FieldEdit, Join
+from realtime_server.core.commits import Commit
+from realtime_server.core.roles import Role
+from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.engine import Engine
+from realtime_server.ports import NewRecord
+from realtime_server.storage.embedded import embedded_mongod
+from realtime_server.storage.mongo import open_store
+
+SESSION = "long"
+ADA = Actor("ada", "Ada", Role.ADMIN)
+_WAITING = 500
+
+
+def _ignore(commits: Sequence[Commit]) -> None:
+    pass
+
+
+def _record(number: int) -> NewRecord:
+    values = {"amount": f"{number}.00", "currency": "GBP", "date": "2026-11-01", "description": f"payment {number}"}
+    return NewRecord(f"ledger:{number}", "ledger", str(number), values, "chunk")
+
+
+async def _fill(store: Any, records: int, commits: int) -> None:
+    engine = Engine(store.log, store.sessions, store.records, publish=_ignore, config=EngineConfig())
+    create = CreateSession(
+        actor=ADA, command_id="ada/create", session_id=SESSION, project_id="p", name="Long", expires_in=86_400
+    )
+    await engine.submit(SESSION, create)
+    for start in range(0, records, 5_000):
+        await store.records.insert(SESSION, [_record(number) for number in range(start, min(start + 5_000, records))])
+    seq = 1
+    while seq <= commits:
+        edits = [_edit(seq + n, records) for n in range(min(_WAITING, commits + 1 - seq))]
+        await asyncio.gather(*(engine.submit(SESSION, command) for command in edits))
+        seq += len(edits)
+    # No close: what a crash leaves behind is what is timed.
+
+
+def _edit(number: int, records: int) -> Edit:
+    edit = FieldEdit(
+        record_id=f"ledger:{number * 7919 % records}",
+        field_name="note",
+        new_value=f"note {number}",
+        base_version=number,
+    )
+    return Edit(actor=ADA, command_id=f"ada/{number}", edit_id=str(number), edit=edit)
+
+
+async def _open(store: Any) -> float:
+    began = perf_counter()
+    engine = Engine(store.log, store.sessions, store.records, publish=_ignore, config=EngineConfig())
+    await engine.submit(SESSION, Join(actor=ADA, command_id=f"ada/~{began}"))
+    await engine.replay(SESSION, 0)
+    took = (perf_counter() - began) * 1000
+    await engine.close()
+    return took
+
+
+async def main(records: int, commits: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        async with embedded_mongod(Path(directory)) as address, open_store(address.url, "bench_open") as store:
+            began = perf_counter()
+            await _fill(store, records, commits)
+            rate = commits / (perf_counter() - began)
+            print(f"{records} records, {commits} commits ({rate:.0f} a second with the import)")
+            times = [await _open(store) for _ in range(7)]
+            tracemalloc.start()
+            await _open(store)
+            memory, _ = tracemalloc.get_traced_memory()
+            print(f"first join: median {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")
+            print(f"memory of the open session: {memory / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*(int(argument) for argument in sys.argv[1:3] or ("100000", "50000"))))

@@ -1,0 +1,220 @@
+"""The application: the only place that names concrete classes. Every resource opens and closes in one function here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from realtime_server.auth.tokens import TokenVerifier, verifier_of
+from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
+from realtime_server.collaboration.failures import refusal
+from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.engine import Engine, wall_clock
+from realtime_server.errors import CollaborationError
+from realtime_server.fanout.local import LocalFanout
+from realtime_server.metrics import EventMetrics, gauge
+from realtime_server.presence.memory import MemoryPresence
+from realtime_server.presence.pacing import Pacer
+from realtime_server.presence.ports import Presence
+from realtime_server.rest import app as rest
+from realtime_server.settings import Settings
+from realtime_server.storage.embedded import embedded_mongod, shared_mongod
+from realtime_server.storage.mongo import MongoStore, open_store
+from realtime_server.transport import Limits, SocketServer
+
+#: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
+_HARD_RATE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the application is made of, for whoever adds routes: ``app[SERVICES]``, there once it has started.
+
+    ``clock`` gives milliseconds since 1970.
+    """
+
+    settings: Settings
+    store: MongoStore
+    engine: Engine
+    presence: Presence
+    verifier: TokenVerifier
+    clock: Callable[[], int]
+
+
+SERVICES = web.AppKey("services", Services)
+METRICS = web.AppKey("metrics", CollectorRegistry)
+
+
+def create_app(settings: Settings) -> web.Application:
+    """The server as an aiohttp application: Socket.IO, health and metrics. Start it to open its resources."""
+    app = web.Application(client_max_size=settings.ws_max_message_size)
+    app[METRICS] = CollectorRegistry()
+    sockets = _socket_server(settings)
+    for path in ("socket.io", settings.ws_path):
+        sockets.attach(app, socketio_path=path)
+    app[METRICS].register(sockets.collector())
+    app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
+    _add_http(app, settings)
+    return app
+
+
+def create_rest_app(settings: Settings) -> web.Application:
+    """The HTTP interface alone, for a process beside servers on the same database. It has an engine of its own."""
+    app = web.Application()
+    app[METRICS] = CollectorRegistry()
+    app.cleanup_ctx.append(lambda app: _rest_services(app, settings))
+    _add_http(app, settings)
+    return app
+
+
+def _add_http(app: web.Application, settings: Settings) -> None:
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", _readyz)
+    app.router.add_get("/metrics", _metrics)
+    app.add_subapp(rest.PREFIX, rest.create_rest(rest.config_of(settings)))
+
+
+def _socket_server(settings: Settings) -> SocketServer:
+    origins: Any = list(settings.cors_allowed_origins) or None
+    return SocketServer(
+        cors_allowed_origins="*" if origins == ["*"] else origins,
+        ping_interval=settings.ws_ping_interval,
+        ping_timeout=settings.ws_ping_timeout,
+        limits=Limits(
+            frame_size=settings.ws_max_message_size,
+            message_size=settings.ws_max_message_size,
+            pending_output=settings.ws_outbox_limit,
+            connections=settings.ws_max_connections,
+            connect_timeout=settings.ws_connect_timeout,
+            event_rate=_HARD_RATE * settings.ws_rate_limit,
+            event_burst=_HARD_RATE * settings.ws_rate_burst,
+        ),
+        on_handler_error=lambda event, sid, namespace, error: refusal(error),
+    )
+
+
+async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_store(settings))
+        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store))
+        app[rest.SERVICES] = _for_rest(app[SERVICES])
+        yield
+
+
+@asynccontextmanager
+async def _store(settings: Settings, *, beside_others: bool = False) -> AsyncIterator[MongoStore]:
+    """``beside_others``: an embedded mongod may be the one that another process of this ``DATA_DIR`` started."""
+    async with AsyncExitStack() as stack:
+        url = settings.mongodb_url
+        if url is None:
+            mongod = shared_mongod if beside_others else embedded_mongod
+            url = (await stack.enter_async_context(mongod(settings.data_dir))).url
+        yield await stack.enter_async_context(open_store(url, settings.mongodb_database))
+
+
+async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
+    async with _store(settings, beside_others=True) as store:
+        # Nobody listens here. Servers beside this process find its commits in the log.
+        engine = Engine(
+            store.log, store.sessions, store.records, publish=lambda commits: None, config=_engine_config(settings)
+        )
+        presence = MemoryPresence(lambda change: None, wall_clock)
+        gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+        try:
+            app[SERVICES] = Services(settings, store, engine, presence, verifier_of(settings), wall_clock)
+            app[rest.SERVICES] = _for_rest(app[SERVICES])
+            yield
+        finally:
+            await presence.close()
+            await engine.close()
+
+
+def _for_rest(services: Services) -> rest.Services:
+    return rest.Services(
+        engine=services.engine,
+        log=services.store.log,
+        sessions=services.store.sessions,
+        records=services.store.records,
+        verifier=services.verifier,
+        presence=services.presence,
+        clock=services.clock,
+    )
+
+
+@asynccontextmanager
+async def _collaboration(
+    app: web.Application, settings: Settings, sockets: SocketServer, store: MongoStore
+) -> AsyncIterator[Services]:
+    """The engine with its clients. Closed from the outside in: nobody is announced, then nothing is decided."""
+    rooms = Rooms(sockets)
+    fanout = LocalFanout(rooms.broadcast)
+    engine = Engine(store.log, store.sessions, store.records, publish=fanout.publish, config=_engine_config(settings))
+    pacer = Pacer(lambda change: collaboration.attendance.announce(change))
+    presence = MemoryPresence(pacer, wall_clock)
+    verifier = verifier_of(settings)
+    collaboration = Collaboration(
+        sockets=sockets,
+        rooms=rooms,
+        engine=engine,
+        presence=presence,
+        verifier=verifier,
+        config=_collaboration_config(settings),
+        clock=wall_clock,
+        observe=EventMetrics(app[METRICS]).observe,
+    )
+    gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
+    try:
+        yield Services(settings, store, engine, presence, verifier, wall_clock)
+    finally:
+        await presence.close()
+        pacer.close()
+        await collaboration.close()
+        await engine.close()
+
+
+def _engine_config(settings: Settings) -> EngineConfig:
+    return EngineConfig(
+        queue_limit=settings.actor_queue_limit,
+        batch_size=settings.commit_batch_size,
+        checkpoint_every=settings.checkpoint_every,
+        idle_unload=settings.session_idle_unload,
+        replay_limit=settings.replay_limit,
+        poll_interval=settings.poll_interval or None,
+    )
+
+
+def _collaboration_config(settings: Settings) -> CollaborationConfig:
+    return CollaborationConfig(
+        max_users=settings.collaboration_max_users,
+        lock_timeout=settings.collaboration_lock_timeout,
+        lock_grace=settings.lock_grace,
+        presence_grace=settings.presence_grace,
+        token_warning=settings.auth_token_warning,
+        event_rate=settings.ws_rate_limit,
+        event_burst=settings.ws_rate_burst,
+    )
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    """The process lives and its event loop turns."""
+    return web.json_response({"status": "ok"})
+
+
+async def _readyz(request: web.Request) -> web.Response:
+    """Requests would succeed: the database answers."""
+    try:
+        await request.app[SERVICES].store.ping()
+    except CollaborationError as error:
+        return web.json_response({"status": "unavailable", "reason": str(error)}, status=503)
+    return web.json_response({"status": "ok"})
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    body = generate_latest(request.app[METRICS])
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,108 @@
+"""Tokens at the door and on the open connection: who connects, who stays, and until when."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from realtime_server.auth.identity import Identity
+from realtime_server.collaboration import views
+from realtime_server.collaboration.config import CollaborationConfig
+from realtime_server.collaboration.connections import Connection
+from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
+from realtime_server.core.commits import SYSTEM_USER
+from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.transport.limits import TokenBucket
+from schemas import ConnectAuth, loader
+
+log = logging.getLogger(__name__)
+
+_load_auth = loader(ConnectAuth())
+_BEARER = "bearer "
+
+
+class Verifier(Protocol):
+    async def verify(self, token: object) -> Identity:
+        """Who the token stands for; raises `CollaborationError`."""
+
+
+class Admission:
+    """``clock`` gives milliseconds since 1970: tokens expire by the wall clock."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        sockets: Sockets,
+        rooms: Rooms,
+        config: CollaborationConfig,
+        clock: Callable[[], int],
+    ) -> None:
+        self._verifier = verifier
+        self._sockets = sockets
+        self._rooms = rooms
+        self._config = config
+        self._clock = clock
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def admit(self, sid: str, environ: Mapping[str, Any], auth: Any) -> Connection:
+        """The connection of somebody with a good token: `unauthenticated`, `token_expired` or `invalid` otherwise."""
+        asked = _load_auth({} if auth is None else auth)
+        identity = await self._identify(asked.get("token") or _bearer(environ))
+        now = asyncio.get_running_loop().time()
+        allowance = TokenBucket(self._config.event_rate, self._config.event_burst, now)
+        connection = Connection(sid, identity, asked["envelope"] == "message", allowance)
+        self.watch(connection)
+        return connection
+
+    async def _identify(self, token: str | None) -> Identity:
+        identity = await self._verifier.verify(token)
+        if identity.user_id == SYSTEM_USER or identity.user_id.startswith(f"{SYSTEM_USER}/"):
+            # What the server does by itself is in the log under this name; nobody else may be.
+            raise CollaborationError(ErrorCode.UNAUTHENTICATED, f"nobody may call themselves {SYSTEM_USER}")
+        return identity
+
+    async def refresh(self, connection: Connection, token: str) -> None:
+        """Another token of the same person. A bad one changes nothing."""
+        identity = await self._identify(token)
+        if identity.user_id != connection.user_id:
+            raise CollaborationError(ErrorCode.UNAUTHENTICATED, "the token is another person's; connect anew with it")
+        connection.identity = identity
+        connection.token_expired = False
+        self.watch(connection)
+
+    def watch(self, connection: Connection) -> None:
+        """Warn before the token expires, and close the connection when it has."""
+        self.forget(connection)
+        if not connection.open:
+            return
+        left = max(0.0, connection.identity.expires_at - self._clock() / 1000)
+        loop = asyncio.get_running_loop()
+        connection.timers = [
+            loop.call_later(max(0.0, left - self._config.token_warning), self._tell, connection, "token_expiring"),
+            loop.call_later(left, self._expired, connection),
+        ]
+
+    def forget(self, connection: Connection) -> None:
+        """Stop watching a token."""
+        for timer in connection.timers:
+            timer.cancel()
+        connection.timers = []
+
+    def _tell(self, connection: Connection, kind: str) -> None:
+        data = {"expires_at": connection.expires_at}
+        message = views.ephemeral(f"notification.{kind}", data, user_id=connection.user_id, at=self._clock())
+        self._rooms.tell(connection, message)
+
+    def _expired(self, connection: Connection) -> None:
+        connection.token_expired = True
+        self._tell(connection, "token_expired")
+        task = asyncio.get_running_loop().create_task(self._sockets.disconnect(connection.sid, NAMESPACE))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def _bearer(environ: Mapping[str, Any]) -> str | None:
+    header = environ.get("HTTP_AUTHORIZATION", "")
+    return header[len(_BEARER) :].strip() if header[: len(_BEARER)].lower() == _BEARER else None

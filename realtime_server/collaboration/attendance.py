@@ -1,0 +1,175 @@
+"""Who is in which session: rooms to hear, a seat to be seen, and both given back.
+
+Order of a join: first it is settled that the person may enter, then the rooms are entered, and only then is the state
+read. What happens in between comes as a broadcast, so nothing is missed; what comes twice has a ``seq`` that says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from realtime_server.collaboration import views
+from realtime_server.collaboration.config import CollaborationConfig
+from realtime_server.collaboration.connections import Connection, no_session
+from realtime_server.collaboration.departures import Departures
+from realtime_server.collaboration.rooms import Rooms
+from realtime_server.core.commands import Actor, Join, generated_command_id
+from realtime_server.core.commits import envelope
+from realtime_server.core.state import SessionState
+from realtime_server.engine.engine import Engine
+from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.presence.members import ChangeKind, PresenceChange, Seat
+from realtime_server.presence.ports import Presence
+
+Clock = Callable[[], int]
+
+
+class Attendance:
+    """Entering, leaving and catching up. ``clock`` gives milliseconds since 1970."""
+
+    def __init__(
+        self, engine: Engine, presence: Presence, rooms: Rooms, config: CollaborationConfig, clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._presence = presence
+        self._rooms = rooms
+        self._config = config
+        self._clock = clock
+        self._departures = Departures(engine, presence, config.lock_grace)
+
+    async def join(
+        self, connection: Connection, session_id: str, since: int | None, device_id: str | None
+    ) -> dict[str, Any]:
+        """The answer to `join`. Joining again is catching up. A join that fails leaves nothing behind."""
+        state = await self._engine.state(session_id)
+        actor = connection.actor_in(session_id, state.project_id)
+        entered = session_id in connection.sessions
+        await self._enter(connection, session_id, state.project_id, actor, device_id)
+        try:
+            command_id = generated_command_id(actor.user_id, uuid4().hex)
+            await self._engine.submit(session_id, Join(actor=actor, command_id=command_id))
+            return await self._as_of_now(session_id, actor, since)
+        except BaseException:
+            if not entered:
+                await self.leave(connection, session_id)
+            raise
+
+    async def _enter(
+        self, connection: Connection, session_id: str, project_id: str, actor: Actor, device_id: str | None
+    ) -> None:
+        entered = session_id in connection.sessions
+        if not entered and len(connection.sessions) >= self._config.sessions:
+            message = f"one connection is in at most {self._config.sessions} sessions; leave one first"
+            raise CollaborationError(ErrorCode.RATE_LIMITED, message)
+        seat = Seat(connection.sid, actor.user_id, actor.name, actor.role, self._clock(), device_id)
+        await self._presence.enter(session_id, seat, self._config.max_users)
+        if not connection.open:  # it went away meanwhile, and its leaving did not know of this seat
+            await self._presence.leave(session_id, connection.sid)
+            raise no_session(session_id)
+        if not entered:
+            connection.sessions[session_id] = project_id
+            self._engine.watch(session_id)
+            await self._rooms.enter(connection, session_id, project_id)
+
+    async def _as_of_now(self, session_id: str, actor: Actor, since: int | None) -> dict[str, Any]:
+        """Everything in the answer is as of the one state that was read; the rest comes as broadcasts."""
+        state = await self._engine.inspect(session_id, views.conflict_records)
+        recovered, commits = await self._missed(state, since)
+        members = await self._presence.members(session_id)
+        return {
+            "session": views.session_view(state),
+            "seq": state.seq,
+            "role": actor.role.value,
+            "members": [member.view() for member in members],
+            "locks": views.lock_views(state, self._clock()),
+            "conflicts": views.conflict_views(state),
+            "reconciliation": views.reconciliation_view(state),
+            "recovered": recovered,
+            "commits": commits,
+        }
+
+    async def _missed(self, state: SessionState, since: int | None) -> tuple[bool, list[dict[str, Any]]]:
+        """(is it all that was missed, the envelopes)."""
+        if since is None:
+            return False, []
+        replay = await self._engine.replay(state.session_id, since)
+        if replay.reset:
+            return False, []
+        return True, [envelope(commit) for commit in replay.commits if commit.seq <= state.seq]
+
+    async def sync(self, session_id: str, since: int) -> dict[str, Any]:
+        """The answer to `sync`: the commits after ``since``, or ``reset`` when they are too many."""
+        replay = await self._engine.replay(session_id, since)
+        answer: dict[str, Any] = {"seq": replay.seq, "commits": [envelope(commit) for commit in replay.commits]}
+        if replay.reset:
+            answer["reset"] = True
+        return answer
+
+    async def leave(self, connection: Connection, session_id: str, *, grace: float = 0.0) -> None:
+        """Give the seat back; with ``grace`` (seconds) the others see it only when the person does not come back."""
+        if connection.sessions.pop(session_id, None) is None:
+            return
+        self._engine.unwatch(session_id)
+        # The seat first: who is left in the rooms hears of it, and somebody who has gone cannot be told anything.
+        try:
+            await self._presence.leave(session_id, connection.sid, grace=grace)
+        finally:
+            await self._rooms.leave(connection, session_id)
+
+    async def gone(self, connection: Connection, *, clean: bool) -> None:
+        """The connection has ended. ``clean``: its client said so; otherwise it may be back in a moment."""
+        connection.open = False
+        grace = 0.0 if clean else self._config.presence_grace
+        await asyncio.gather(
+            *(self.leave(connection, session_id, grace=grace) for session_id in list(connection.sessions))
+        )
+
+    async def refreshed(self, connection: Connection) -> None:
+        """The person's token is a new one: other roles show at once, and what it does not name any more is left."""
+        for session_id, project_id in list(connection.sessions.items()):
+            role = connection.identity.roles.get(project_id)
+            if role is None:
+                await self.leave(connection, session_id)
+                self._rooms.tell(connection, self._notice(connection, "access_revoked", {}, session_id, project_id))
+                continue
+            seat = Seat(connection.sid, connection.user_id, connection.identity.name, role, self._clock())
+            await self._presence.enter(session_id, seat, self._config.max_users)
+
+    def _notice(
+        self, connection: Connection, kind: str, data: Mapping[str, Any], session_id: str, project_id: str
+    ) -> dict[str, Any]:
+        return views.ephemeral(
+            f"notification.{kind}",
+            data,
+            user_id=connection.user_id,
+            at=self._clock(),
+            session_id=session_id,
+            project_id=project_id,
+        )
+
+    def announce(self, change: PresenceChange) -> None:
+        """Tell a session's listeners that somebody came, went, or does something else."""
+        member = change.member
+        if change.kind is ChangeKind.LEFT:
+            self._departures.went(change.session_id, member.user_id)
+            data: dict[str, Any] = {"user_id": member.user_id, "name": member.name}
+        else:
+            data = member.view()
+        project_id = self._rooms.project_of(change.session_id)
+        if project_id is None:
+            return
+        message = views.ephemeral(
+            f"presence.{change.kind}",
+            data,
+            user_id=member.user_id,
+            at=self._clock(),
+            session_id=change.session_id,
+            project_id=project_id,
+        )
+        self._rooms.broadcast(change.session_id, message, volatile=change.kind is ChangeKind.UPDATED)
+
+    async def close(self) -> None:
+        await self._departures.close()

@@ -1,0 +1,62 @@
+"""Every exception as the one error family. What is nobody's business leaves the server as `internal`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from marshmallow import ValidationError
+
+from realtime_server.errors import CollaborationError, ErrorCode
+
+log = logging.getLogger(__name__)
+
+#: Problems listed in one answer, and characters of a field's name in it: the client chose both.
+MAX_PROBLEMS = 20
+MAX_PATH = 100
+
+
+def as_error(error: BaseException) -> CollaborationError:
+    """The refusal that an exception stands for. A fault of ours is logged here, with its traceback."""
+    if isinstance(error, CollaborationError):
+        return error
+    if isinstance(error, ValidationError):
+        return invalid(error)
+    if isinstance(error, TimeoutError):
+        return CollaborationError(ErrorCode.UNAVAILABLE, "it took too long; try again")
+    log.error("a request failed", exc_info=error)
+    return CollaborationError(ErrorCode.INTERNAL, "the server failed; it has been noted")
+
+
+def invalid(error: ValidationError) -> CollaborationError:
+    """`invalid` with ``fields``: path of the field -> what is wrong there."""
+    fields: dict[str, list[str]] = {}
+    for path, problem in _problems(error.messages, ()):
+        if len(fields) >= MAX_PROBLEMS and path not in fields:
+            break
+        fields.setdefault(path, []).append(problem)
+    first = next(iter(fields), "")
+    message = f"{first}: {fields[first][0]}" if first else "the request is not valid"
+    return CollaborationError(ErrorCode.INVALID, message, {"fields": fields})
+
+
+def _problems(messages: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(messages, dict):
+        for key, below in messages.items():
+            yield from _problems(below, path if key == "_schema" else (*path, _printable(str(key))))
+    elif isinstance(messages, list):
+        for item in messages:
+            yield from _problems(item, path)
+    else:
+        yield ".".join(path)[:MAX_PATH] or "request", str(messages)
+
+
+def _printable(key: str) -> str:
+    """A name that any JSON writer can write: it is the client's own text."""
+    return key[:MAX_PATH].encode("utf-8", "replace").decode()
+
+
+def refusal(error: BaseException) -> dict[str, Any]:
+    """The acknowledgement of a request that failed."""
+    return {"ok": False, "error": as_error(error).to_wire()}

@@ -1,0 +1,159 @@
+"""State and records as plain documents (text, integers, lists, mappings), for checkpoints, and back.
+
+A checkpoint holds everything but the records, which are stored one by one. Its size follows what is open or was done
+lately (locks, open conflicts, undo stacks, people), not the length of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from immutables import Map
+
+from realtime_server.core.history import history_of
+from realtime_server.core.reconciling_documents import (
+    match_document,
+    match_from,
+    reconciliation_document,
+    reconciliation_from,
+)
+from realtime_server.core.roles import Role
+from realtime_server.core.state import (
+    Candidate,
+    Conflict,
+    FieldState,
+    Lock,
+    Participant,
+    RecordState,
+    SessionState,
+    SessionStatus,
+    UndoEntry,
+)
+
+_PLAIN = (
+    "session_id", "project_id", "name", "created_by", "created_at", "expires_in", "last_activity", "at", "seq", "hash",
+)  # fmt: skip
+
+
+def state_document(state: SessionState) -> dict[str, Any]:
+    """The state without its records. Keys that people choose stand in lists, so that any store can hold them."""
+    return {
+        **{name: getattr(state, name) for name in _PLAIN},
+        "status": state.status.value,
+        "field_policies": sorted([name, policy] for name, policy in state.field_policies.items()),
+        "participants": [{**asdict(item), "role": item.role.value} for item in state.participants.values()],
+        "locks": [asdict(lock) for lock in state.locks.values()],
+        "conflicts": [[conflict_id, *place] for conflict_id, place in state.conflicts.items()],
+        "resolved": [list(item) for item in state.resolved.items()],
+        "comments": [[comment_id, *comment] for comment_id, comment in state.comments.items()],
+        "histories": [
+            {"user_id": user_id, "undo": _entries(item.undo), "redo": _entries(item.redo)}
+            for user_id, item in state.histories.items()
+        ],
+        "reconciliation": reconciliation_document(state.reconciliation),
+    }
+
+
+def _entries(entries: tuple[UndoEntry, ...]) -> list[Any]:
+    return [
+        [entry.seq, [[*place, version] for place, version in zip(entry.fields, entry.versions, strict=True)]]
+        for entry in entries
+    ]
+
+
+def _entries_from(items: list[Any]) -> tuple[UndoEntry, ...]:
+    return tuple(
+        UndoEntry(seq, tuple((item[0], item[1]) for item in fields), tuple(item[2] for item in fields))
+        for seq, fields in items
+    )
+
+
+def state_from_document(document: Mapping[str, Any]) -> SessionState:
+    """The inverse of `state_document`; the records are loaded when they are needed."""
+    people = (Participant(**{**item, "role": Role(item["role"])}) for item in document["participants"])
+    locks = (Lock(**item) for item in document["locks"])
+    return SessionState(
+        **{name: document[name] for name in _PLAIN},
+        status=SessionStatus(document["status"]),
+        field_policies=dict(document["field_policies"]),
+        participants=Map({item.user_id: item for item in people}),
+        locks=Map({lock.record_id: lock for lock in locks}),
+        conflicts=Map({item[0]: (item[1], item[2]) for item in document["conflicts"]}),
+        resolved=Map({item[0]: item[1] for item in document["resolved"]}),
+        comments=Map({item[0]: (item[1], item[2]) for item in document["comments"]}),
+        histories=Map(
+            {
+                item["user_id"]: history_of(_entries_from(item["undo"]), _entries_from(item["redo"]))
+                for item in document["histories"]
+            }
+        ),
+        reconciliation=reconciliation_from(document.get("reconciliation")),
+    )
+
+
+def record_document(record: RecordState) -> dict[str, Any]:
+    """``{record_id, source, external_id, base, fields: {name: {value, version, user_id, history, conflict?}}, seq,
+    match?, disposition?, rejected?}``.
+
+    Field names are safe as keys (`values.check_field_name`).
+    """
+    document: dict[str, Any] = {
+        "record_id": record.record_id,
+        "source": record.source,
+        "external_id": record.external_id,
+        "base": dict(record.base),
+        "fields": {name: _field_document(item) for name, item in record.fields.items()},
+        "seq": record.seq,
+    }
+    if record.match is not None:
+        document["match"] = match_document(record.match)
+    if record.disposition is not None:
+        document["disposition"] = record.disposition
+    if record.rejected:
+        document["rejected"] = list(record.rejected)
+    return document
+
+
+def _field_document(item: FieldState) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "value": item.value,
+        "version": item.version,
+        "user_id": item.user_id,
+        "history": [list(entry) for entry in item.history],
+    }
+    if item.conflict is not None:
+        document["conflict"] = asdict(item.conflict)
+    return document
+
+
+def record_from_document(document: Mapping[str, Any]) -> RecordState:
+    """The inverse of `record_document`."""
+    return RecordState(
+        record_id=document["record_id"],
+        source=document["source"],
+        external_id=document["external_id"],
+        base=document["base"],
+        fields=Map({name: _field_from(item) for name, item in document["fields"].items()}),
+        seq=document["seq"],
+        match=match_from(document.get("match")),
+        disposition=document.get("disposition"),
+        rejected=tuple(document.get("rejected", ())),
+    )
+
+
+def _field_from(item: Mapping[str, Any]) -> FieldState:
+    conflict = item.get("conflict")
+    return FieldState(
+        value=item["value"],
+        version=item["version"],
+        user_id=item["user_id"],
+        history=tuple((version, value) for version, value in item["history"]),
+        conflict=None if conflict is None else conflict_from_document(conflict),
+    )
+
+
+def conflict_from_document(document: Mapping[str, Any]) -> Conflict:
+    candidates = tuple(Candidate(**item) for item in document["candidates"])
+    return Conflict(**{**document, "candidates": candidates})

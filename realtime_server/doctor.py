@@ -1,0 +1,205 @@
+"""``realtime-server doctor``: look at each thing the server needs, and say of each whether it is there.
+
+It changes nothing but what a start would: with an embedded MongoDB it makes ``DATA_DIR`` and opens the data in it. One
+document is written to the database's collection ``doctor`` and removed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import platform
+import socket
+import urllib.request
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from http.client import HTTPException
+from urllib.parse import urlsplit
+
+import click
+
+from realtime_server.errors import ConfigurationError
+from realtime_server.settings import Settings
+
+_PATIENCE = 5.0
+"""Seconds a service that is set has to answer."""
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `message` never holds a password or a secret."""
+
+    verdict: Verdict
+    subject: str
+    message: str
+
+
+def _ok(subject: str, message: str) -> Finding:
+    return Finding(Verdict.OK, subject, message)
+
+
+def _fail(subject: str, message: str) -> Finding:
+    return Finding(Verdict.FAIL, subject, " ".join(message.split()))
+
+
+def without_credentials(url: str) -> str:
+    """`url` without user and password, for people to read."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """All findings, in the order in which a start would meet the things."""
+    yield _python()
+    yield _data_directory(settings)
+    yield await _secret(settings)
+    yield _port(settings)
+    yield await _mongodb(settings)
+    yield await _redis(settings)
+
+
+def _python() -> Finding:
+    return _ok("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _data_directory(settings: Settings) -> Finding:
+    probe = settings.data_dir / f".doctor-{uuid.uuid4().hex}"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        return _fail("data dir", f"{settings.data_dir} is not writable: {error.strerror}")
+    return _ok("data dir", f"{settings.data_dir.resolve()} is writable")
+
+
+async def _secret(settings: Settings) -> Finding:
+    from realtime_server.auth.issue import SECRET_FILE, load_or_create_secret
+    from realtime_server.auth.tokens import key_set_of
+
+    try:
+        keys = key_set_of(settings)
+        if keys is not None:
+            return _ok("tokens", f"{await keys.load()} keys in the key set")
+        if settings.auth_jwt_secret is not None:
+            return _ok("tokens", "AUTH_JWT_SECRET is set")
+        if not (settings.data_dir / SECRET_FILE).exists():
+            return Finding(Verdict.WARN, "tokens", "no AUTH_JWT_SECRET and no key set: the server will make a secret")
+        load_or_create_secret(settings.data_dir)
+    except ConfigurationError as error:
+        return _fail("tokens", str(error))
+    return _ok("tokens", f"the secret in {settings.data_dir / SECRET_FILE}")
+
+
+def _port(settings: Settings) -> Finding:
+    where = f"{settings.ws_host}:{settings.ws_port}"
+    try:
+        found = socket.getaddrinfo(settings.ws_host, settings.ws_port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(1)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and _is_a_server(settings.ws_port):
+            return _ok("port", f"{where} is held by a server that answers /healthz")
+        return _fail("port", f"{where} cannot be listened on: {error.strerror}; set WS_PORT or WS_HOST")
+    return _ok("port", f"{where} is free")
+
+
+def _is_a_server(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=_PATIENCE) as answer:
+            return bool(answer.status == 200)
+    except (OSError, HTTPException):
+        return False
+
+
+async def _mongodb(settings: Settings) -> Finding:
+    from realtime_server.storage.embedded import shared_mongod
+
+    try:
+        if settings.mongodb_url is not None:
+            return await _journaled_write(settings.mongodb_url, settings, without_credentials(settings.mongodb_url))
+        async with shared_mongod(settings.data_dir) as address:
+            return await _journaled_write(address.url, settings, f"embedded, {address.socket_path}")
+    except ConfigurationError as error:
+        return _fail("mongodb", str(error))
+
+
+async def _journaled_write(url: str, settings: Settings, where: str) -> Finding:
+    from pymongo import AsyncMongoClient, WriteConcern
+    from pymongo.errors import PyMongoError
+
+    probe = {"_id": uuid.uuid4().hex}
+    try:
+        client: AsyncMongoClient[dict[str, str]] = AsyncMongoClient(url, serverSelectionTimeoutMS=int(_PATIENCE * 1000))
+    except (PyMongoError, ValueError) as error:
+        return _fail("mongodb", f"{where}: {error}")
+    try:
+        version = (await client.server_info())["version"]
+        durable = WriteConcern("majority", j=True, wtimeout=int(_PATIENCE * 1000))
+        collection = client[settings.mongodb_database].get_collection("doctor", write_concern=durable)
+        await collection.insert_one(probe)
+        await collection.delete_one(probe)
+    except PyMongoError as error:
+        return _fail("mongodb", f"{where}: {str(error)[:300]}")
+    finally:
+        await client.close()
+    return _ok("mongodb", f"{where}: version {version}, takes journaled writes")
+
+
+async def _redis(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        return _ok("redis", "REDIS_URL is not set: one process serves all")
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+
+    where = without_credentials(settings.redis_url)
+    key = f"{settings.redis_session_prefix}doctor:{uuid.uuid4().hex}"
+    try:
+        async with Redis.from_url(
+            settings.redis_url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE
+        ) as redis:
+            await redis.set(key, "1", ex=10)
+            await redis.delete(key)
+            version = (await redis.info("server"))["redis_version"]
+    except (RedisError, OSError, ValueError) as error:
+        return _fail("redis", f"{where}: {error}")
+    return _ok("redis", f"{where}: version {version}, takes writes")
+
+
+async def _report(settings: Settings) -> bool:
+    healthy = True
+    async for finding in examine(settings):
+        _print(finding)
+        healthy = healthy and finding.verdict is not Verdict.FAIL
+    return healthy
+
+
+def _print(finding: Finding) -> None:
+    click.echo(f"{finding.verdict.value:<5} {finding.subject:<9} {finding.message}")
+
+
+@click.command("doctor")
+@click.pass_context
+def doctor_command(ctx: click.Context) -> None:
+    """Check what the server needs, one line each: ok, warn or fail. Exit code 1 if anything failed."""
+    try:
+        settings = Settings.from_environment(
+            os.environ, warn=lambda line: _print(Finding(Verdict.WARN, "settings", line))
+        )
+    except ConfigurationError as error:
+        _print(_fail("settings", str(error)))
+        ctx.exit(1)
+    _print(_ok("settings", "all values are allowed"))
+    ctx.exit(0 if asyncio.run(_report(settings)) else 1)

@@ -1,0 +1,357 @@
+"""The actor of one open session: the only writer of its log in this process.
+
+It takes all waiting commands, decides them one after another in memory, appends their commits with one write, and only
+then publishes and answers them, in order. A commit that another instance was faster with is read from the log, and what
+is left is decided anew; how often is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from realtime_server.core.commands import Command
+from realtime_server.core.commits import Commit
+from realtime_server.core.decide import answer, needed_records
+from realtime_server.core.evolve import evolve, set_records
+from realtime_server.core.locks import due
+from realtime_server.core.snapshot import state_from_document
+from realtime_server.core.state import SessionState
+from realtime_server.engine.batch import Answer, Batch, Waiting, decide_batch
+from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.materialiser import Materialiser
+from realtime_server.engine.recent import RecentCommits
+from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import CommitLog, RecordStore, SessionStore
+
+log = logging.getLogger(__name__)
+
+Publish = Callable[[Sequence[Commit]], None]
+Needs = Callable[[SessionState], Collection[str]]
+
+#: Commits read from the log at a time.
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    log: CommitLog
+    sessions: SessionStore
+    records: RecordStore
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    """Somebody wants the state, with some records loaded, and as new as the log if ``refresh``."""
+
+    needs: Needs
+    refresh: bool
+    future: asyncio.Future[SessionState]
+
+
+def _unavailable(reason: str) -> CollaborationError:
+    return CollaborationError(ErrorCode.UNAVAILABLE, f"{reason}; try again")
+
+
+class SessionActor:
+    """See the module. ``on_exit`` is called once, when the actor has nothing left to do and forgets its state."""
+
+    def __init__(
+        self,
+        session_id: str,
+        stores: Stores,
+        config: EngineConfig,
+        publish: Publish,
+        clock: Callable[[], int],
+        watched: Callable[[str], bool],
+        on_exit: Callable[[SessionActor], None],
+    ) -> None:
+        self.session_id = session_id
+        self._stores, self._config, self._publish, self._clock = stores, config, publish, clock
+        self._watched, self._on_exit = watched, on_exit
+        self._commands: deque[Waiting] = deque()
+        self._questions: list[_Question] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._stale = False
+        self._used_at = asyncio.get_running_loop().time()
+        self._state = SessionState(session_id)
+        self._recent = RecentCommits(config.recent_commits)
+        self._materialiser = Materialiser(stores.sessions, stores.records, 0)
+        self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
+
+    # -- what the engine calls ---------------------------------------------------------------------------------------
+
+    def submit(self, command: Command) -> asyncio.Future[Answer]:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if self._closing:
+            future.set_exception(_unavailable("the server is stopping"))
+        elif len(self._commands) >= self._config.queue_limit:
+            message = f"{self._config.queue_limit} commands wait for this session already; try again"
+            future.set_exception(CollaborationError(ErrorCode.OVERLOADED, message))
+        else:
+            self._commands.append(Waiting(command, future))
+            self._wake.set()
+        return future
+
+    def inspect(self, needs: Needs, *, refresh: bool) -> asyncio.Future[SessionState]:
+        future: asyncio.Future[SessionState] = asyncio.get_running_loop().create_future()
+        self._questions.append(_Question(needs, refresh, future))
+        self._wake.set()
+        return future
+
+    def commits_since(self, after: int) -> list[Commit] | None:
+        """The commits after ``after`` so far as they are in memory, or None."""
+        return self._recent.since(after) if self._recent.covers(after) else None
+
+    def poke(self) -> None:
+        """Look at the log: another instance may have added to it."""
+        self._stale = True
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Answer what waits, store a checkpoint, and end."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+
+    # -- its life ----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            await self._open()
+            while await self._wait():
+                await self._work()
+            await self._materialiser.finish(self._state)
+        except CollaborationError as error:
+            self._fail_all(error)
+        except Exception:
+            # A defect in an adapter or here: this session's people are told, and the next command starts afresh.
+            log.exception("session %s failed", self.session_id)
+            self._fail_all(CollaborationError(ErrorCode.INTERNAL, "the session failed; it is opened afresh"))
+        finally:
+            self._on_exit(self)
+            self._fail_all(_unavailable("the session was closed"))
+
+    async def _open(self) -> None:
+        checkpoint = await self._stores.sessions.load(self.session_id)
+        if checkpoint is not None:
+            self._state = state_from_document(checkpoint)
+        self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq)
+        await self._catch_up(publish=False)
+
+    async def _wait(self) -> bool:
+        """True when there is something to do; False when the actor can go."""
+        while not self._commands and not self._questions:
+            if self._closing or self._state.seq == 0:
+                return False
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(self._patience()):
+                    await self._wake.wait()
+            except TimeoutError:
+                if self._lease_ended():
+                    return True
+                if self._idle and await self._stored_and_still_idle():
+                    return False
+                self._materialiser.start(self._state)
+                self._stale = self._stale or self._polls
+            if self._stale:
+                return True
+        return True
+
+    @property
+    def _polls(self) -> bool:
+        return self._config.poll_interval is not None and self._watched(self.session_id)
+
+    @property
+    def _idle(self) -> bool:
+        """Whether the session has been out of use for its time. One with a lock is in use until the lease ends."""
+        unused = asyncio.get_running_loop().time() - self._used_at
+        in_use = bool(self._state.locks) or self._watched(self.session_id)
+        return not in_use and unused >= self._config.idle_unload
+
+    async def _stored_and_still_idle(self) -> bool:
+        await self._materialiser.finish(self._state)
+        return self._idle and not self._commands and not self._questions
+
+    def _lease_ended(self) -> bool:
+        now = self._clock()
+        return any(lock.expires_at <= now for lock in self._state.locks.values())
+
+    def _patience(self) -> float:
+        """Seconds until something has to be done without being asked."""
+        patience = self._config.idle_unload
+        if self._polls and self._config.poll_interval is not None:
+            patience = self._config.poll_interval
+        if self._state.seq > self._materialiser.stored_seq and not self._materialiser.folding:
+            patience = min(patience, self._config.checkpoint_after)
+        if self._state.locks:
+            first = min(lock.expires_at for lock in self._state.locks.values())
+            patience = min(patience, max(0.0, (first - self._clock()) / 1000 + 0.001))
+        return patience
+
+    def _fail_all(self, error: CollaborationError) -> None:
+        futures: list[asyncio.Future[Answer] | asyncio.Future[SessionState] | None] = []
+        futures += [item.future for item in self._commands]
+        futures += [question.future for question in self._questions]
+        self._commands.clear()
+        self._questions.clear()
+        for future in futures:
+            if future is not None and not future.done():
+                future.set_exception(error)
+
+    # -- one round ---------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        self._used_at = asyncio.get_running_loop().time()
+        questions, self._questions = self._questions, []
+        todo = [self._commands.popleft() for _ in range(min(len(self._commands), self._config.batch_size))]
+        try:
+            if self._stale or any(question.refresh for question in questions):
+                await self._catch_up()
+            wanted = {name for question in questions for name in question.needs(self._state)}
+            await self._load(wanted)
+            await self._process(todo)
+        except CollaborationError as error:
+            self._stale = True
+            _fail(todo, questions, error)
+            return
+        except BaseException:
+            _fail(todo, questions, CollaborationError(ErrorCode.INTERNAL, "the session failed; it is opened afresh"))
+            raise
+        for question in questions:
+            if not question.future.done():
+                question.future.set_result(self._state)
+        self._after_commits()
+
+    async def _process(self, todo: list[Waiting]) -> None:
+        """Decide, append, publish, answer; again with what is left while other instances are faster."""
+        lost_races = 0
+        while lost_races < self._config.attempts:
+            now = self._clock()
+            ended = [Waiting(command, None) for command in due(self._state, now)]
+            if not todo and not ended:
+                return
+            missing = await self._load_needed(todo)
+            batch = decide_batch(self._state, [*ended, *todo], self._recent.of_command, missing, now)
+            complete, todo = await self._append(batch)
+            if todo and not complete:
+                lost_races += 1
+                await asyncio.sleep(random.uniform(0, min(0.001 * lost_races, 0.02)))
+        message = "other instances write to this session faster than this one gets a turn; try again"
+        _fail(todo, [], CollaborationError(ErrorCode.OVERLOADED, message))
+
+    async def _append(self, batch: Batch) -> tuple[bool, list[Waiting]]:
+        """Make a batch durable and tell everybody. (nobody was faster, what has to be decided again)."""
+        found = await self._done_before(batch)
+        if found:
+            # These were done long ago. Their commits answer them; everything else is decided again, now knowing them.
+            left = [item.waiting for item in batch.decided if item.waiting.future is not None]
+            return True, [item for item in left if not _settle_known(item, found)] + list(batch.rest)
+        count = 0
+        if batch.commits:
+            try:
+                count = (await self._stores.log.append(batch.commits)).count
+            except CollaborationError:
+                # The outcome is unknown. The log knows: reading it either fails too, or shows what became of the batch.
+                log.warning("append to session %s failed; reading the log", self.session_id)
+        if count == len(batch.commits):
+            self._adopt(batch.commits, batch.state)
+        else:
+            state = self._state
+            for commit in batch.commits[:count]:
+                state = evolve(state, commit)
+            self._adopt(batch.commits[:count], state)
+        # What was told depends on every commit before it, its own included: told only when those are durable.
+        told = [item for item in batch.decided if item.position <= count]
+        for item in told:
+            item.settle()
+        if count == len(batch.commits):
+            return True, list(batch.rest)
+        left = [item.waiting for item in batch.decided[len(told) :] if item.waiting.future is not None]
+        await self._catch_up()
+        found = await self._stores.log.find(self.session_id, {item.command.command_id for item in left})
+        return False, [item for item in left if not _settle_known(item, found)] + list(batch.rest)
+
+    async def _done_before(self, batch: Batch) -> dict[str, Commit]:
+        """Commands of a batch that were done so long ago that only the log remembers them.
+
+        Asked only of those that would be told "no" or "nothing to do": for the others the log's index sees to it.
+        """
+        doubtful = {item.waiting.command.command_id for item in batch.doubtful}
+        if not doubtful or self._recent.covers(0) or self._state.seq == 0:
+            return {}
+        return await self._stores.log.find(self.session_id, doubtful)
+
+    # -- state -------------------------------------------------------------------------------------------------------
+
+    async def _load_needed(self, todo: Iterable[Waiting]) -> set[str]:
+        return await self._load({name for item in todo for name in needed_records(self._state, item.command)})
+
+    async def _load(self, names: set[str]) -> set[str]:
+        """Load records that are not in memory; the ones that do not exist are returned."""
+        absent = {name for name in names if name not in self._state.records}
+        if not absent:
+            return absent
+        loaded = await self._stores.records.load(self.session_id, absent)
+        if loaded:
+            self._state = replace(self._state, records=self._state.records.update(loaded))
+        return absent - loaded.keys()
+
+    async def _catch_up(self, *, publish: bool = True) -> None:
+        """Read and apply what other instances have added to the log."""
+        while True:
+            commits = await self._stores.log.read(self.session_id, self._state.seq, _PAGE)
+            await self._load({name for commit in commits for name in set_records(commit)})
+            state = self._state
+            for commit in commits:
+                state = evolve(state, commit)
+            self._adopt(commits, state, publish=publish)
+            if len(commits) < _PAGE:
+                self._stale = False
+                return
+
+    def _adopt(self, commits: Sequence[Commit], state: SessionState, *, publish: bool = True) -> None:
+        """These commits are durable: they are the state, and everybody may know."""
+        if not commits:
+            return
+        self._state = state
+        self._recent.add(commits)
+        for commit in commits:
+            self._materialiser.note(commit)
+        if publish:
+            self._publish(commits)
+
+    def _after_commits(self) -> None:
+        stored = self._materialiser.stored_seq
+        if self._state.seq - stored >= self._config.checkpoint_every or (self._state.seq and not stored):
+            self._materialiser.start(self._state)
+        if len(self._state.records) > self._config.records_kept and not self._materialiser.folding:
+            # What is stored need not be in memory: it is loaded again when somebody touches it.
+            kept = {name: item for name, item in self._state.records.items() if item.seq > stored}
+            if len(kept) < len(self._state.records):
+                self._state = replace(self._state, records=type(self._state.records)(kept))
+
+
+def _settle_known(waiting: Waiting, found: dict[str, Commit]) -> bool:
+    """Answer a command from the commit it made earlier, if it did."""
+    commit = found.get(waiting.command.command_id)
+    if commit is None:
+        return False
+    if waiting.future is not None and not waiting.future.done():
+        waiting.future.set_result(answer(commit))
+    return True
+
+
+def _fail(todo: Iterable[Waiting], questions: Iterable[_Question], error: CollaborationError) -> None:
+    for item in todo:
+        if item.future is not None and not item.future.done():
+            item.future.set_exception(error)
+    for question in questions:
+        if not question.future.done():
+            question.future.set_exception(error)

@@ -1,0 +1,165 @@
+"""The engine: every open session has one actor, and this is where the shells find it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from realtime_server.core.commands import Command
+from realtime_server.core.commits import Commit
+from realtime_server.core.state import Conflict, SessionState
+from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores
+from realtime_server.engine.batch import Answer
+from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.sweeper import sweep_forever
+from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import CommitLog, RecordStore, SessionStore
+
+#: Seconds after which a followed session that had to close is opened again.
+_REOPEN_AFTER = 1.0
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a client needs to catch up: the commits after its ``since`` up to ``seq``, or the word to begin afresh."""
+
+    seq: int
+    commits: list[Commit]
+    reset: bool
+
+
+def _nothing(state: SessionState) -> Collection[str]:
+    return ()
+
+
+class Engine:
+    """Decides, stores and publishes what is asked of sessions. One for a process; create it inside a running loop.
+
+    ``publish`` is called with durable commits, in ``seq`` order per session, before their submitters are answered. It
+    must not block, and must not raise.
+    """
+
+    def __init__(
+        self,
+        log: CommitLog,
+        sessions: SessionStore,
+        records: RecordStore,
+        *,
+        publish: Publish,
+        config: EngineConfig | None = None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        self._stores = Stores(log, sessions, records)
+        self._publish = publish
+        self._config = config or EngineConfig()
+        self._clock = clock
+        self._actors: dict[str, SessionActor] = {}
+        self._watchers: Counter[str] = Counter()
+        self._closed = False
+        self._sweeper = asyncio.create_task(sweep_forever(self, sessions, self._config.sweep_interval, clock))
+
+    @property
+    def open_sessions(self) -> int:
+        return len(self._actors)
+
+    def submit(self, session_id: str, command: Command) -> asyncio.Future[Answer]:
+        """Queue a command, in the order of the calls; the future gives what its acknowledgement adds to ``ok``.
+
+        The future raises `CollaborationError`: what the rules refuse, `overloaded` when the queue is full,
+        `unavailable` when the database does not answer. When it has a result, the commit is journaled and published.
+        """
+        try:
+            return self._actor(session_id).submit(command)
+        except CollaborationError as error:
+            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            future.set_exception(error)
+            return future
+
+    async def inspect(self, session_id: str, needs: Needs = _nothing, *, refresh: bool = True) -> SessionState:
+        """The session after every command submitted before, as durable, with the records loaded that ``needs`` names.
+
+        ``refresh``: with everything that other instances have stored until now. Raises `not_found`, `unavailable`.
+        """
+        state = await self._actor(session_id).inspect(needs, refresh=refresh)
+        if state.seq == 0:
+            raise CollaborationError(ErrorCode.NOT_FOUND, f"there is no session {session_id}")
+        return state
+
+    async def state(self, session_id: str) -> SessionState:
+        return await self.inspect(session_id)
+
+    async def open_conflicts(self, session_id: str) -> list[Conflict]:
+        """The session's open conflicts, oldest first."""
+        state = await self.inspect(session_id, lambda state: {place[0] for place in state.conflicts.values()})
+        found = (state.open_conflict(conflict_id) for conflict_id in state.conflicts)
+        return sorted((item for item in found if item is not None), key=lambda item: item.candidates[0].seq)
+
+    async def replay(self, session_id: str, since: int) -> Replay:
+        """What happened after ``since``; ``reset`` when that is more than the replay limit, or lies in the future."""
+        state = await self.inspect(session_id)
+        if not 0 <= state.seq - since <= self._config.replay_limit:
+            return Replay(state.seq, [], reset=True)
+        commits = self._actor(session_id).commits_since(since)
+        if commits is None and since < state.seq:
+            commits = await self._stores.log.read(session_id, since, state.seq - since)
+        return Replay(commits[-1].seq if commits else state.seq, commits or [], reset=False)
+
+    def watch(self, session_id: str) -> None:
+        """Somebody follows this session: it stays open, and is looked after when other instances write to it."""
+        self._watchers[session_id] += 1
+        self._reopen(session_id)
+
+    def unwatch(self, session_id: str) -> None:
+        """The opposite of `watch`, once for each."""
+        self._watchers[session_id] -= 1
+        if self._watchers[session_id] <= 0:
+            del self._watchers[session_id]
+
+    def watched(self, session_id: str) -> bool:
+        return session_id in self._watchers
+
+    def poke(self, session_id: str) -> None:
+        """A hint that the log of an open session has grown. Hints may be lost, late, or wrong."""
+        actor = self._actors.get(session_id)
+        if actor is not None:
+            actor.poke()
+
+    async def close(self) -> None:
+        """Answer everything that waits, store checkpoints, and refuse what comes after."""
+        self._closed = True
+        self._sweeper.cancel()
+        await asyncio.gather(*(actor.close() for actor in list(self._actors.values())))
+        await asyncio.gather(self._sweeper, return_exceptions=True)
+
+    def _actor(self, session_id: str) -> SessionActor:
+        actor = self._actors.get(session_id)
+        if actor is not None:
+            return actor
+        if self._closed:
+            raise CollaborationError(ErrorCode.UNAVAILABLE, "the server is stopping; try again")
+        if len(self._actors) >= self._config.open_sessions:
+            raise CollaborationError(ErrorCode.OVERLOADED, "too many sessions are open; try again later")
+        actor = SessionActor(
+            session_id, self._stores, self._config, self._publish, self._clock, self.watched, self._forget
+        )
+        self._actors[session_id] = actor
+        return actor
+
+    def _forget(self, actor: SessionActor) -> None:
+        if self._actors.get(actor.session_id) is actor:
+            del self._actors[actor.session_id]
+        if self.watched(actor.session_id) and not self._closed:
+            asyncio.get_running_loop().call_later(_REOPEN_AFTER, self._reopen, actor.session_id)
+
+    def _reopen(self, session_id: str) -> None:
+        """Open a session that is followed: it may have closed because the database was away."""
+        if self.watched(session_id) and not self._closed and len(self._actors) < self._config.open_sessions:
+            self._actor(session_id)

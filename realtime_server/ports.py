@@ -1,0 +1,168 @@
+"""What the engine needs of the outside: few methods each, with the guarantee and how it fails.
+
+Every adapter passes the one contract suite in ``tests/contract``. All methods raise `CollaborationError(UNAVAILABLE)`
+when the service behind them does not answer in time; after that the outcome of a write is unknown, and the caller finds
+out by reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from realtime_server.core.commits import Commit
+from realtime_server.core.state import RecordState
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """How far an append came.
+
+    ``count``: so many commits, from the first, are durable (journaled on a majority). When it is less than was given,
+    the next one was refused, and nothing after it was written: either its ``seq`` is taken (another instance was
+    faster), or its ``command_id`` is in the log already (a retry of what was done). The caller reads the tail and
+    decides again.
+    """
+
+    count: int
+
+
+class CommitLog(Protocol):
+    """The log of every session: ordered, gapless, append-only, the one truth."""
+
+    async def append(self, commits: Sequence[Commit]) -> Appended:
+        """Append consecutive commits of one session, in order; returns after they are journaled on a majority.
+
+        Unique: ``(session_id, seq)`` and ``(session_id, command_id)``. What is durable is a prefix of ``commits``.
+        """
+
+    async def read(self, session_id: str, after: int, limit: int) -> list[Commit]:
+        """At most ``limit`` commits with ``seq > after``, in order, gapless from ``after + 1`` (or empty).
+
+        Only what a majority of the database has: nothing that is read here can be taken back by a failover. A log
+        from which somebody removed a commit raises CollaborationError(INTERNAL).
+        """
+
+    async def find(self, session_id: str, command_ids: Collection[str]) -> dict[str, Commit]:
+        """The commits of these commands, by command id; commands that never happened are absent."""
+
+    async def history(
+        self,
+        session_id: str,
+        after: int,
+        limit: int,
+        *,
+        record_ids: Collection[str] | None = None,
+        user_id: str | None = None,
+    ) -> list[Commit]:
+        """At most ``limit`` commits with ``seq > after``, in order: those that touch one of the records, by the user.
+
+        A commit touches the records that its ``data`` names as ``record_id``, ``record_ids``, or in its ``edits``.
+        """
+
+    def scan(self, session_id: str, after: int = 0) -> AsyncIterator[Commit]:
+        """The log from ``after + 1`` on, streamed in ``seq`` order exactly as stored: gaps and foreign entries too.
+
+        An entry that somebody damaged comes as it is, however wrong: never trust one that `ChainVerifier` has not seen.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session as lists show it, as of its last checkpoint (at most a few seconds old while it is live).
+
+    Instants in milliseconds since 1970; ``expires_at`` None: never.
+    """
+
+    session_id: str
+    project_id: str
+    name: str
+    status: str
+    created_by: str
+    created_at: int
+    last_activity: int
+    expires_at: int | None
+    seq: int
+
+
+class SessionStore(Protocol):
+    """Checkpoints: a session's state without its records, so that opening it needs only the log's tail."""
+
+    async def load(self, session_id: str) -> Mapping[str, Any] | None:
+        """The newest checkpoint (`core.snapshot.state_document`), or None."""
+
+    async def save(self, checkpoint: Mapping[str, Any]) -> None:
+        """Store a checkpoint, journaled on return. One with a lower ``seq`` than the stored one changes nothing."""
+
+    async def page(
+        self, project_ids: Collection[str], *, after: str | None = None, limit: int = 100
+    ) -> list[SessionSummary]:
+        """Sessions of these projects by ``session_id`` ascending, beginning after one."""
+
+    async def expirable(self, now: int, limit: int) -> list[str]:
+        """Ids of active sessions whose stored ``expires_at`` has passed, the longest past first.
+
+        ``now`` in milliseconds. The log may know better: it decides.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record as a file had it. ``chunk_id`` names the part of the import it came with (and its commit)."""
+
+    record_id: str
+    source: str
+    external_id: str
+    values: Mapping[str, Any]
+    chunk_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRecord:
+    """What imports have said of a record so far.
+
+    ``values``: field -> (value, version): as the latest import had it; version 0 as first imported, else the ``seq`` of
+    the import's own edit.
+    """
+
+    record_id: str
+    chunk_id: str
+    values: Mapping[str, tuple[Any, int]] = field(default_factory=dict)
+
+
+class RecordStore(Protocol):
+    """The records of every session: what was imported, and over it what the materialiser has folded in."""
+
+    async def load(self, session_id: str, record_ids: Collection[str]) -> dict[str, RecordState]:
+        """These records as stored; unknown ones are absent. No record is newer than the log."""
+
+    async def save(self, session_id: str, records: Sequence[RecordState]) -> None:
+        """Fold: a record with a lower or equal ``seq`` than the stored one changes nothing. Journaled on return.
+
+        Only what people changed is stored (``fields`` and ``seq``); what was imported stays as it is. A record that is
+        not stored is not created. Each record is folded by itself: after a failure some are, and saving again is safe.
+        """
+
+    async def insert(self, session_id: str, records: Sequence[NewRecord]) -> int:
+        """Add records that are not there yet, each at most once; how many were added. Existing ones stay as they are.
+
+        After a failure some are added, and inserting the same again adds the rest.
+        """
+
+    async def imported(self, session_id: str, record_ids: Collection[str]) -> dict[str, ImportedRecord]:
+        """What imports have said of these records; unknown ones are absent."""
+
+    async def mark_imported(self, session_id: str, record_id: str, values: Mapping[str, tuple[Any, int]]) -> None:
+        """Remember what an import said of some fields of an existing record, and the version its edit made.
+
+        A lower version than the remembered one changes nothing; a record that is not stored is not created.
+        """
+
+    async def page(
+        self, session_id: str, *, after: str | None = None, limit: int = 100, source: str | None = None
+    ) -> list[RecordState]:
+        """Records by ``record_id`` ascending, beginning after one."""
+
+    async def count(self, session_id: str) -> int:
+        """How many records the session has."""

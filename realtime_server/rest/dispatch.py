@@ -1,0 +1,192 @@
+"""The way of one request: token, limits, path, query, body, handler, answer. Operations begin where all is checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import orjson
+from aiohttp import hdrs, web
+from marshmallow import Schema, ValidationError, fields
+
+from realtime_server.auth.identity import Identity
+from realtime_server.core.commits import SYSTEM_USER
+from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.rest.bodies import json_response, read_body
+from realtime_server.rest.limits import RateLimit, Turnstile
+from realtime_server.rest.operations import Answer, Call, Operation
+from realtime_server.rest.refusals import HttpRefusal
+from realtime_server.rest.services import CONFIG, SERVICES, Verifier
+from schemas import loader
+from schemas.common import CLIENT_ID
+
+REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
+RATE: Final = web.AppKey("rate", RateLimit)
+HEAVY: Final = web.AppKey("heavy", Turnstile)
+
+_BEARER: Final = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
+_KEY: Final = re.compile(CLIENT_ID)
+#: What may stand in a path as an id. A longer one, or one with control characters, names nothing.
+_PATH_PART: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,16}")
+
+Load = Callable[[Any], dict[str, Any]]
+
+
+def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The aiohttp handler of a declared operation."""
+    load_query = None if operation.query is None else operation.query()
+    load_body = None if operation.body is None else loader(operation.body())
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        services = request.config_dict[SERVICES]
+        identity = await authenticate(request, services.verifier)
+        request.config_dict[RATE].take(identity.user_id)
+        call = Call(
+            request=request,
+            services=services,
+            config=request.config_dict[CONFIG],
+            identity=identity,
+            path=_path(request),
+            query=_query(request, load_query),
+            body=await _body(request, operation, load_body),
+            key=_key(request) if operation.keyed else None,
+            request_id=request[REQUEST_ID_KEY],
+        )
+        if operation.heavy:
+            with request.config_dict[HEAVY].turn():
+                answer = await operation.handler(call)
+        else:
+            answer = await operation.handler(call)
+        return _respond(request, answer)
+
+    return handle
+
+
+async def authenticate(request: web.Request, verifier: Verifier) -> Identity:
+    """Who asks: `unauthenticated` or `token_expired` without a good token in ``Authorization: Bearer``."""
+    match = _BEARER.fullmatch(request.headers.get(hdrs.AUTHORIZATION, ""))
+    if match is None:
+        raise CollaborationError(ErrorCode.UNAUTHENTICATED, "send a token as `Authorization: Bearer …`")
+    identity = await verifier.verify(match[1])
+    if identity.user_id == SYSTEM_USER or identity.user_id.startswith(f"{SYSTEM_USER}/"):
+        # What the server does by itself is in the log under this name; nobody else may be.
+        raise CollaborationError(ErrorCode.UNAUTHENTICATED, f"nobody may call themselves {SYSTEM_USER}")
+    return identity
+
+
+def _path(request: web.Request) -> Mapping[str, str]:
+    for name, value in request.match_info.items():
+        if not _PATH_PART.fullmatch(value):
+            thing = name.removesuffix("_id").replace("_", " ")
+            raise CollaborationError(ErrorCode.NOT_FOUND, f"there is no such {thing}")
+    return request.match_info
+
+
+def invalid(errors: Any, what: str) -> CollaborationError:
+    """``errors``: marshmallow's, by field; a text for a body that is no object at all."""
+    by_field = errors if isinstance(errors, dict) else {"_schema": errors}
+    names = ", ".join(str(name) for name in list(by_field)[:5] if name != "_schema")
+    return CollaborationError(
+        ErrorCode.INVALID, f"{what}: {names}" if names else what, {"fields": _text_keys(by_field)}
+    )
+
+
+def _text_keys(errors: Any) -> Any:
+    """Errors of list items stand under numbers, and JSON's names are texts."""
+    if isinstance(errors, dict):
+        return {str(name): _text_keys(item) for name, item in errors.items()}
+    return errors
+
+
+def _query(request: web.Request, schema: Schema | None) -> dict[str, Any]:
+    given = request.query
+    if schema is None:
+        if given:
+            raise invalid({name: ["Unknown field."] for name in given}, "wrong query parameters")
+        return {}
+    by_key = {field.data_key or name: field for name, field in schema.load_fields.items()}
+    repeated = {name: ["Given more than once."] for name in given if len(given.getall(name)) > 1}
+    if repeated:
+        raise invalid(repeated, "wrong query parameters")
+    data = {name: _parsed(by_key.get(name), value) for name, value in given.items()}
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+    except ValidationError as error:
+        raise invalid(error.messages, "wrong query parameters") from None
+    return loaded
+
+
+def _parsed(field: fields.Field[Any] | None, text: str) -> Any:
+    """A parameter as the schema wants it: in a query everything is text."""
+    if isinstance(field, fields.Boolean):
+        return {"true": True, "false": False}.get(text, text)
+    return int(text) if isinstance(field, fields.Integer) and _WHOLE.fullmatch(text) else text
+
+
+async def _body(request: web.Request, operation: Operation, load: Load | None) -> dict[str, Any]:
+    if operation.takes_body and load is None:
+        _check_media(request, operation)
+    if load is None:
+        return {}
+    config = request.config_dict[CONFIG]
+    raw = await read_body(request, config.max_body, config.body_timeout)
+    if not raw.strip() and not operation.body_required:
+        data: Any = {}
+    else:
+        _check_media(request, operation)
+        data = _json(raw)
+    try:
+        return load(data)
+    except ValidationError as error:
+        raise invalid(error.messages, "the body is not valid") from None
+
+
+def _check_media(request: web.Request, operation: Operation) -> None:
+    """415 for a body of another kind; text is UTF-8, except that a CSV says by itself how it is written."""
+    in_utf8 = request.content_type == "text/csv" or (request.charset or "utf-8").lower() == "utf-8"
+    if request.content_type not in operation.media or not in_utf8:
+        media = ", ".join(operation.media)
+        fields = {"Content-Type": [f"Not one of: {media}."]}
+        raise HttpRefusal(
+            415, ErrorCode.INVALID, f"send the body as {media} in UTF-8", {"fields": fields}, {hdrs.ACCEPT: media}
+        )
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        message = f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise HttpRefusal(400, ErrorCode.INVALID, message) from None
+
+
+def _key(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    # The header's draft writes it as a quoted string; most people write it bare.
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not _KEY.fullmatch(key):
+        raise invalid({"Idempotency-Key": [f"Does not have the form {CLIENT_ID}."]}, "wrong header")
+    return key
+
+
+def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
+    headers = dict(answer.headers)
+    if answer.etag is not None:
+        headers[hdrs.ETAG] = f'"{answer.etag}"'
+        headers.setdefault(hdrs.CACHE_CONTROL, "private, no-cache")
+        if request.method in ("GET", "HEAD") and etag_matches(request, answer.etag):
+            return web.Response(status=304, headers=headers)
+    headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    response = json_response(answer.body, answer.status)
+    response.headers.update(headers)
+    return response
+
+
+def etag_matches(request: web.Request, etag: str) -> bool:
+    """``If-None-Match`` names this version (RFC 9110, 13.1.2: weak comparison)."""
+    return any(given.value in (etag, "*") for given in request.if_none_match or ())

@@ -1,0 +1,19 @@
+"""All operations of the HTTP interface."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from realtime_server.rest import conflicts, history, imports, people, records, sessions, states, writes
+from realtime_server.rest.operations import Operation
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *sessions.OPERATIONS,
+    *people.OPERATIONS,
+    *records.OPERATIONS,
+    *imports.OPERATIONS,
+    *writes.OPERATIONS,
+    *conflicts.OPERATIONS,
+    *history.OPERATIONS,
+    *states.OPERATIONS,
+)

@@ -1,0 +1,92 @@
+"""Sessions, records and conflicts as HTTP clients see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from realtime_server.core.clock import to_iso
+from realtime_server.core.locks import lock_view
+from realtime_server.core.roles import Role
+from realtime_server.core.state import Candidate, Conflict, FieldState, RecordState, SessionState
+from realtime_server.ports import SessionSummary
+
+Json = dict[str, Any]
+
+
+def _instant(at: int | None) -> str | None:
+    return None if at is None else to_iso(at)
+
+
+def summary_view(summary: SessionSummary) -> Json:
+    return {
+        "session_id": summary.session_id,
+        "project_id": summary.project_id,
+        "name": summary.name,
+        "status": str(summary.status),
+        "created_by": summary.created_by,
+        "created_at": to_iso(summary.created_at),
+        "last_activity": to_iso(summary.last_activity),
+        "expires_at": _instant(summary.expires_at),
+        "seq": summary.seq,
+    }
+
+
+def session_view(state: SessionState, role: Role, records: int, now: int) -> Json:
+    return {
+        "session_id": state.session_id,
+        "project_id": state.project_id,
+        "name": state.name,
+        "status": state.status.value,
+        "created_by": state.created_by,
+        "created_at": to_iso(state.created_at),
+        "last_activity": to_iso(state.last_activity),
+        "expires_at": _instant(state.expires_at),
+        "seq": state.seq,
+        "field_policies": dict(state.field_policies),
+        "role": role.value,
+        "records": records,
+        "open_conflicts": len(state.conflicts),
+        # A lease that has run out is gone even before the log says so.
+        "locks": [lock_view(lock) for lock in state.locks.values() if lock.expires_at > now],
+    }
+
+
+def record_view(record: RecordState) -> Json:
+    return {
+        "record_id": record.record_id,
+        "source": record.source,
+        "external_id": record.external_id,
+        "values": record.values(),
+        "versions": record.versions(),
+        "conflicts": {
+            name: field.conflict.conflict_id for name, field in record.fields.items() if field.conflict is not None
+        },
+        "seq": record.seq,
+    }
+
+
+def conflict_view(conflict: Conflict, field: FieldState, resolution: Json | None) -> Json:
+    return {
+        "conflict_id": conflict.conflict_id,
+        "record_id": conflict.record_id,
+        "field_name": conflict.field_name,
+        "policy": conflict.policy,
+        "opened_at": to_iso(conflict.opened_at),
+        "base": {"version": conflict.base_version, "value": conflict.base_value, "known": conflict.base_known},
+        "current": {"version": field.version, "value": field.value, "user_id": field.user_id},
+        "candidates": [_candidate_view(candidate) for candidate in conflict.candidates],
+        "status": "open" if resolution is None else "resolved",
+        "resolution": resolution,
+    }
+
+
+def _candidate_view(candidate: Candidate) -> Json:
+    view = {
+        "edit_id": candidate.edit_id,
+        "user_id": candidate.user_id,
+        "value": candidate.value,
+        "base_version": candidate.base_version,
+    }
+    if candidate.reason is not None:
+        view["edit_reason"] = candidate.reason
+    return view

@@ -1,0 +1,136 @@
+"""The command ``realtime-server serve``: one process that serves until told to stop, and leaves nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import click
+import uvloop
+from aiohttp import web
+
+from realtime_server.app import SERVICES, create_app
+from realtime_server.demo import SESSION_ID, create_demo, demo_text
+from realtime_server.errors import ConfigurationError
+from realtime_server.logs import configure_logging
+from realtime_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: Connections that may wait to be accepted: a whole team reconnects within the same second after a restart.
+_BACKLOG = 4096
+#: Seconds that HTTP requests in flight get at the end. Socket.IO connections are told and closed before.
+_SHUTDOWN_TIMEOUT = 5.0
+
+Create = Callable[[Settings], web.Application]
+Greet = Callable[[web.Application, int], Awaitable[str]]
+
+
+@click.command("serve")
+@click.option("--demo", is_flag=True, help="Make a demonstration project with a session of 2,000 records.")
+def serve_command(demo: bool) -> None:
+    """Run the server. Settings come from the environment; Ctrl-C ends it."""
+    settings = Settings.from_environment(os.environ)
+    configure_logging(settings)
+    uvloop.run(serve(settings, demo=demo))
+
+
+async def serve(settings: Settings, *, demo: bool = False) -> None:
+    """The whole server, until SIGINT or SIGTERM. Raises `ConfigurationError` where it cannot start."""
+
+    async def greet(app: web.Application, port: int) -> str:
+        return _greeting(settings, port, await create_demo(app[SERVICES]) if demo else None)
+
+    await serve_until_told(settings, create_app, greet)
+
+
+async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> None:
+    """Serve an application until SIGINT or SIGTERM; ``greet`` says what to print once it listens."""
+    task = asyncio.current_task()
+    assert task is not None
+    stopping = False
+
+    def stop() -> None:
+        nonlocal stopping
+        if not stopping:  # a second Ctrl-C must not interrupt the clean end that the first one began
+            stopping = True
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        async with running(settings, create) as (app, port):
+            click.echo(await greet(app, port))
+            await loop.create_future()
+    except asyncio.CancelledError:
+        if not stopping:
+            raise
+        click.echo("realtime-server has stopped.")
+
+
+@asynccontextmanager
+async def running(settings: Settings, create: Create = create_app) -> AsyncIterator[tuple[web.Application, int]]:
+    """The application, started and listening, and its port. The port is taken first: a busy one costs no start."""
+    with contextlib.closing(_listen(settings.ws_host, settings.ws_port)) as listener:
+        app = create(settings)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        try:
+            await runner.setup()
+            await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+            yield app, listener.getsockname()[1]
+        finally:
+            await runner.cleanup()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ConfigurationError(f"WS_HOST={host!r} is no address to listen on: {error.strerror}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # Two may bind one port with SO_REUSEADDR, but only one may listen: this is where a busy port shows.
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"port {port} is in use: stop the program that uses it, or set WS_PORT to another one"
+            ) from None
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    return listener
+
+
+def address(settings: Settings, port: int) -> str:
+    """Where a person on this machine finds what listens on ``port``."""
+    host = "127.0.0.1" if settings.ws_host in ("0.0.0.0", "::", "") else settings.ws_host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _greeting(settings: Settings, port: int, record_id: str | None) -> str:
+    url = address(settings, port)
+    lines = [
+        "",
+        f"realtime-server listens on {url}. Ctrl-C ends it.",
+        f"  Socket.IO   {url}/collaboration   paths /socket.io/ and {settings.ws_path}/",
+        f"  REST        {url}/api/docs",
+        f"  Health      {url}/healthz   {url}/readyz   {url}/metrics",
+    ]
+    if record_id is not None:
+        return "\n".join([*lines, *demo_text(settings, url, record_id)])
+    hint = "realtime-server token --user alice --project demo --role preparer"
+    return "\n".join(
+        [*lines, f"  A token     {hint}", f"  An example  realtime-server serve --demo   (session {SESSION_ID})"]
+    )

@@ -1,0 +1,128 @@
+"""MongoDB behind the ports: opened here, with the indexes, the write concern and the time limits that they promise.
+
+Every write waits until it is journaled on a majority; every read of the log sees only what a majority has, so nobody
+is shown a commit that a failover could take back. Both are set on the collections, where a URL cannot weaken them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import pymongo
+from pymongo import ASCENDING, AsyncMongoClient, IndexModel, ReadPreference, WriteConcern
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from realtime_server.errors import ConfigurationError
+from realtime_server.storage.documents import CODEC, Document
+from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
+from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
+from realtime_server.storage.mongo_sessions import MongoSessionStore
+
+DEFAULT_TIMEOUT: Final = 5.0
+#: Seconds in which the indexes must be there: building a new one over a large collection takes its time.
+INDEX_TIMEOUT: Final = 600.0
+
+INDEXES: Final = {
+    "commits": (
+        # The two that are the whole concurrency control: one order, and no command twice.
+        IndexModel([("session_id", ASCENDING), ("seq", ASCENDING)], name=LOG_ORDER, unique=True),
+        IndexModel([("session_id", ASCENDING), ("command_id", ASCENDING)], name="command_once", unique=True),
+        # The history of one record, or of one person. Commits that touch no record are not in the first.
+        IndexModel(
+            [("session_id", ASCENDING), ("records", ASCENDING), ("seq", ASCENDING)],
+            name=RECORD_HISTORY,
+            partialFilterExpression={"records": {"$exists": True}},
+        ),
+        IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING), ("seq", ASCENDING)], name=USER_HISTORY),
+    ),
+    "sessions": (
+        IndexModel([("project_id", ASCENDING), ("_id", ASCENDING)], name="project_sessions"),
+        IndexModel([("status", ASCENDING), ("expires_at", ASCENDING)], name="expiry"),
+    ),
+    "records": (IndexModel([("session_id", ASCENDING), ("record_id", ASCENDING)], name=RECORD_ORDER, unique=True),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MongoStore:
+    """The three stores of one database."""
+
+    log: MongoCommitLog
+    sessions: MongoSessionStore
+    records: MongoRecordStore
+    database: AsyncDatabase[Document]
+
+    async def ping(self) -> None:
+        """Returns when the database answers. CollaborationError(UNAVAILABLE) when it does not."""
+        await self.sessions.ping()
+
+
+@asynccontextmanager
+async def open_store(
+    url: str, database: str, *, timeout: float = DEFAULT_TIMEOUT, create_indexes: bool = True
+) -> AsyncIterator[MongoStore]:
+    """The stores of one database, connected, with their indexes; closed at the end.
+
+    ``timeout``: seconds that any one operation may take, finding the server and retrying included. Without
+    ``create_indexes`` nothing is written, so that a damaged log can be looked at. ConfigurationError with one line
+    when there is no such database to be had.
+    """
+    client = _client(url, timeout)
+    try:
+        store = _store(client.get_database(database, codec_options=CODEC))
+        try:
+            await client.admin.command("ping")
+            if create_indexes:
+                await _create_indexes(store.database)
+        except DuplicateKeyError as error:
+            # Somebody dropped the index and added entries by hand; `audit verify` looks without making it.
+            raise ConfigurationError(f"MongoDB holds two entries where there can be one: {error}") from error
+        except PyMongoError as error:
+            raise ConfigurationError(f"MongoDB cannot be used: {error}") from error
+        yield store
+    finally:
+        await client.close()
+
+
+def _client(url: str, timeout: float) -> AsyncMongoClient[Document]:
+    milliseconds = int(timeout * 1000)
+    try:
+        return AsyncMongoClient(
+            url,
+            timeoutMS=milliseconds,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            retryWrites=True,
+            appname="realtime-server",
+        )
+    except (PyMongoError, ValueError) as error:
+        # The reason's first words only: what follows quotes the URL, and the URL has a password in it.
+        reason = str(error).partition(":")[0]
+        raise ConfigurationError(f"MONGODB_URL is not usable: {reason}") from None
+
+
+def _store(database: AsyncDatabase[Document]) -> MongoStore:
+    durable = database.with_options(
+        codec_options=CODEC,
+        read_preference=ReadPreference.PRIMARY,
+        write_concern=WriteConcern(w="majority", j=True),
+        read_concern=ReadConcern("majority"),
+    )
+    return MongoStore(
+        log=MongoCommitLog(durable["commits"]),
+        sessions=MongoSessionStore(durable["sessions"]),
+        records=MongoRecordStore(durable["records"]),
+        database=durable,
+    )
+
+
+async def _create_indexes(database: AsyncDatabase[Document]) -> None:
+    """Harmless when they exist: MongoDB compares and does nothing."""
+    with pymongo.timeout(INDEX_TIMEOUT):
+        for name, indexes in INDEXES.items():
+            await database[name].create_indexes(list(indexes))

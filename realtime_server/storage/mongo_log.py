@@ -1,0 +1,119 @@
+"""The log of commits in MongoDB."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any, Final
+
+from pymongo import ASCENDING
+from pymongo.asynchronous.collection import AsyncCollection
+
+from realtime_server.core.commits import Commit
+from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import Appended
+from realtime_server.storage.documents import (
+    FORGIVING_CODEC,
+    Document,
+    commit_document,
+    commit_from_document,
+    suspect_commit,
+    touched_records,
+)
+from realtime_server.storage.mongo_append import CombinedAppends
+from realtime_server.storage.mongo_failures import bounded
+
+log = logging.getLogger(__name__)
+
+#: Names of indexes: the one that puts a session's commits in order, and those of its histories.
+LOG_ORDER: Final = "log_order"
+RECORD_HISTORY: Final = "record_history"
+USER_HISTORY: Final = "user_history"
+_SCAN_BATCH: Final = 1_000
+
+
+class MongoCommitLog:
+    """`ports.CommitLog` over the collection ``commits``."""
+
+    def __init__(self, collection: AsyncCollection[Document]) -> None:
+        self._commits = collection
+        self._appends = CombinedAppends(collection)
+
+    async def append(self, commits: Sequence[Commit]) -> Appended:
+        if not commits:
+            return Appended(0)
+        return await self._appends.append([commit_document(commit) for commit in commits])
+
+    async def read(self, session_id: str, after: int, limit: int) -> list[Commit]:
+        if limit <= 0:
+            return []
+        with bounded():
+            documents = await (
+                self._commits.find({"session_id": session_id, "seq": {"$gt": after}})
+                .sort("seq", ASCENDING)
+                .limit(limit)
+                .hint(LOG_ORDER)
+                .to_list()
+            )
+        commits = [commit_from_document(document) for document in documents]
+        if commits and commits[-1].seq != after + len(commits):
+            # Nobody writes a gap; somebody took a commit out. Going on would build on a history that never was.
+            log.critical("the log of session %s has a gap after commit %d; run `audit verify`", session_id, after)
+            raise CollaborationError(ErrorCode.INTERNAL, "the session's log is damaged")
+        return commits
+
+    async def find(self, session_id: str, command_ids: Collection[str]) -> dict[str, Commit]:
+        if not command_ids:
+            return {}
+        query = {"session_id": session_id, "command_id": {"$in": list(command_ids)}}
+        with bounded():
+            documents = await self._commits.find(query).to_list()
+        return {document["command_id"]: commit_from_document(document) for document in documents}
+
+    async def scan(self, session_id: str, after: int = 0) -> AsyncIterator[Commit]:
+        async for commit, _ in self.entries(session_id, after):
+            yield commit
+
+    async def entries(self, session_id: str, after: int | None = None) -> AsyncIterator[tuple[Commit, bool]]:
+        """As `scan`, and whether each entry is filed under just the records that it touches.
+
+        Without ``after`` entries whose ``seq`` is no number come too: somebody's own.
+        """
+        query: Document = {"session_id": session_id}
+        if after is not None:
+            query["seq"] = {"$gt": after}
+        commits = self._commits.with_options(codec_options=FORGIVING_CODEC)
+        with bounded():
+            async for document in commits.find(query, batch_size=_SCAN_BATCH).sort("seq", ASCENDING):
+                yield suspect_commit(document), _well_filed(document)
+
+    async def history(
+        self,
+        session_id: str,
+        after: int,
+        limit: int,
+        *,
+        record_ids: Collection[str] | None = None,
+        user_id: str | None = None,
+    ) -> list[Commit]:
+        if limit <= 0 or (record_ids is not None and not record_ids):
+            return []
+        # Named, because the planner takes a walk through the whole log for as good while it knows little.
+        index = LOG_ORDER
+        query: dict[str, Any] = {"session_id": session_id, "seq": {"$gt": after}}
+        if user_id is not None:
+            query["user_id"] = user_id
+            index = USER_HISTORY
+        if record_ids is not None:
+            query["records"] = {"$in": list(record_ids)}
+            index = RECORD_HISTORY
+        with bounded():
+            documents = await self._commits.find(query).sort("seq", ASCENDING).limit(limit).hint(index).to_list()
+        return [commit_from_document(document) for document in documents]
+
+
+def _well_filed(document: Document) -> bool:
+    try:
+        return bool(document.get("records", []) == touched_records(document["data"]))
+    except (KeyError, TypeError, AttributeError):
+        return False

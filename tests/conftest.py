@@ -1,0 +1,53 @@
+"""What every test may ask for: a real mongod for the whole run, and a database of its own in it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from realtime_server.storage.embedded import embedded_mongod
+
+
+@contextmanager
+def _own_mongod(data_dir: Path) -> Iterator[str]:
+    # A runner of its own: the tests' event loops come and go, the mongod stays for the whole run.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        context = embedded_mongod(data_dir)
+        address = runner.run(context.__aenter__())
+        try:
+            yield address.url
+        finally:
+            runner.run(context.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real mongod: ``TEST_MONGODB_URL``, else one that lives as long as the test run."""
+    given = os.environ.get("TEST_MONGODB_URL")
+    if given:
+        yield given
+        return
+    with _own_mongod(tmp_path_factory.mktemp("mongod")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _mongodb_admin(mongodb_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](mongodb_url) as client:
+        yield client
+
+
+@pytest.fixture
+def database_name(_mongodb_admin: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """A database name nobody else uses; the database is dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield name
+    _mongodb_admin.drop_database(name)
