@@ -79,7 +79,7 @@ class Client:
 
     @asynccontextmanager
     async def join(self, session_id: str, *, since: int | None = None) -> AsyncIterator[Session]:
-        """The session, joined until the end of the block. What came after ``since``, the last ``seq`` known, is told."""
+        """The session, joined until the end of the block. What came after ``since``, the last known ``seq``, comes."""
         if session_id in self._sessions:
             raise ValueError(f"session {session_id} is joined already")
         session = Session(session_id, self.request, since)

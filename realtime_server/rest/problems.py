@@ -39,6 +39,7 @@ TITLES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.VERSION_UNKNOWN: "The version is ahead of the log",
     ErrorCode.VERSION_STALE: "It has changed since that version",
     ErrorCode.ALREADY_RESOLVED: "The conflict is decided already",
+    ErrorCode.ALREADY_MATCHED: "A record is matched already",
     ErrorCode.FROZEN: "The content is under review and cannot change",
     ErrorCode.SEPARATION_OF_DUTIES: "Nobody approves what they prepared",
     ErrorCode.UNBALANCED: "The sides do not balance",

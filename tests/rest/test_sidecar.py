@@ -65,6 +65,20 @@ async def test_what_comes_over_http_is_a_commit_like_any_other(
         assert (shown["values"]["amount"], shown["conflicts"]) == ("6.00", {"amount": late.conflict_id})
 
 
+async def test_a_session_that_is_entered_again_still_sees_what_comes_from_beside(
+    server: Server, sidecar: Server, pat: Person
+) -> None:
+    session_id = await server.session(pat)
+    ada = await sidecar.person("ada", Role.ADMIN)
+    async with connect(server.url, pat.token or "") as client:
+        async with client.join(session_id):
+            pass
+        # The second time the log says nothing new of pat: no commit wakes the session.
+        async with client.join(session_id) as session:
+            await ada.post(f"/sessions/{session_id}/comments", {"text": "here"})
+            assert (await told(session, "comment.added")).data["text"] == "here"
+
+
 async def test_an_edit_retried_through_another_door_is_done_once(server: Server, sidecar: Server, pat: Person) -> None:
     session_id = await server.session(pat)
     async with connect(server.url, pat.token or "") as client, client.join(session_id) as session:
