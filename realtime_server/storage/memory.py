@@ -155,7 +155,8 @@ class MemoryRecordStore:
         for record in records:
             item = stored.get(record.record_id)
             if item is not None and item.record.seq < record.seq:
-                folded = replace(item.record, fields=record.fields, seq=record.seq)
+                kept = item.record
+                folded = replace(record, source=kept.source, external_id=kept.external_id, base=kept.base)
                 stored[record.record_id] = replace(item, record=folded)
 
     async def insert(self, session_id: str, records: Sequence[NewRecord]) -> int:
