@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     VERSION_UNKNOWN = "version_unknown"
     VERSION_STALE = "version_stale"
     ALREADY_RESOLVED = "already_resolved"
+    ALREADY_MATCHED = "already_matched"
     FROZEN = "frozen"
     SEPARATION_OF_DUTIES = "separation_of_duties"
     UNBALANCED = "unbalanced"
@@ -62,6 +63,7 @@ ERROR_TABLE: Mapping[ErrorCode, _Row] = {
     ErrorCode.VERSION_UNKNOWN: _Row(409),
     ErrorCode.VERSION_STALE: _Row(409),
     ErrorCode.ALREADY_RESOLVED: _Row(409),
+    ErrorCode.ALREADY_MATCHED: _Row(409),
     ErrorCode.FROZEN: _Row(409),
     ErrorCode.SEPARATION_OF_DUTIES: _Row(403),
     ErrorCode.UNBALANCED: _Row(409),

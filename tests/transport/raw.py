@@ -229,6 +229,12 @@ class Polling:
             assert status == 200, (status, body)
             self._packets = body.split("\x1e")
 
+    async def message_or_noop(self) -> str:
+        """The next packet that is neither a heartbeat nor the noop of an upgrade that came to nothing."""
+        while (packet := await self.message()) == "6":
+            pass
+        return packet
+
     async def upgrade(self) -> RawWebSocket:
         """A WebSocket for this session, opened and nothing more."""
         return await self.harness.websocket(f"EIO=4&transport=websocket&sid={self.sid}")
@@ -337,6 +343,8 @@ async def open_client(harness: Harness, transport: str) -> AnyClient:
     await socket.send("2probe")
     assert await socket.receive() == "3probe"
     await socket.send("5")
+    while harness.eio.transport(session.sid) != "websocket":
+        await asyncio.sleep(0)
     return WebSocketClient(socket, session.sid)
 
 
