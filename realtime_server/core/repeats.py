@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from realtime_server.core import commands as c
+from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.commits import Commit
 from realtime_server.core.outcomes import reject
 from realtime_server.core.values import stored_as
@@ -104,4 +105,27 @@ _COMPARISONS: Final[Mapping[type[c.Command], Callable[[Any, Commit], bool]]] = {
     c.RecordImport: _made("record.imported", digest="digest"),
     c.EndSession: _made("session.ended"),
     c.ExpireSession: _made("session.expired"),
+    r.ProposeMatches: _made("match.suggested", run_id="run_id"),
+    r.ConfirmMatches: _made("match.confirmed"),
+    r.RejectMatches: _made("match.rejected"),
+    r.RemoveMatches: _made("match.removed"),
+    r.MakeMatch: _made("match.created"),
+    r.SplitMatch: _made("match.split"),
+    r.SetRecordStatus: _made("record.status_changed", status="status"),
+    r.AssignRecords: _made("record.assigned", assignee="assignee"),
+    r.SetRules: _made("reconciliation.rules_changed"),
+    # The server makes a new ``run_id`` for every request, so for a retry too.
+    r.StartRun: _made("reconciliation.started"),
+    r.PauseRun: _made("reconciliation.paused"),
+    r.ResumeRun: _made("reconciliation.resumed"),
+    r.CancelRun: _made("reconciliation.cancelled"),
+    r.ReportProgress: _made("reconciliation.progress"),
+    r.CompleteRun: _made("reconciliation.completed"),
+    r.FailRun: _made("reconciliation.failed"),
+    r.Configure: _made("reconciliation.configured"),
+    r.Submit: _made("reconciliation.submitted"),
+    r.Approve: _made("reconciliation.approved", "reconciliation.reviewed"),
+    r.RejectSubmission: _made("reconciliation.rejected"),
+    r.Reopen: _made("reconciliation.reopened"),
+    r.Certify: _made("reconciliation.approved"),
 }

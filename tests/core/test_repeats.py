@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from realtime_server.core import commands as c
+from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.commits import Commit
 from realtime_server.core.permissions import PERMISSIONS
 from realtime_server.core.repeats import _COMPARISONS, refuse_used_id
 from realtime_server.core.roles import Role
 from realtime_server.errors import ErrorCode
+from tests.core.reconciled import Books
 from tests.core.session_log import ADA, ALICE, BOB, LEASE, PROJECT, RITA, SESSION, Log, committed
 
 USED = "alice/used"
@@ -88,9 +90,8 @@ def made(kind: type[c.Command]) -> tuple[c.Command, Commit]:
 
 
 def test_every_command_there_is_can_be_told_from_another() -> None:
-    own = {kind for kind in PERMISSIONS if kind.__module__ == c.__name__}
-    assert own <= _COMPARISONS.keys()
-    assert own == COMMANDS.keys()
+    assert _COMPARISONS.keys() == PERMISSIONS.keys()
+    assert {kind for kind in PERMISSIONS if kind.__module__ == c.__name__} == COMMANDS.keys()
 
 
 @pytest.mark.parametrize("kind", COMMANDS, ids=lambda kind: kind.__name__)
@@ -170,3 +171,22 @@ def test_ids_that_no_client_chose_are_not_compared() -> None:
     commit = committed(log.edit(ADA, "r1", "amount", "12.00"))
     generated = replace(edit(), command_id=c.generated_command_id("alice", "x"))
     assert refuse_used_id(generated, commit) is None
+
+
+def test_a_retry_in_a_reconciliation_is_recognised_though_the_server_named_its_run_anew() -> None:
+    books = Books(run=False)
+    commit = committed(books.send(r.StartRun(**OF_ALICE, run_id="one")))
+    assert refuse_used_id(r.StartRun(**OF_ALICE, run_id="two"), commit) is None
+    assert refuse_used_id(r.PauseRun(**OF_ALICE), commit) is not None
+
+
+def test_another_status_or_assignee_under_a_used_id_is_refused() -> None:
+    books = Books()
+    first = r.AssignRecords(**OF_ALICE, record_ids=("l1",), assignee="bob")
+    commit = committed(books.send(first))
+    assert refuse_used_id(first, commit) is None
+    assert refuse_used_id(replace(first, assignee=None), commit) is not None
+    excluded = r.SetRecordStatus(**OF_ALICE, record_ids=("l1",), status="excluded", reason="copy")
+    commit = committed(books.send(excluded))
+    assert refuse_used_id(excluded, commit) is None
+    assert refuse_used_id(replace(excluded, status="exception"), commit) is not None
