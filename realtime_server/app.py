@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from realtime_server.auth.tokens import TokenVerifier, verifier_of
+from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
 from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
 from realtime_server.engine.config import EngineConfig
@@ -99,6 +99,7 @@ def _socket_server(settings: Settings) -> SocketServer:
 
 
 async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
+    await check_key_file(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_store(settings))
         app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store))
@@ -118,6 +119,7 @@ async def _store(settings: Settings, *, beside_others: bool = False) -> AsyncIte
 
 
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
+    await check_key_file(settings)
     async with _store(settings, beside_others=True) as store:
         # Nobody listens here. Servers beside this process find its commits in the log.
         engine = Engine(

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
-from realtime_server.core.decide import answer, needed_records
+from realtime_server.core.decide import needed_records
 from realtime_server.core.evolve import evolve, set_records
 from realtime_server.core.locks import due
+from realtime_server.core.repeats import refuse_used_id
 from realtime_server.core.snapshot import state_from_document
 from realtime_server.core.state import SessionState
-from realtime_server.engine.batch import Answer, Batch, Waiting, decide_batch
+from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide_batch
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.materialiser import Materialiser
 from realtime_server.engine.recent import RecentCommits
@@ -339,12 +340,11 @@ class SessionActor:
 
 
 def _settle_known(waiting: Waiting, found: dict[str, Commit]) -> bool:
-    """Answer a command from the commit it made earlier, if it did."""
+    """Answer a command from the commit it made earlier, if it did; refuse another command under that one's id."""
     commit = found.get(waiting.command.command_id)
     if commit is None:
         return False
-    if waiting.future is not None and not waiting.future.done():
-        waiting.future.set_result(answer(commit))
+    Decided(waiting, refuse_used_id(waiting.command, commit) or commit, 0).settle()
     return True
 
 

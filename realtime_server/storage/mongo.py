@@ -19,6 +19,7 @@ from pymongo.read_concern import ReadConcern
 
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
+from realtime_server.storage.mongo_failures import reason
 from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
 from realtime_server.storage.mongo_sessions import MongoSessionStore
@@ -83,7 +84,7 @@ async def open_store(
             # Somebody dropped the index and added entries by hand; `audit verify` looks without making it.
             raise ConfigurationError(f"MongoDB holds two entries where there can be one: {error}") from error
         except PyMongoError as error:
-            raise ConfigurationError(f"MongoDB cannot be used: {error}") from error
+            raise ConfigurationError(f"MongoDB cannot be used: {reason(error)}; MONGODB_URL says which") from error
         yield store
     finally:
         await client.close()
