@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "serve": LazyCommand("realtime_server.serving:serve_command", "Run the server."),
     "rest": LazyCommand("realtime_server.rest.process:rest_command", "Run the REST interface alone."),
     "token": LazyCommand("realtime_server.cli:token_command", "Print a token for development."),
-    "import": LazyCommand("realtime_server.reconciliation.commands:import_command", "Import record sets."),
+    "import": LazyCommand("realtime_server.import_command:import_command", "Import record sets."),
     "generate": LazyCommand("realtime_server.reconciliation.commands:generate_command", "Write example record sets."),
     "audit": LazyCommand("realtime_server.storage.commands:audit_command", "Verify or export a session's log."),
     "doctor": LazyCommand("realtime_server.doctor:doctor_command", "Check what the server needs."),
@@ -81,7 +81,7 @@ def cli() -> None:
     """Accounting teams reconcile records together, live. Settings come from the environment; see the README."""
 
 
-def _duration(value: str) -> int:
+def duration(value: str) -> int:
     match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", value)
     seconds = int(match[1]) * _UNITS[match[2]] if match else 0
     if not 1 <= seconds <= _MAX_TTL:
@@ -98,7 +98,7 @@ def _duration(value: str) -> int:
 )  # fmt: skip
 @click.option("--name", help="Name that others see; the user's id if not given.")
 @click.option(
-    "--ttl", type=_duration, default="8h", show_default=True, metavar="DURATION", help="How long the token is good."
+    "--ttl", type=duration, default="8h", show_default=True, metavar="DURATION", help="How long the token is good."
 )
 def token_command(user: str, projects: tuple[str, ...], role: str, name: str | None, ttl: int) -> None:
     """Print a token for development and nothing else.

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from realtime_server.auth.issue import issue_token, signing_secret
-from realtime_server.core.commands import SYSTEM, CreateSession, RecordImport
+from realtime_server.core.commands import SYSTEM, CreateSession
 from realtime_server.core.commits import SYSTEM_USER
 from realtime_server.core.roles import Role
 from realtime_server.errors import CollaborationError, ConfigurationError, ErrorCode
-from realtime_server.ports import NewRecord
+from realtime_server.reconciliation.csv_rows import ImportRow
 from realtime_server.reconciliation.generated import Row
 from realtime_server.reconciliation.generator import generate
+from realtime_server.reconciliation.importing import Importer
 from realtime_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,23 +45,10 @@ async def create_demo(services: Services) -> str:
 
 
 async def _import(services: Services) -> None:
+    importer = Importer(services.engine, services.store.log, services.store.records)
     generated = generate(_SEED, SIZE)
-    for source, rows in (("ledger", generated.ledger), ("statement", generated.statement)):
-        records = list(_records(source, rows))
-        await services.store.records.insert(SESSION_ID, records)
-        digest = hashlib.sha256()
-        for record in records:
-            digest.update(orjson.dumps([record.record_id, record.values], option=orjson.OPT_SORT_KEYS) + b"\n")
-        import_id = f"demo-{source}"
-        command = RecordImport(
-            actor=SYSTEM,
-            command_id=f"{SYSTEM_USER}/demo/{import_id}",
-            import_id=import_id,
-            source=source,
-            counts={"new": len(records), "unchanged": 0, "changed": 0, "refused": 0},
-            digest=digest.hexdigest(),
-        )
-        await services.engine.submit(SESSION_ID, command)
+    await importer.run(SESSION_ID, SYSTEM, "ledger", _rows(generated.ledger))
+    await importer.run(SESSION_ID, SYSTEM, "statement", _rows(generated.statement))
 
 
 def _create() -> CreateSession:
@@ -78,10 +62,9 @@ def _create() -> CreateSession:
     )
 
 
-def _records(source: str, rows: tuple[Row, ...]) -> Iterator[NewRecord]:
-    for row in rows:
-        values = {**row.values(), "status": "unmatched"}
-        yield NewRecord(f"{source}:{row.external_id}", source, row.external_id, values, f"demo-{source}")
+def _rows(rows: tuple[Row, ...]) -> list[ImportRow]:
+    """As if they stood in a file: line 1 would be the header."""
+    return [ImportRow(line, row.external_id, row.values()) for line, row in enumerate(rows, start=2)]
 
 
 def demo_text(settings: Settings, url: str, record_id: str) -> list[str]:

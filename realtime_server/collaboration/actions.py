@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Registry, Request
-from realtime_server.core.clock import to_iso
 from realtime_server.core.permissions import EVERYBODY
 from realtime_server.presence.members import Doing
 from schemas import requests
@@ -49,4 +48,4 @@ async def presence(collaboration: Collaboration, connection: Connection, request
 async def authenticate(collaboration: Collaboration, connection: Connection, request: Request) -> Answer:
     await collaboration.admission.refresh(connection, request["token"])
     await collaboration.attendance.refreshed(connection)
-    return {"expires_at": to_iso(connection.identity.expires_at * 1000)}
+    return {"expires_at": connection.expires_at}

@@ -12,7 +12,6 @@ from realtime_server.collaboration import views
 from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
-from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import SYSTEM_USER
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.transport.limits import TokenBucket
@@ -92,7 +91,7 @@ class Admission:
         connection.timers = []
 
     def _tell(self, connection: Connection, kind: str) -> None:
-        data = {"expires_at": to_iso(connection.identity.expires_at * 1000)}
+        data = {"expires_at": connection.expires_at}
         message = views.ephemeral(f"notification.{kind}", data, user_id=connection.user_id, at=self._clock())
         self._rooms.tell(connection, message)
 

@@ -114,8 +114,10 @@ class Attendance:
             return
         self._engine.unwatch(session_id)
         # The seat first: who is left in the rooms hears of it, and somebody who has gone cannot be told anything.
-        await self._presence.leave(session_id, connection.sid, grace=grace)
-        await self._rooms.leave(connection, session_id)
+        try:
+            await self._presence.leave(session_id, connection.sid, grace=grace)
+        finally:
+            await self._rooms.leave(connection, session_id)
 
     async def gone(self, connection: Connection, *, clean: bool) -> None:
         """The connection has ended. ``clean``: its client said so; otherwise it may be back in a moment."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from realtime_server.core.clock import to_iso
 from realtime_server.core.commands import Actor
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.transport.limits import TokenBucket
@@ -13,6 +14,10 @@ from realtime_server.transport.limits import TokenBucket
 if TYPE_CHECKING:
     from realtime_server.auth.identity import Identity
     from realtime_server.core.roles import Role
+
+
+#: 9999-12-31T23:59:59Z: some issuers write "never" as a number beyond what a calendar holds.
+_LAST_SECOND: Final = 253_402_300_799
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +40,11 @@ class Connection:
     @property
     def user_id(self) -> str:
         return self.identity.user_id
+
+    @property
+    def expires_at(self) -> str:
+        """When the token expires, as clients see it."""
+        return to_iso(min(self.identity.expires_at, _LAST_SECOND) * 1000)
 
     def project_of(self, session_id: str) -> str:
         """The joined session's project. CollaborationError(NOT_JOINED) for any other session, existing or not."""

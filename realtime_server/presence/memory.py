@@ -62,6 +62,7 @@ class MemoryPresence:
             del seats[earlier.connection_id]
         return replace(
             seat,
+            device_id=seat.device_id or earlier.device_id,
             idle=earlier.idle,
             activity=earlier.activity,
             focus=earlier.focus,

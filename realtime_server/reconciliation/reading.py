@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal, TextIO
 
 from realtime_server.core.money import check_currency
+from realtime_server.core.values import FieldType, field_type
 from realtime_server.reconciliation.csv_columns import ColumnMapping, Columns, count_known, resolve_columns
 from realtime_server.reconciliation.csv_formats import (
     AmountReader,
@@ -126,7 +127,9 @@ def _look_through(
 ) -> FileFormat:
     dates, numbers = DateEvidence(), NumberEvidence()
     columns = _resolve(next(rows, None), options)
-    amounts = [position for position in (columns.amount, columns.debit, columns.credit) if position is not None]
+    named = (columns.amount, columns.debit, columns.credit)
+    amounts = [position for position in named if position is not None] + _free_of(columns, FieldType.MONEY)
+    days = [columns.date, *_free_of(columns, FieldType.DATE)]
     count = 0
     for record in rows:
         count += 1
@@ -134,7 +137,8 @@ def _look_through(
             refuse_file(f"the file has more than {options.max_rows:,} rows: divide it")
         if isinstance(record, BadRecord) or len(record.cells) < columns.width:
             continue
-        dates.see(record.line, record.cells[columns.date].strip())
+        for position in days:
+            dates.see(record.line, record.cells[position].strip())
         for position in amounts:
             numbers.see(record.line, record.cells[position].strip())
     return FileFormat(
@@ -145,6 +149,11 @@ def _look_through(
         decimal=options.decimal or numbers.decide(),
         rows=count,
     )
+
+
+def _free_of(columns: Columns, kind: FieldType) -> list[int]:
+    """Free fields that are read like the date or the amount: what they look like counts as well."""
+    return [position for position, name in columns.free if field_type(name) is kind]
 
 
 def _records_of(file: TextIO, delimiter: str) -> Iterator[Record | BadRecord]:

@@ -24,6 +24,7 @@ from .deadlines import Deadlines
 from .engine_socket import EngineSocket, Probe
 from .frames import Frame
 from .hooks import Hooks
+from .lane import Workers
 from .limits import Limits
 from .metrics import TransportCollector, TransportStats
 
@@ -72,6 +73,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.pongs: Deadlines[EngineSocket]
         self.connects: Deadlines[EngineSocket]
         self.probes: Deadlines[Probe]
+        self.workers: Workers
         self.proxies = TrustedProxies(trusted_proxies)
         self.addresses = AddressLimiter(limits)
         self._endings: Deadlines[EngineSocket]
@@ -114,6 +116,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._endings = Deadlines(loop, self.limits.close_timeout, self._end_at_once)
         self._farewell_ends = Deadlines(loop, self.limits.close_timeout, self._drop_farewell)
         self._bad_input = BadInputLog(logger, loop.time)
+        self.workers = Workers(loop, self.job_failed)
 
     async def shutdown(self) -> None:
         """End every session (clients see the WebSocket close code 1001) and stop the timers."""
@@ -131,6 +134,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         if self._poll_sweep is not None:
             self._poll_sweep.cancel()
             self._poll_sweep = None
+        self.workers.close()
         for task in self._tasks:
             task.cancel()
 
@@ -179,11 +183,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         if self.expects_connect:
             self.connects.set(socket)
         self.stats.connections_opened[transport] += 1
-        self._hook(self.hooks.opened, socket.sid, socket.address, transport)
+        self.hook(self.hooks.opened, socket.sid, socket.address, transport)
 
     def upgraded(self, socket: EngineSocket) -> None:
         self.stats.upgrades += 1
-        self._hook(self.hooks.upgraded, socket.sid)
+        self.hook(self.hooks.upgraded, socket.sid)
 
     def transport(self, sid: str) -> str:
         """`websocket` or `polling`."""
@@ -234,12 +238,12 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         """Count input that was refused, and say so within the limit of log lines."""
         self.stats.refused[reason] += 1
         self._bad_input.write(reason, address)
-        self._hook(self.hooks.refused, reason, address)
+        self.hook(self.hooks.refused, reason, address)
 
     def slow_consumer(self, socket: EngineSocket) -> None:
         self.stats.slow_consumers += 1
         self._bad_input.write("slow_consumer", socket.address)
-        self._hook(self.hooks.slow_consumer, socket.sid, socket.address)
+        self.hook(self.hooks.slow_consumer, socket.sid, socket.address)
 
     def job_failed(self, error: BaseException) -> None:
         """A job of a client's lane let an exception out; its own handling should have caught it."""
@@ -310,7 +314,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             if self.sockets.pop(socket.sid, None) is not None:
                 self.addresses.leave(socket.address)
                 self.stats.connections_closed[socket.reason] += 1
-                self._hook(self.hooks.closed, socket.sid, socket.reason)
+                self.hook(self.hooks.closed, socket.sid, socket.reason)
             socket.lane.end()
             if self._emptied is not None and not self.sockets and not self._emptied.done():
                 self._emptied.set_result(None)
@@ -350,7 +354,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             logger.exception("%s handler failed", event)
             return False if event == "connect" else None
 
-    def _hook(self, hook: Callable[..., None], *args: Any) -> None:
+    def hook(self, hook: Callable[..., None], *args: Any) -> None:
+        """Call one of the application's hooks; what it raises is logged and goes no further."""
         try:
             hook(*args)
         except Exception:

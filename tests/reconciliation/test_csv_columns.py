@@ -39,6 +39,36 @@ def test_remaining_columns_become_fields_under_their_own_names(opened: Opener) -
     assert row.values["Größe"] == "XL"
 
 
+def test_a_column_that_the_file_does_not_have_says_nothing(opened: Opener) -> None:
+    (row,) = rows_of(opened("id,date,amount,currency,reference\nA1,2026-10-01,5,EUR,\n"))
+    assert row.values["reference"] == ""
+    assert "description" not in row.values
+
+
+def test_free_fields_that_a_session_knows_by_name_have_the_form_that_edits_need(opened: Opener) -> None:
+    row, empty = rows_of(
+        opened(
+            "id,date,amount,currency,fee,due_date,tags\n"
+            'A1,01/10/2026,"1.234,50",EUR,"0,5",31/10/2026,a;b\n'
+            'A2,02/10/2026,"1,00",EUR,,,\n'
+        )
+    )
+    assert (row.values["fee"], row.values["due_date"], row.values["file_tags"]) == ("0.50", "2026-10-31", "a;b")
+    assert (empty.values["fee"], empty.values["due_date"]) == ("", "")
+
+
+def test_a_second_column_of_dates_written_the_other_way_is_not_guessed_at(opened: Opener) -> None:
+    with pytest.raises(CollaborationError, match="both ways"):
+        opened("id,date,amount,currency,due_date\nA1,10/31/2026,5,EUR,30/11/2026\n")
+    with pytest.raises(CollaborationError, match="begins with the day or the month"):
+        opened("id,date,amount,currency,due_date\nA1,2026-10-31,5,EUR,04/05/2026\n")
+
+
+def test_free_fields_that_a_session_knows_by_name_are_refused_where_they_cannot_be_read(opened: Opener) -> None:
+    file = opened("id,date,amount,currency,fee,due_date\nA1,2026-10-31,5,EUR,much,\nA2,2026-10-31,5,EUR,1,soon\n")
+    assert errors_of(file) == [(2, "fee"), (3, "due_date")]
+
+
 def test_a_mapping_names_the_columns_and_the_rest_is_found(opened: Opener) -> None:
     mapping = ColumnMapping(amount="Gross", date="When", rename={"Fee": "bank_fee"}, ignore=("Junk",))
     (row,) = rows_of(

@@ -129,6 +129,14 @@ async def test_a_refreshed_client_stays(server: Server) -> None:
     assert first.ended is None
 
 
+async def test_a_token_that_never_expires_is_taken(server: Server) -> None:
+    for expiry in (10**12, 10**18):
+        client = await server.client(token=_claims(sub="alice", exp=expiry))
+        answer = await client.done("authenticate", None, token=_claims(sub="alice", exp=expiry))
+        assert answer["expires_at"].startswith("9999")
+        assert client.ended is None
+
+
 async def test_expiry_closes_javascript_clients_for_good(js_client: JsConnect) -> None:
     client = await js_client(token=token_of("alice", ttl=1), options={"reconnection": True})
     assert await client.until(lambda: client.ended) == "io server disconnect"

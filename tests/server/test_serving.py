@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -20,7 +21,6 @@ from tests.server.clients import JS, PythonClient
 from tests.server.conftest import Server, StartServer, record_edit
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = ROOT / "examples"
 
 
 def _environment(**settings: str) -> dict[str, str]:
@@ -63,7 +63,8 @@ async def test_the_demonstration_can_be_used_is_kept_and_ends_cleanly(tmp_path: 
         assert url is not None
         assert record is not None
         assert len(tokens) == 3
-        first = await _terminal_client(url[0], tokens[0], f"lock {record[1]}\nedit {record[1]} description Rent\n")
+        commands = f"lock {record[1]}\nedit {record[1]} description Rent\n"
+        first = await _terminal_client(tmp_path / "client", url[0], tokens[0], commands)
         assert "as preparer" in first
         assert '"status":"applied"' in first
         process.send_signal(signal.SIGTERM)
@@ -85,13 +86,18 @@ async def test_the_demonstration_can_be_used_is_kept_and_ends_cleanly(tmp_path: 
     assert running_mongod(tmp_path) is None
 
 
-async def _terminal_client(url: str, token: str, commands: str) -> str:
-    """Run the example client as a user does, but with the packages that the tests have."""
-    link = EXAMPLES / "node_modules"
-    if not link.exists():
-        link.symlink_to(JS / "node_modules")
+def _example_client(directory: Path) -> Path:
+    """The example, with the packages that the tests have."""
+    directory.mkdir()
+    (directory / "node_modules").symlink_to(JS / "node_modules")
+    return Path(shutil.copy(ROOT / "examples" / "client.mjs", directory))
+
+
+async def _terminal_client(directory: Path, url: str, token: str, commands: str) -> str:
+    """Run the example client as a user does."""
+    script = _example_client(directory)
     client = await asyncio.create_subprocess_exec(
-        "node", str(EXAMPLES / "client.mjs"), url, "demo", token,
+        "node", str(script), url, "demo", token,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(20):

@@ -9,7 +9,7 @@ from realtime_server.errors import ERROR_TABLE, ErrorCode
 from realtime_server.rest.documents.components import CONTRACT_VERSION, OPENAPI_VERSION, Components, Json
 from realtime_server.rest.documents.examples import example_of
 from realtime_server.rest.operations import PREFIX, Operation
-from realtime_server.rest.problems import MEDIA_TYPE, TITLES
+from realtime_server.rest.problems import MEDIA_TYPE
 from schemas.common import CLIENT_ID
 from schemas.rest_answers import Problem
 
@@ -51,7 +51,6 @@ _FILES: Final = {
     "text/csv": "external_id,date,amount,currency,description\nINV-17,2026-11-01,10.50,GBP,Rent\n",
     "application/x-ndjson": _JSON_LINE,
     "application/jsonl": _JSON_LINE,
-    "application/json-lines": _JSON_LINE,
 }
 
 
@@ -76,7 +75,7 @@ def openapi(operations: Sequence[Operation]) -> Json:
         "tags": [{"name": name, "description": TAGS[name]} for name in used],
         "paths": paths,
         "x-errors": [
-            {"code": code.value, "title": TITLES[code], "status": row.http_status, "retryable": row.retryable}
+            {"code": code.value, "title": row.title, "status": row.http_status, "retryable": row.retryable}
             for code, row in ERROR_TABLE.items()
         ],
         "components": {
@@ -152,7 +151,7 @@ def _parameters(operation: Operation, components: Components) -> list[Json]:
         name, text = ("If-None-Match", "304 when the version is still this one.")
         if operation.method != "GET":
             name, text = ("If-Match", "412 when the record has another version.")
-        found.append(_header(name, text, {"type": "string", "maxLength": 200}))
+        found.append(_header(name, text, {"type": "string"}))
     return found
 
 
@@ -197,7 +196,7 @@ def _refusals(operation: Operation) -> dict[int, list[tuple[ErrorCode, str]]]:
         codes.append(ErrorCode.PAYLOAD_TOO_LARGE)
     found: dict[int, list[tuple[ErrorCode, str]]] = {}
     for code in dict.fromkeys(codes):
-        found.setdefault(ERROR_TABLE[code].http_status, []).append((code, TITLES[code]))
+        found.setdefault(ERROR_TABLE[code].http_status, []).append((code, ERROR_TABLE[code].title))
     if operation.takes_body:
         found[400] = [(ErrorCode.INVALID, "The body is not JSON")]
         found[408] = [(ErrorCode.INVALID, "The body did not come in time")]
