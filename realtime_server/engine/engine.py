@@ -116,6 +116,8 @@ class Engine:
         """Somebody follows this session: it stays open, and is looked after when other instances write to it."""
         self._watchers[session_id] += 1
         self._reopen(session_id)
+        # An actor that is open already has to learn that it is followed from now on, or it would not poll.
+        self.poke(session_id)
 
     def unwatch(self, session_id: str) -> None:
         """The opposite of `watch`, once for each."""
