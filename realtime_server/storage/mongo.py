@@ -43,6 +43,11 @@ INDEXES: Final = {
     ),
     "sessions": (
         IndexModel([("project_id", ASCENDING), ("_id", ASCENDING)], name="project_sessions"),
+        IndexModel(
+            [("reconciliation.run.active", ASCENDING)],
+            name="runs_under_way",
+            partialFilterExpression={"reconciliation.run.active": True},
+        ),
         IndexModel([("status", ASCENDING), ("expires_at", ASCENDING)], name="expiry"),
     ),
     "records": (IndexModel([("session_id", ASCENDING), ("record_id", ASCENDING)], name=RECORD_ORDER, unique=True),),
