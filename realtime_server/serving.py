@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import signal
@@ -69,6 +70,7 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> 
     try:
         async with running(settings, create) as (app, port):
             click.echo(await greet(app, port))
+            _tune_collector()
             await loop.create_future()
     except asyncio.CancelledError:
         if not stopping:
@@ -88,6 +90,18 @@ async def running(settings: Settings, create: Create = create_app) -> AsyncItera
             yield app, listener.getsockname()[1]
         finally:
             await runner.cleanup()
+
+
+def _tune_collector() -> None:
+    """Look for garbage in cycles rarely, and never among what lives as long as the process.
+
+    The state of sessions is frozen data without cycles: counting references frees it. Looking through all of it for
+    cycles, as Python does by itself every few thousand edits, finds nothing and stops everybody meanwhile (docs/
+    performance.md). What does make cycles, failed requests and ended tasks, is small.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -26,6 +26,7 @@ from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.materialiser import Materialiser
 from realtime_server.engine.recent import RecentCommits
+from realtime_server.engine.record_loader import RecordLoader
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import CommitLog, RecordStore, SessionStore
 
@@ -83,6 +84,7 @@ class SessionActor:
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
         self._materialiser = Materialiser(stores.sessions, stores.records, 0)
+        self._loader = RecordLoader(session_id, stores.records)
         self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
 
     # -- what the engine calls ---------------------------------------------------------------------------------------
@@ -299,9 +301,12 @@ class SessionActor:
         absent = {name for name in names if name not in self._state.records}
         if not absent:
             return absent
-        loaded = await self._stores.records.load(self.session_id, absent)
-        if loaded:
-            self._state = replace(self._state, records=self._state.records.update(loaded))
+        loaded = await self._loader.load(absent)
+        known = self._state.records
+        # What is in memory may be newer than what is stored.
+        fresh = {name: record for name, record in loaded.items() if name not in known}
+        if fresh:
+            self._state = replace(self._state, records=known.update(fresh))
         return absent - loaded.keys()
 
     async def _catch_up(self, *, publish: bool = True) -> None:
