@@ -26,6 +26,7 @@ from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
 from realtime_server.transport import Limits, SocketServer
+from realtime_server.web_files import add_web_files
 
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
 _HARD_RATE = 4
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> web.Application:
     app[METRICS].register(sockets.collector())
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
     _add_http(app, settings)
+    add_web_files(app, settings)
     return app
 
 
