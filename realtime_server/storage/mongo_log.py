@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from pymongo import ASCENDING
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError
 
 from realtime_server.core.commits import Commit
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -21,7 +20,8 @@ from realtime_server.storage.documents import (
     suspect_commit,
     touched_records,
 )
-from realtime_server.storage.mongo_failures import DUPLICATE_KEY, bounded, unavailable
+from realtime_server.storage.mongo_append import CombinedAppends
+from realtime_server.storage.mongo_failures import bounded
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +37,12 @@ class MongoCommitLog:
 
     def __init__(self, collection: AsyncCollection[Document]) -> None:
         self._commits = collection
+        self._appends = CombinedAppends(collection)
 
     async def append(self, commits: Sequence[Commit]) -> Appended:
         if not commits:
             return Appended(0)
-        documents = [commit_document(commit) for commit in commits]
-        with bounded():
-            try:
-                await self._commits.insert_many(documents, ordered=True)
-            except BulkWriteError as error:
-                return _refused(error)
-        return Appended(len(documents))
+        return await self._appends.append([commit_document(commit) for commit in commits])
 
     async def read(self, session_id: str, after: int, limit: int) -> list[Commit]:
         if limit <= 0:
@@ -115,14 +110,6 @@ class MongoCommitLog:
         with bounded():
             documents = await self._commits.find(query).sort("seq", ASCENDING).limit(limit).hint(index).to_list()
         return [commit_from_document(document) for document in documents]
-
-
-def _refused(error: BulkWriteError) -> Appended:
-    """How far an ordered insert came. Anything but a duplicate leaves the outcome unknown."""
-    failures = error.details["writeErrors"]
-    if not failures or failures[0]["code"] != DUPLICATE_KEY or error.details["writeConcernErrors"]:
-        raise unavailable(error) from error
-    return Appended(failures[0]["index"])
 
 
 def _well_filed(document: Document) -> bool:

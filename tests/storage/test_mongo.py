@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from realtime_server.ports import Appended, NewRecord
 from realtime_server.storage.documents import commit_document
 from realtime_server.storage.embedded import embedded_mongod, running_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
-from tests.storage.logs import SESSION, checkpoint_of, edits
+from tests.storage.logs import SESSION, chain, checkpoint_of, edit_of, edits
 
 
 async def test_opening_makes_the_indexes_and_opening_again_changes_nothing(
@@ -129,6 +130,60 @@ async def test_two_commits_under_one_number_stop_the_start(mongodb_url: str, dat
         assert len([commit async for commit in store.log.scan(SESSION)]) == 2
 
 
+async def appended_by(store: MongoStore, session_id: str) -> list[Commit]:
+    return [commit async for commit in store.log.scan(session_id)]
+
+
+async def test_appends_that_go_together_are_refused_each_by_itself(mongodb_url: str, database_name: str) -> None:
+    logs = {f"s{number:02}": edits(12, session_id=f"s{number:02}") for number in range(40)}
+    async with open_store(mongodb_url, database_name) as store:
+        await asyncio.gather(*(store.log.append(log[:2]) for log in logs.values()))
+        # Every second session has a command again that it has done before, at a different place each.
+        tries = {
+            name: [
+                replace(commit, command_id="c-1") if number % 2 and place == number % 10 else commit
+                for place, commit in enumerate(log[2:])
+            ]
+            for number, (name, log) in enumerate(logs.items())
+        }
+        outcomes = await asyncio.gather(*(store.log.append(commits) for commits in tries.values()))
+        expected = [number % 10 if number % 2 else 10 for number in range(40)]
+        assert [outcome.count for outcome in outcomes] == expected
+        for (name, log), count in zip(logs.items(), expected, strict=True):
+            assert await appended_by(store, name) == log[: 2 + count]
+
+
+async def test_appends_one_after_the_other_never_wait_for_somebody_else(mongodb_url: str, database_name: str) -> None:
+    async with open_store(mongodb_url, database_name) as store, asyncio.timeout(60):
+        for commit in edits(100):
+            assert await store.log.append([commit]) == Appended(1)
+
+
+async def test_a_commit_that_cannot_be_stored_fails_alone(mongodb_url: str, database_name: str) -> None:
+    def log_of(name: str) -> list[Commit]:
+        return chain([edit_of("r1", 2**63 if name == "s3" else 1)], session_id=name)
+
+    names = [f"s{number}" for number in range(6)]
+    async with open_store(mongodb_url, database_name) as store:
+        outcomes = await asyncio.gather(*(store.log.append(log_of(name)) for name in names), return_exceptions=True)
+        assert isinstance(outcomes.pop(3), OverflowError)
+        assert outcomes == [Appended(1)] * 5
+        for name in names:
+            assert await appended_by(store, name) == ([] if name == "s3" else log_of(name))
+
+
+async def test_an_append_that_is_cancelled_while_it_waits_is_not_made(mongodb_url: str, database_name: str) -> None:
+    async with open_store(mongodb_url, database_name) as store:
+        tasks = [asyncio.create_task(store.log.append(edits(1, session_id=f"s{number}"))) for number in range(5)]
+        await asyncio.sleep(0)  # all of them wait now, and nothing was sent
+        tasks[2].cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(outcomes.pop(2), asyncio.CancelledError)
+        assert outcomes == [Appended(1)] * 4
+        assert await appended_by(store, "s2") == []
+        assert len(await appended_by(store, "s3")) == 1
+
+
 RECORD = RecordState("r1", "ledger", "1", {"amount": "1.00"}, seq=1)
 HEAD: Commit = edits(1)[0]
 
@@ -175,8 +230,8 @@ async def assert_unavailable(store: MongoStore, timeout: float) -> None:
 
 async def test_no_method_waits_for_ever_and_each_works_again_when_the_database_is_back(tmp_path: Path) -> None:
     async with embedded_mongod(tmp_path) as address, open_store(address.url, "test", timeout=0.5) as store:
-        for name, method in EVERY_METHOD.items():
-            await method(store), name
+        for method in EVERY_METHOD.values():
+            await method(store)
         pid = running_mongod(tmp_path)
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)  # it hangs: connections stay open, nothing is answered
