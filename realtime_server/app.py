@@ -59,11 +59,24 @@ def create_app(settings: Settings) -> web.Application:
         sockets.attach(app, socketio_path=path)
     app[METRICS].register(sockets.collector())
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
+    _add_http(app, settings)
+    return app
+
+
+def create_rest_app(settings: Settings) -> web.Application:
+    """The HTTP interface alone, for a process beside servers on the same database. It has an engine of its own."""
+    app = web.Application()
+    app[METRICS] = CollectorRegistry()
+    app.cleanup_ctx.append(lambda app: _rest_services(app, settings))
+    _add_http(app, settings)
+    return app
+
+
+def _add_http(app: web.Application, settings: Settings) -> None:
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
     app.router.add_get("/metrics", _metrics)
     app.add_subapp(rest.PREFIX, rest.create_rest(rest.config_of(settings)))
-    return app
 
 
 def _socket_server(settings: Settings) -> SocketServer:
@@ -87,12 +100,48 @@ def _socket_server(settings: Settings) -> SocketServer:
 
 async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_store(settings))
+        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store))
+        app[rest.SERVICES] = _for_rest(app[SERVICES])
+        yield
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[MongoStore]:
+    async with AsyncExitStack() as stack:
         url = settings.mongodb_url
         if url is None:
             url = (await stack.enter_async_context(embedded_mongod(settings.data_dir))).url
-        store = await stack.enter_async_context(open_store(url, settings.mongodb_database))
-        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store))
-        yield
+        yield await stack.enter_async_context(open_store(url, settings.mongodb_database))
+
+
+async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
+    async with _store(settings) as store:
+        # Nobody listens here. Servers beside this process find its commits in the log.
+        engine = Engine(
+            store.log, store.sessions, store.records, publish=lambda commits: None, config=_engine_config(settings)
+        )
+        presence = MemoryPresence(lambda change: None, wall_clock)
+        gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+        try:
+            app[SERVICES] = Services(settings, store, engine, presence, verifier_of(settings), wall_clock)
+            app[rest.SERVICES] = _for_rest(app[SERVICES])
+            yield
+        finally:
+            await presence.close()
+            await engine.close()
+
+
+def _for_rest(services: Services) -> rest.Services:
+    return rest.Services(
+        engine=services.engine,
+        log=services.store.log,
+        sessions=services.store.sessions,
+        records=services.store.records,
+        verifier=services.verifier,
+        presence=services.presence,
+        clock=services.clock,
+    )
 
 
 @asynccontextmanager
@@ -119,15 +168,6 @@ async def _collaboration(
     gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        app[rest.SERVICES] = rest.Services(
-            engine=engine,
-            log=store.log,
-            sessions=store.sessions,
-            records=store.records,
-            verifier=verifier,
-            presence=presence,
-            clock=wall_clock,
-        )
         yield Services(settings, store, engine, presence, verifier, wall_clock)
     finally:
         await presence.close()
@@ -143,6 +183,7 @@ def _engine_config(settings: Settings) -> EngineConfig:
         checkpoint_every=settings.checkpoint_every,
         idle_unload=settings.session_idle_unload,
         replay_limit=settings.replay_limit,
+        poll_interval=settings.poll_interval or None,
     )
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import click
@@ -29,6 +29,9 @@ _BACKLOG = 4096
 #: Seconds that HTTP requests in flight get at the end. Socket.IO connections are told and closed before.
 _SHUTDOWN_TIMEOUT = 5.0
 
+Create = Callable[[Settings], web.Application]
+Greet = Callable[[web.Application, int], Awaitable[str]]
+
 
 @click.command("serve")
 @click.option("--demo", is_flag=True, help="Make a demonstration project with a session of 2,000 records.")
@@ -40,7 +43,16 @@ def serve_command(demo: bool) -> None:
 
 
 async def serve(settings: Settings, *, demo: bool = False) -> None:
-    """Serve until SIGINT or SIGTERM. Raises `ConfigurationError` where it cannot start."""
+    """The whole server, until SIGINT or SIGTERM. Raises `ConfigurationError` where it cannot start."""
+
+    async def greet(app: web.Application, port: int) -> str:
+        return _greeting(settings, port, await create_demo(app[SERVICES]) if demo else None)
+
+    await serve_until_told(settings, create_app, greet)
+
+
+async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> None:
+    """Serve an application until SIGINT or SIGTERM; ``greet`` says what to print once it listens."""
     task = asyncio.current_task()
     assert task is not None
     stopping = False
@@ -55,9 +67,8 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
-        async with running(settings) as (app, port):
-            record_id = await create_demo(app[SERVICES]) if demo else None
-            click.echo(_greeting(settings, port, record_id))
+        async with running(settings, create) as (app, port):
+            click.echo(await greet(app, port))
             await loop.create_future()
     except asyncio.CancelledError:
         if not stopping:
@@ -66,10 +77,12 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[web.Application, int]]:
+async def running(
+    settings: Settings, create: Create = create_app
+) -> AsyncIterator[tuple[web.Application, int]]:
     """The application, started and listening, and its port. The port is taken first: a busy one costs no start."""
     with contextlib.closing(_listen(settings.ws_host, settings.ws_port)) as listener:
-        app = create_app(settings)
+        app = create(settings)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
             await runner.setup()
@@ -102,13 +115,19 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _greeting(settings: Settings, port: int, record_id: str | None) -> str:
+def address(settings: Settings, port: int) -> str:
+    """Where a person on this machine finds what listens on ``port``."""
     host = "127.0.0.1" if settings.ws_host in ("0.0.0.0", "::", "") else settings.ws_host
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _greeting(settings: Settings, port: int, record_id: str | None) -> str:
+    url = address(settings, port)
     lines = [
         "",
         f"realtime-server listens on {url}. Ctrl-C ends it.",
         f"  Socket.IO   {url}/collaboration   paths /socket.io/ and {settings.ws_path}/",
+        f"  REST        {url}/api/docs",
         f"  Health      {url}/healthz   {url}/readyz   {url}/metrics",
     ]
     if record_id is not None:

@@ -153,6 +153,13 @@ class Settings:
         "A session nobody uses leaves memory after this time",
         unit="s",
     )
+    poll_interval: float = _setting(
+        "COLLABORATION_POLL_INTERVAL",
+        "0.25",
+        values.number(0, 3600),
+        "So often a session with clients looks for what other processes added to its log; 0: never",
+        unit="s",
+    )
 
     redis_url: str | None = _setting(
         "REDIS_URL",

@@ -22,7 +22,7 @@ from realtime_server.rest.records import RECORDS
 from schemas import rest_answers as answers
 from schemas import rest_requests as requests
 
-_JSON_LINES: Final = ("application/x-ndjson", "application/jsonl", "application/json-lines")
+_JSON_LINES: Final = ("application/x-ndjson", "application/jsonl")
 #: Refused rows that a refusal of the whole import names.
 _ERRORS_SHOWN: Final = 100
 

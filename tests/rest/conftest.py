@@ -119,20 +119,22 @@ def record(number: int, **values: Any) -> NewRecord:
     return NewRecord(f"{side}-{number:06}", side, f"INV-{number}", everything, "chunk-1")
 
 
+def environment(mongodb_url: str, database_name: str, directory: Path) -> dict[str, str]:
+    return {
+        "WS_HOST": "127.0.0.1",
+        "WS_PORT": "0",
+        "MONGODB_URL": mongodb_url,
+        "MONGODB_DATABASE": database_name,
+        "AUTH_JWT_SECRET": SECRET.decode(),
+        "DATA_DIR": str(directory),
+        "WS_RATE_LIMIT": "100000",
+        "WS_RATE_BURST": "100000",
+    }
+
+
 @pytest.fixture
 def settings(mongodb_url: str, database_name: str, tmp_path: Path) -> Settings:
-    return Settings.from_environment(
-        {
-            "WS_HOST": "127.0.0.1",
-            "WS_PORT": "0",
-            "MONGODB_URL": mongodb_url,
-            "MONGODB_DATABASE": database_name,
-            "AUTH_JWT_SECRET": SECRET.decode(),
-            "DATA_DIR": str(tmp_path),
-            "WS_RATE_LIMIT": "100000",
-            "WS_RATE_BURST": "100000",
-        }
-    )
+    return Settings.from_environment(environment(mongodb_url, database_name, tmp_path))
 
 
 @pytest.fixture

@@ -51,7 +51,6 @@ _FILES: Final = {
     "text/csv": "external_id,date,amount,currency,description\nINV-17,2026-11-01,10.50,GBP,Rent\n",
     "application/x-ndjson": _JSON_LINE,
     "application/jsonl": _JSON_LINE,
-    "application/json-lines": _JSON_LINE,
 }
 
 
@@ -152,7 +151,7 @@ def _parameters(operation: Operation, components: Components) -> list[Json]:
         name, text = ("If-None-Match", "304 when the version is still this one.")
         if operation.method != "GET":
             name, text = ("If-Match", "412 when the record has another version.")
-        found.append(_header(name, text, {"type": "string", "maxLength": 200}))
+        found.append(_header(name, text, {"type": "string"}))
     return found
 
 
