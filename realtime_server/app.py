@@ -38,7 +38,7 @@ _HARD_RATE = 4
 class Services:
     """What the application is made of, for whoever adds routes: ``app[SERVICES]``, there once it has started.
 
-    ``clock`` gives milliseconds since 1970.
+    ``clock`` gives milliseconds since 1970. ``bus``: the way to other processes, None without a Redis.
     """
 
     settings: Settings
@@ -47,6 +47,7 @@ class Services:
     presence: Presence
     verifier: TokenVerifier
     clock: Callable[[], int]
+    bus: RedisBus | None = None
 
 
 SERVICES = web.AppKey("services", Services)
@@ -148,7 +149,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
         presence = MemoryPresence(lambda change: None, wall_clock)
         gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
         try:
-            app[SERVICES] = Services(settings, store, engine, presence, verifier_of(settings), wall_clock)
+            app[SERVICES] = Services(settings, store, engine, presence, verifier_of(settings), wall_clock, bus)
             app[rest.SERVICES] = _for_rest(app[SERVICES])
             yield
         finally:
@@ -201,7 +202,7 @@ async def _collaboration(
     gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, wall_clock)
+        yield Services(settings, store, engine, presence, verifier, wall_clock, bus)
     finally:
         await presence.close()
         pacer.close()

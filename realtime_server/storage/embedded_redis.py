@@ -54,9 +54,7 @@ async def embedded_redis(data_dir: Path) -> AsyncIterator[str]:
     Raises ConfigurationError where no redis-server is found or it does not come up.
     """
     binary = find_redis()
-    socket = data_dir.resolve() / "redis.sock"
-    if len(os.fsencode(socket)) > SOCKET_PATH_LIMIT:
-        socket = private_socket_directory(data_dir.resolve()) / "redis.sock"
+    socket = _socket_path(data_dir.resolve())  # noqa: ASYNC240 - a local directory
     process = await _start(binary, socket)
     keeper = asyncio.create_task(_keep_running(process, binary, socket), name="embedded-redis")
     try:
@@ -66,8 +64,15 @@ async def embedded_redis(data_dir: Path) -> AsyncIterator[str]:
         await asyncio.gather(keeper, return_exceptions=True)
 
 
+def _socket_path(data_dir: Path) -> Path:
+    socket = data_dir / "redis.sock"
+    if len(os.fsencode(socket)) > SOCKET_PATH_LIMIT:
+        socket = private_socket_directory(data_dir) / "redis.sock"
+    return socket
+
+
 async def _start(binary: Path, socket: Path) -> asyncio.subprocess.Process:
-    socket.unlink(missing_ok=True)
+    socket.unlink(missing_ok=True)  # noqa: ASYNC240 - one left by a process that was killed
     options = {
         "--port": "0",
         "--unixsocket": str(socket),
@@ -117,7 +122,6 @@ async def _keep_running(process: asyncio.subprocess.Process, binary: Path, socke
                 log.error("redis-server cannot be started again: %s", error)
     finally:
         await _end(process)
-        socket.unlink(missing_ok=True)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -144,7 +144,7 @@ async def test_watched_sessions_are_looked_at_with_one_query_however_many_they_a
 
 
 async def test_a_watched_session_shows_what_others_wrote_though_nobody_tells(bench: Bench) -> None:
-    writer, follower, published, _ = await _pair(bench, poll_interval=0.01)
+    writer, _, published, _ = await _pair(bench, poll_interval=0.01)
     commits = await _edits(bench, writer, 4)
     await eventually(lambda: published == commits)
 
