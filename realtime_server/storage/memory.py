@@ -46,6 +46,11 @@ class MemoryCommitLog:
     async def read(self, session_id: str, after: int, limit: int) -> list[Commit]:
         return await self.history(session_id, after, limit)
 
+    async def heads(self, session_ids: Collection[str]) -> dict[str, int]:
+        await asyncio.sleep(0)
+        found = {session_id: self._commits(session_id) for session_id in session_ids}
+        return {session_id: commits[-1].seq for session_id, commits in found.items() if commits}
+
     async def find(self, session_id: str, command_ids: Collection[str]) -> dict[str, Commit]:
         await asyncio.sleep(0)
         known = self._commits_by_command(session_id)

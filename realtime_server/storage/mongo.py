@@ -22,6 +22,7 @@ from realtime_server.storage.documents import CODEC, Document
 from realtime_server.storage.mongo_failures import reason
 from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
+from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
 
 DEFAULT_TIMEOUT: Final = 5.0
@@ -66,6 +67,10 @@ class MongoStore:
     async def ping(self) -> None:
         """Returns when the database answers. CollaborationError(UNAVAILABLE) when it does not."""
         await self.sessions.ping()
+
+    async def shared_secret(self) -> bytes:
+        """32 bytes that only processes with access to this database have."""
+        return await shared_secret(self.database["secrets"])
 
 
 @asynccontextmanager
