@@ -41,6 +41,9 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+documents: $(STAMP)
+	$(BIN)/python -m realtime_server.documents
+
 test: lint web
 	$(BIN)/python -m pytest
 
