@@ -30,8 +30,8 @@ from loadtest.spec import WorkerSpec
 
 _TICK: Final = 0.001
 _WINDOW: Final = 1.0
-#: How long acknowledgements may take once nothing more is sent.
-_DRAIN: Final = 10.0
+#: Seconds without any progress after which what is missing at the end is taken to be lost.
+_DRAIN: Final = 15.0
 #: Connections from one local address: a server may bound them (here: 2,000).
 _PER_ADDRESS: Final = 1_500
 
@@ -206,9 +206,12 @@ class Worker:
     # -- the end
 
     async def _drain(self) -> None:
-        """Wait until every acknowledgement is there and every member of a session has seen the same last commit."""
-        end = now() + int(_DRAIN * 1e6)
-        while now() < end and not self._settled():
+        """Wait until every answer is there and every member has seen what was answered, or nothing moves any more."""
+        moved, last = -1, now()
+        while not self._settled() and now() - last < _DRAIN * 1e6:
+            progress = sum(client.seq - client.waiting for client in self.clients)
+            if progress != moved:
+                moved, last = progress, now()
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.2)
 
