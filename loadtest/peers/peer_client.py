@@ -46,6 +46,11 @@ class PeerClient(Client):
         if due >= self.worker.measure_from:
             recorder.histograms["ack"].record(at - due)
 
+    async def leave(self) -> None:
+        self.leaving = True
+        if self.transport is not None:
+            self.transport.disconnect()
+
     def entered(self, at: int) -> None:
         """Everything is subscribed to."""
         self.worker.recorder.histograms["join"].record(at - self._due)

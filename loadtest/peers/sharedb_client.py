@@ -40,12 +40,8 @@ class ShareDBClient(PeerClient):
             return
         payload = frame.get_payload_as_bytes()
         at = now()
-        if payload.startswith(b'{"a":"op"'):
-            # The submitter gets the operation's number alone, the others the operation.
-            if b'"op":[' in payload:
-                self.told(payload, at)
-            else:
-                self._acknowledged_operation(payload, at)
+        if b'"op":[' in payload:  # the others get the operation, the submitter its number alone
+            self.told(payload, at)
             return
         message = orjson.loads(payload)
         if message.get("error"):
@@ -58,14 +54,13 @@ class ShareDBClient(PeerClient):
             self.worker.recorder.histograms["connect"].record(at - self._due)
             count = -(-self.worker.spec.records // _PER_DOCUMENT)
             self._send({"a": "bs", "c": self.session_id, "b": [f"d{number}" for number in range(count)]})
+        elif action == "op":
+            self._acknowledged_operation(message, at)
         elif action == "bs":
             self._version = message["data"][self._document]["v"]
             self.entered(at)
 
-    def _acknowledged_operation(self, payload: bytes, at: int) -> None:
-        message = orjson.loads(payload)
-        if message.get("error"):
-            self.worker.recorder.faults[f"refused: {message['error']}"[:200]] += 1
+    def _acknowledged_operation(self, message: dict[str, Any], at: int) -> None:
         if self._under_way is None:
             self.worker.recorder.faults["acknowledged twice, or never asked"] += 1
             return
