@@ -18,10 +18,11 @@ import uvloop
 from aiohttp import web
 
 from realtime_server.app import SERVICES, create_app
-from realtime_server.demo import SESSION_ID, create_demo, demo_text
+from realtime_server.demo import SESSION_ID, create_demo, demo_people, demo_text
 from realtime_server.errors import ConfigurationError
 from realtime_server.logs import configure_logging
 from realtime_server.settings import Settings
+from realtime_server.web_files import SIGN_IN
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,13 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
     """The whole server, until SIGINT or SIGTERM. Raises `ConfigurationError` where it cannot start."""
 
     async def greet(app: web.Application, port: int) -> str:
-        return _greeting(settings, port, await create_demo(app[SERVICES]) if demo else None)
+        if not demo:
+            return _greeting(settings, port, None)
+        record_id = await create_demo(app[SERVICES])
+        with contextlib.suppress(ConfigurationError):
+            demo_people(settings)
+            app[SIGN_IN].demonstration = lambda: demo_people(settings)
+        return _greeting(settings, port, record_id)
 
     await serve_until_told(settings, create_app, greet)
 
@@ -138,6 +145,7 @@ def _greeting(settings: Settings, port: int, record_id: str | None) -> str:
     lines = [
         "",
         f"realtime-server listens on {url}. Ctrl-C ends it.",
+        f"  Web client  {url}/",
         f"  Socket.IO   {url}/collaboration   paths /socket.io/ and {settings.ws_path}/",
         f"  REST        {url}/api/docs",
         f"  Health      {url}/healthz   {url}/readyz   {url}/metrics",

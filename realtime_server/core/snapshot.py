@@ -116,6 +116,12 @@ def record_document(record: RecordState) -> dict[str, Any]:
     return document
 
 
+def changes_document(record: RecordState) -> dict[str, Any]:
+    """What a fold writes over the stored record: everything but what was imported."""
+    document = record_document(record)
+    return {name: document.get(name) for name in ("fields", "seq", "match", "disposition", "rejected")}
+
+
 def _field_document(item: FieldState) -> dict[str, Any]:
     document: dict[str, Any] = {
         "value": item.value,
@@ -139,7 +145,7 @@ def record_from_document(document: Mapping[str, Any]) -> RecordState:
         seq=document["seq"],
         match=match_from(document.get("match")),
         disposition=document.get("disposition"),
-        rejected=tuple(document.get("rejected", ())),
+        rejected=tuple(document.get("rejected") or ()),
     )
 
 

@@ -9,7 +9,7 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from realtime_server.core.snapshot import record_document
+from realtime_server.core.snapshot import changes_document
 from realtime_server.core.state import RecordState
 from realtime_server.core.values import check_field_name
 from realtime_server.ports import ImportedRecord, NewRecord
@@ -120,7 +120,7 @@ class MongoRecordStore:
 def _fold(session_id: str, record: RecordState) -> UpdateOne:
     """What was imported stays; what people changed is replaced as a whole, if it is newer."""
     older = {"session_id": session_id, "record_id": record.record_id, "seq": {"$lt": record.seq}}
-    return UpdateOne(older, {"$set": {"fields": record_document(record)["fields"], "seq": record.seq}})
+    return UpdateOne(older, {"$set": changes_document(record)})
 
 
 def _mark(session_id: str, record_id: str, name: str, value: Any, version: int) -> UpdateOne:

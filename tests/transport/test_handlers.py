@@ -13,7 +13,7 @@ import socketio
 
 from realtime_server.transport import DEFAULT_ERROR_ACK, Limits, SocketServer
 
-from .raw import TRANSPORTS, Harness, connect_client, open_client, serving
+from .raw import TRANSPORTS, Harness, connect_client, open_client, serving, until
 
 on_every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
@@ -314,8 +314,7 @@ async def test_a_client_that_goes_away_in_its_connect_handler_is_told_of_to_the_
         await client.send("40")
         await began.wait()
         await client.aclose()
-        while harness.eio.sockets:
-            await asyncio.sleep(0.01)
+        await until(lambda: not harness.eio.sockets)
         release.set()
         await left.wait()
         assert server.manager.rooms == {}

@@ -157,6 +157,25 @@ describe("an edit", () => {
     expect(session.records.get("ledger:1")!.conflicts).toEqual({});
   });
 
+  it("begun before somebody else's change clashes with it, however late it is sent", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.editBy("bob", "ledger:1", "amount", "11.00");
+    await session.seq.when((seq) => seq === server.seq);
+    session.edits.edit("ledger:1", "amount", "12.00", { base_version: 0 });
+    const [verdict] = await settled(session);
+    expect(verdict!.kind).toBe("conflict");
+  });
+
+  it("begun before one's own change does not clash with it", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    session.edits.edit("ledger:1", "amount", "11.00");
+    await settled(session);
+    session.edits.edit("ledger:1", "amount", "12.00", { base_version: 0 });
+    expect((await settled(session, 2))[1]!.kind).toBe("applied");
+  });
+
   it("made on top of one's own unanswered edit does not clash with it", async () => {
     const server = new FakeServer();
     const session = await enter(server);
@@ -243,6 +262,17 @@ describe("a lock", () => {
     expect(edit.body.lock_token).toBe(session.leases.mine("ledger:1")!.token);
     await session.leases.release("ledger:1");
     await session.locks.when((locks) => !locks.has("ledger:1"));
+  });
+
+  it("is given back only after the edits made under it have been answered", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    await session.leases.acquire("ledger:1");
+    await session.locks.when((locks) => locks.has("ledger:1"));
+    session.edits.edit("ledger:1", "amount", "20.00");
+    await session.leases.release("ledger:1");
+    const order = server.received.map(({ event }) => event).filter((event) => event === "edit" || event === "unlock");
+    expect(order).toEqual(["edit", "unlock"]);
   });
 
   it("is given back only when the last who wanted it lets go", async () => {

@@ -5,6 +5,8 @@ import type { Value } from "../core";
 export interface CellEditorProps {
   field: string;
   draft: string;
+  /** Begun by typing: what is typed next follows, and does not replace it. */
+  typed: boolean;
   onDraft: (draft: string) => void;
   /** `move`: where to go afterwards. */
   onCommit: (move: "stay" | "down" | "next" | "previous") => void;
@@ -23,12 +25,12 @@ export function draftOf(content: Value): string {
 }
 
 /** One field, being edited in its cell. The draft lives outside, so that it survives scrolling away. */
-export function CellEditor({ field, draft, onDraft, onCommit, onCancel }: CellEditorProps) {
+export function CellEditor({ field, draft, typed, onDraft, onCommit, onCancel }: CellEditorProps) {
   const input = useRef<HTMLInputElement & HTMLSelectElement>(null);
   useEffect(() => {
     input.current?.focus();
-    if (input.current && "select" in input.current && !DATES.has(field)) input.current.select();
-  }, [field]);
+    if (input.current && "select" in input.current && !DATES.has(field) && !typed) input.current.select();
+  }, [field, typed]);
   const keys = (event: KeyboardEvent) => {
     event.stopPropagation();
     if (event.key === "Escape") onCancel();

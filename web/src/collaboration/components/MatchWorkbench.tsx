@@ -86,7 +86,7 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
       <footer className="match-bar">
         <span>Ledger <b className="figures">{money(fromUnits(sum(ledger)))}</b> ({count(ledger.size)})</span>
         <span>Statement <b className="figures">{money(fromUnits(sum(statement)))}</b> ({count(statement.size)})</span>
-        <span>Difference <b className={`figures ${difference === 0n ? "text-good" : "text-bad"}`}>{money(fromUnits(difference))}</b>{difference === 0n && ledger.size > 0 ? " ✓" : ""}</span>
+        <span>Difference <b className={`figures ${difference === 0n ? "text-good" : "text-bad"}`}>{money(fromUnits(difference))}</b></span>
         <button type="button" className="button primary" disabled={!mayEdit(role) || busy || ledger.size === 0 || statement.size === 0 || difference !== 0n} onClick={() => void match()}>Match</button>
       </footer>
     </div>

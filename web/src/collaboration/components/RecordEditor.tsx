@@ -45,7 +45,7 @@ function Fields({ record }: { record: RecordView }) {
   const fields = useFields();
   const [wanted, setWanted] = useState(false);
   const { lock, mine, refusal } = useLock(record.record_id, wanted);
-  const [drafts, setDrafts] = useState<Record<string, string>>({});
+  const [drafts, setDrafts] = useState<Record<string, { text: string; base_version: number }>>({});
   const held = lock !== undefined && !mine;
   const writable = mayEdit(role) && status === "active" && !held;
   useEffect(() => {
@@ -55,7 +55,9 @@ function Fields({ record }: { record: RecordView }) {
   const dirty = Object.keys(drafts);
   const save = (event: FormEvent) => {
     event.preventDefault();
-    for (const field of dirty) session.edits.edit(record.record_id, field, parsed(field, drafts[field]!, shown(record, field)));
+    for (const [field, { text, base_version }] of Object.entries(drafts)) {
+      session.edits.edit(record.record_id, field, parsed(field, text, shown(record, field)), { base_version });
+    }
     setDrafts({});
     setWanted(false);
   };
@@ -86,9 +88,10 @@ function Fields({ record }: { record: RecordView }) {
               <dt><label htmlFor={id}>{fieldName(field)}</label></dt>
               <dd>
                 {writable ? (
-                  <FieldInput {...{ id, field }} draft={draft ?? draftOf(content)} onDraft={(text) => setDrafts((all) => {
-                    const { [field]: _before, ...rest } = all;
-                    return text === draftOf(content) ? rest : { ...rest, [field]: text };
+                  <FieldInput {...{ id, field }} draft={draft?.text ?? draftOf(content)} onDraft={(text) => setDrafts((all) => {
+                    const { [field]: before, ...rest } = all;
+                    if (text === draftOf(content)) return rest;
+                    return { ...rest, [field]: { text, base_version: before?.base_version ?? record.versions[field] ?? 0 } };
                   })} />
                 ) : (
                   <output id={id}>{field === "status" ? <StatusBadge status={String(content)} /> : value(field, content) || "–"}</output>

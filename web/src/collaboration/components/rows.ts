@@ -88,7 +88,7 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
   return { ids, stale: stale.size, refresh };
 }
 
-const ORDER = ["date", "amount", "currency", "description", "reference", "status", "assignee", "notes"];
+const ORDER = ["date", "amount", "currency", "status", "description", "reference", "assignee", "notes"];
 export const READ_ONLY = new Set(["external_id", "source", "record_id"]);
 
 /** The fields that records have, known ones first. */

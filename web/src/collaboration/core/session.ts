@@ -89,6 +89,7 @@ export class CollaborationSession {
       user_id: options.user_id,
       locks: this.locks,
       request: (event, body) => this.request<Locked>(event, body),
+      settled: (record_id) => this.edits.queued.when((queued) => !queued.some((edit) => edit.record_id === record_id)),
     });
     this.edits = new EditQueue({
       session_id: options.session_id,
@@ -423,7 +424,20 @@ export class CollaborationSession {
 
   #reconcile({ message_type, data }: Envelope): void {
     const event = message_type.split(".")[1] ?? "";
-    this.reconciliation.update((known) => ({ ...known, ...(STATUS_AFTER[event] ? { status: STATUS_AFTER[event] } : {}), ...data }));
+    if (WORKFLOW.has(event)) void this.refreshReconciliation();
+    else if (STATUS_AFTER[event]) this.reconciliation.update((known) => ({ ...known, status: STATUS_AFTER[event]!, ...data }));
+  }
+
+  /** Ask how the reconciliation stands. */
+  async refreshReconciliation(): Promise<void> {
+    const path = `/sessions/${encodeURIComponent(this.session_id)}/reconciliation/status`;
+    try {
+      const now = await this.#options.rest.get<Reconciliation>(path);
+      this.reconciliation.update((known) => ({ ...known, ...now }));
+    } catch (error) {
+      // The next event, or the next join, brings it.
+      if (!(error instanceof RestError)) throw error;
+    }
   }
 
   #session({ message_type, data }: Commit): void {
@@ -438,4 +452,7 @@ export class CollaborationSession {
 
 const STATUS_AFTER: Record<string, string> = {
   started: "running", resumed: "running", progress: "running", paused: "paused", completed: "completed", failed: "failed",
+  cancelled: "cancelled",
 };
+/** What changes the way to the sign-off: it is asked for anew, because much follows from each. */
+const WORKFLOW: ReadonlySet<string> = new Set(["submitted", "reviewed", "approved", "rejected", "reopened", "certified", "configured"]);
