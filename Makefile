@@ -8,7 +8,7 @@ WEB_STAMP := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
 
-.PHONY: run test lint web screenshots clean
+.PHONY: run test lint web screenshots bench-transport clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
@@ -41,8 +41,15 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+documents: $(STAMP)
+	$(BIN)/python -m realtime_server.documents
+
 test: lint web
 	$(BIN)/python -m pytest
+
+# Ours, stock python-socketio and Node's socket.io side by side; needs two cores, node and npm. About ten minutes.
+bench-transport: $(STAMP)
+	$(BIN)/python -m loadtest.transport.bench
 
 clean:
 	rm -rf $(VENV) build *.egg-info web/dist web/node_modules

@@ -155,7 +155,7 @@ class Settings:
     )
     poll_interval: float = _setting(
         "COLLABORATION_POLL_INTERVAL",
-        "0.25",
+        "0.5",
         values.number(0, 3600),
         "So often a session with clients looks for what other processes added to its log; 0: never",
         unit="s",

@@ -42,6 +42,22 @@ REVERSAL_WORDS = frozenset(
     ]
 )
 
+#: Words that say a line repeats an earlier one.
+REPETITION_WORDS = frozenset(
+    [
+        "RETRY",
+        "REISSUE",
+        "REISSUED",
+        "REPLACES",
+        "REPLACED",
+        "REPLACEMENT",
+        "REPRESENTED",
+        "REPRESENTMENT",
+        "AGAIN",
+        "DUPLICATE",
+    ]
+)
+
 
 @lru_cache(maxsize=65_536)
 def fold(text: str) -> str:
