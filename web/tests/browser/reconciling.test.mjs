@@ -72,8 +72,6 @@ test("a run is paused and resumed for everyone by anyone who works", async () =>
   await alice.getByRole("button", { name: "Resume for everyone" }).click();
   for (const page of [alice, bob]) await holds(page.getByRole("group", { name: "Matching run" }), "Completed", 60_000);
 });
-  for (const page of [alice, bob]) await holds(page.getByRole("group", { name: "Matching run" }), "Completed");
-});
 
 test("one submits, another signs; what is submitted is frozen, and what is sent back says why", async () => {
   const session = await server.session("Sign-off", 2);
