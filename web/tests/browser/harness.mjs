@@ -94,7 +94,7 @@ export class People {
     const people = new People();
     people.server = server;
     people.problems = [];
-    people.browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+    people.browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage", "--lang=en-GB"] });
     return people;
   }
 
