@@ -12,6 +12,7 @@ from realtime_server.auth.identity import Identity
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.ports import CommitLog, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
+from realtime_server.reconciliation.run import RunService
 
 
 class Verifier(Protocol):
@@ -53,7 +54,7 @@ class RestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Handed to every operation. ``presence`` is None where no presence is to be had; ``clock`` gives milliseconds."""
+    """Handed to every operation. ``presence`` and ``runs`` are None where there are none; ``clock``: milliseconds."""
 
     engine: Engine
     log: CommitLog
@@ -61,6 +62,7 @@ class Services:
     records: RecordStore
     verifier: Verifier
     presence: Presence | None = None
+    runs: RunService | None = None
     clock: Callable[[], int] = wall_clock
 
 
