@@ -51,5 +51,9 @@ test: lint web
 bench-transport: $(STAMP)
 	$(BIN)/python -m loadtest.transport.bench
 
+# Ours and its peers on the same work, in alternation; needs Node.js. About an hour; BENCH=--help says how to shorten it.
+bench: $(STAMP)
+	$(BIN)/python -m loadtest.bench $(BENCH)
+
 clean:
 	rm -rf $(VENV) build *.egg-info web/dist web/node_modules
