@@ -105,7 +105,7 @@ async def _join(url: str, data_dir: Path) -> float:
 
 
 async def figures(records: int, commits: int) -> dict[str, float]:
-    """Medians for `growth`: the first join, an edit in the opened session (ms), and the memory that it takes (MB)."""
+    """For `growth`: the first join after a crash, medians of later ones and of an edit (ms), and the memory (MB)."""
     with tempfile.TemporaryDirectory() as directory:
         async with embedded_mongod(Path(directory)) as address, open_store(address.url, DATABASE) as store:
             await _fill(store, records, commits)
@@ -114,7 +114,8 @@ async def figures(records: int, commits: int) -> dict[str, float]:
             _, memory = await _open(store)
             tracemalloc.stop()
             return {
-                "first_join_ms": round(statistics.median(joins), 2),
+                "join_after_crash_ms": round(joins[0], 2),
+                "first_join_ms": round(statistics.median(joins[1:]), 2),
                 "edit_ms": round(await _edits(store, records), 2),
                 "memory_mb": round(memory / 1e6, 2),
             }
