@@ -28,7 +28,7 @@ class EngineConfig:
     batch_size: int = 256
     attempts: int = 50
     checkpoint_every: int = 500
-    tail_limit: int = 5_000
+    tail_limit: int = 2_000
     checkpoint_after: float = 5.0
     idle_unload: float = 60.0
     replay_limit: int = 1_000
