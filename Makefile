@@ -8,7 +8,7 @@ WEB_STAMP := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
 
-.PHONY: run test lint web screenshots bench-transport clean
+.PHONY: run test lint web screenshots bench-transport documents clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
@@ -40,6 +40,9 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+documents: $(STAMP)
+	$(BIN)/python -m realtime_server.documents
 
 test: lint web
 	$(BIN)/python -m pytest

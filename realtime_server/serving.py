@@ -22,6 +22,7 @@ from realtime_server.demo import SESSION_ID, create_demo, demo_people, demo_text
 from realtime_server.errors import ConfigurationError
 from realtime_server.logs import configure_logging
 from realtime_server.settings import Settings
+from realtime_server.transport import guarded_runner
 from realtime_server.web_files import SIGN_IN
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ async def running(settings: Settings, create: Create = create_app) -> AsyncItera
     """The application, started and listening, and its port. The port is taken first: a busy one costs no start."""
     with contextlib.closing(_listen(settings.ws_host, settings.ws_port)) as listener:
         app = create(settings)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        runner = guarded_runner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
             await runner.setup()
             await web.SockSite(runner, listener, backlog=_BACKLOG).start()

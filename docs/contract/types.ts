@@ -1473,7 +1473,7 @@ export interface SessionDetail {
   field_policies: Record<string, "manual" | "three_way" | "union" | "last_writer_wins" | "first_writer_wins">;
   /** The person's role in the project. */
   role: "auditor" | "preparer" | "reviewer" | "approver" | "admin";
-  /** How many records it has. */
+  /** How many records it has, or had a few seconds ago. */
   records: number;
   /** How many conflicts are open. */
   open_conflicts: number;

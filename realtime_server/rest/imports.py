@@ -13,10 +13,12 @@ from realtime_server.core import commands as c
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.reconciliation.csv_rows import RowError
 from realtime_server.reconciliation.import_summary import ImportSummary
-from realtime_server.reconciliation.importing import Importer, Listeners, Rows
+from realtime_server.reconciliation.importing import Importer, Rows
 from realtime_server.reconciliation.json_lines import open_json_lines
 from realtime_server.reconciliation.reading import ReadOptions, open_csv
 from realtime_server.rest.bodies import body_chunks
+from realtime_server.rest.counts import COUNTS
+from realtime_server.rest.dispatch import UPLOADS
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.records import RECORDS
 from schemas import rest_answers as answers
@@ -35,7 +37,6 @@ _ERRORS_SHOWN: Final = 100
     answer=answers.ImportDone,
     command=c.RecordImport,
     media=("text/csv", *_JSON_LINES),
-    heavy=True,
     refusals=(ErrorCode.SESSION_ENDED, ErrorCode.FROZEN),
 )
 async def import_records(call: Call) -> Answer:
@@ -48,23 +49,23 @@ async def import_records(call: Call) -> Answer:
     refuses the whole.
     """
     state = await call.session()
-    query, services = call.query, call.services
-    importer = Importer(services.engine, services.log, services.records)
-    async with _file(call) as path:
-        rows = await asyncio.to_thread(_open, path, call.request.content_type, query)
-        summary = await importer.run(
-            state.session_id,
-            call.actor(state.project_id),
-            query["source"],
-            rows,
-            all_or_nothing=query["all_or_nothing"],
-            listeners=Listeners(),
-        )
+    # Places of their own: an upload that takes its time keeps nobody from reading.
+    with call.request.config_dict[UPLOADS].turn():
+        summary = await _import(call, state.session_id, call.actor(state.project_id))
+    call.request.config_dict[COUNTS].forget(state.session_id)
     if not summary.written:
         message = f"{summary.refused} of {summary.rows} rows cannot be taken; nothing was imported"
         errors = [_error_view(error) for error in summary.errors[:_ERRORS_SHOWN]]
         raise CollaborationError(ErrorCode.INVALID, message, {"errors": errors})
     return Answer(_view(summary))
+
+
+async def _import(call: Call, session_id: str, actor: c.Actor) -> ImportSummary:
+    query, services = call.query, call.services
+    importer = Importer(services.engine, services.log, services.records)
+    async with _file(call) as path:
+        rows = await asyncio.to_thread(_open, path, call.request.content_type, query)
+        return await importer.run(session_id, actor, query["source"], rows, all_or_nothing=query["all_or_nothing"])
 
 
 @asynccontextmanager

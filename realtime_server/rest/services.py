@@ -31,6 +31,7 @@ class RestConfig:
     ``max_import``, ``import_timeout``  the same for a file of records
     ``rate``, ``burst``  requests of one person in the long run (per second), and at once after a pause
     ``heavy``            requests at a time that read whole logs; further ones are `overloaded`
+    ``uploads``          imports at a time, the same
     ``activity_lease``   so long after its last request somebody who only speaks HTTP is shown as present
     ``origins``          sites whose pages may call; ``*`` is every site
     """
@@ -45,6 +46,7 @@ class RestConfig:
     rate: float = 50.0
     burst: int = 100
     heavy: int = 4
+    uploads: int = 4
     activity_lease: float = 60.0
     origins: tuple[str, ...] = ()
 

@@ -50,7 +50,6 @@ test("somebody else's edit leaves my draft, my focus and my place alone", async 
   await cell(alice, L1, "description").dblclick();
   await alice.locator(".cell-input").fill("half a sent");
   await setCell(bob, L1, "amount", "77.00");
-  await setCell(bob, L1, "status", "matched").catch(() => undefined);
   await holds(cell(alice, L1, "amount"), "77.00");
   assert.equal(await alice.locator(".cell-input").inputValue(), "half a sent");
   assert.ok(await alice.locator(".cell-input").evaluate((input) => input === document.activeElement));
@@ -64,7 +63,7 @@ test("a record that somebody edits is locked for others, who see by whom and unt
   const bob = await people.enter("bob", session);
   await cell(alice, L1, "external_id").click();
   await alice.getByRole("textbox", { name: "Notes" }).focus();
-  await holds(cell(bob, L1, "external_id"), "Alice Adams");
+  await holds(cell(bob, L1, "external_id"), "Alice");
   await cell(bob, L1, "amount").dblclick();
   await bob.getByText(/Alice Adams is editing this record until/).waitFor();
   assert.equal(await bob.locator(".cell-input").count(), 0);

@@ -44,6 +44,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_HEIGHT,
     overscan: 8,
+    useFlushSync: false,
     getItemKey: (index) => ids[index]!,
   });
 

@@ -89,7 +89,8 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
 }
 
 const ORDER = ["date", "amount", "currency", "status", "description", "reference", "assignee", "notes"];
-export const READ_ONLY = new Set(["external_id", "source", "record_id"]);
+/** A record's identity, and its status, which follows from matches and from what people set aside. */
+export const READ_ONLY = new Set(["external_id", "source", "record_id", "status"]);
 
 /** The fields that records have, known ones first. */
 export function useFields(): readonly string[] {
