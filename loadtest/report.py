@@ -87,7 +87,7 @@ def _charts(result: Result) -> list[str]:
     def quantile(measure: str, share: float) -> Callable[[Window], float | None]:
         return lambda w: w.histograms[measure].quantile(share) if measure in w.histograms else None
 
-    charts = [
+    return [
         chart("deliveries and acknowledgements per second", "s", "1/s", [
             series("deliveries", lambda w: w.counts["deliveries"]), series("acks", lambda w: w.counts["acks"]),
         ]),
@@ -99,4 +99,3 @@ def _charts(result: Result) -> list[str]:
         ]),
         chart("connections", "s", "", [series("connections", lambda w: w.connections)]),
     ]  # fmt: skip
-    return charts

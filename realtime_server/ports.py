@@ -44,6 +44,9 @@ class CommitLog(Protocol):
         from which somebody removed a commit raises CollaborationError(INTERNAL).
         """
 
+    async def heads(self, session_ids: Collection[str]) -> dict[str, int]:
+        """The newest ``seq`` of each of these logs, by session id; sessions without a commit are absent. One query."""
+
     async def find(self, session_id: str, command_ids: Collection[str]) -> dict[str, Commit]:
         """The commits of these commands, by command id; commands that never happened are absent."""
 
@@ -66,6 +69,22 @@ class CommitLog(Protocol):
 
         An entry that somebody damaged comes as it is, however wrong: never trust one that `ChainVerifier` has not seen.
         """
+
+
+class Hints(Protocol):
+    """What processes tell each other of logs that have grown, so that nobody waits for the next look at the log.
+
+    Hints may be lost, late, doubled or out of order; the log is the truth. No method blocks or raises.
+    """
+
+    def follow(self, session_id: str) -> None:
+        """From now on this session's hints are wanted here."""
+
+    def unfollow(self, session_id: str) -> None:
+        """The opposite of `follow`, once for each."""
+
+    def tell(self, session_id: str, seq: int, commits: Sequence[Commit]) -> None:
+        """The log is durable up to ``seq``. ``commits``: the newest of it, in order, as far as at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,9 @@ class SessionStore(Protocol):
         self, project_ids: Collection[str], *, after: str | None = None, limit: int = 100
     ) -> list[SessionSummary]:
         """Sessions of these projects by ``session_id`` ascending, beginning after one."""
+
+    async def reconciling(self, limit: int) -> list[str]:
+        """Ids of active sessions that had a matching run under way at their last checkpoint, ascending."""
 
     async def expirable(self, now: int, limit: int) -> list[str]:
         """Ids of active sessions whose stored ``expires_at`` has passed, the longest past first.

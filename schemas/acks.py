@@ -12,9 +12,9 @@ from schemas.views import ConflictView, LockView, Member, Reconciliation, Sessio
 
 ERROR_CODES = (
     "invalid", "unauthenticated", "token_expired", "forbidden", "not_found", "not_joined", "session_full",
-    "session_ended", "locked", "lock_lost", "lock_not_held", "version_unknown", "version_stale", "already_resolved", "already_matched",
-    "frozen", "separation_of_duties", "unbalanced", "reason_required", "nothing_to_undo", "rate_limited",
-    "payload_too_large", "overloaded", "unavailable", "internal",
+    "session_ended", "locked", "lock_lost", "lock_not_held", "version_unknown", "version_stale", "already_resolved",
+    "already_matched", "frozen", "separation_of_duties", "unbalanced", "reason_required", "nothing_to_undo",
+    "rate_limited", "payload_too_large", "overloaded", "unavailable", "internal",
 )  # fmt: skip
 
 
@@ -109,6 +109,7 @@ class Unlocked(Committed):
     """The lease is over."""
 
     token = c.lock_token()
+    expires_at = c.instant("When it ended: the time of the commit.")
 
 
 class Resolved(Committed):

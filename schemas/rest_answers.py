@@ -82,7 +82,7 @@ class SessionDetail(SessionListed):
         {"reference": "last_writer_wins"},
     )
     role = c.role()
-    records = Integer("How many records it has.", 1_000, required=True)
+    records = Integer("How many records it has, or had a few seconds ago.", 1_000, required=True)
     open_conflicts = Integer("How many conflicts are open.", 2, required=True)
     locks = Listed(fields.Nested(views.LockView), "Locks held now.", [], maximum=100_000, required=True)
 

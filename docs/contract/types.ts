@@ -513,7 +513,7 @@ export interface EditBatchApplied {
   /** This did again what the undo with this `seq` took back. */
   redo_of?: number;
   /** The fields that changed. */
-  edits: FieldSet[];
+  edits: FieldSetTogether[];
   /** For each edit that was sent, its field's version now. */
   versions: number[];
 }
@@ -711,8 +711,8 @@ export interface FieldNow {
   user_id: string | null;
 }
 
-/** A field that was set. */
-export interface FieldSet {
+/** One of several fields that were set. */
+export interface FieldSetTogether {
   /** The record. */
   record_id: string;
   /** The record's field. */
@@ -725,6 +725,8 @@ export interface FieldSet {
   base_version: number;
   /** The version whose value an undo or redo brought back. */
   restored_version?: number;
+  /** What the author had sent, where a newer value was merged with it. */
+  submitted_value?: JsonValue;
 }
 
 /** What a person is looking at. */
@@ -949,6 +951,8 @@ export interface LockReturned {
   seq: number;
   /** The lock's fencing token. */
   token: number;
+  /** When it ended: the time of the commit. */
+  expires_at: string;
 }
 
 /** A reviewer took somebody's lock. */
@@ -1469,7 +1473,7 @@ export interface SessionDetail {
   field_policies: Record<string, "manual" | "three_way" | "union" | "last_writer_wins" | "first_writer_wins">;
   /** The person's role in the project. */
   role: "auditor" | "preparer" | "reviewer" | "approver" | "admin";
-  /** How many records it has. */
+  /** How many records it has, or had a few seconds ago. */
   records: number;
   /** How many conflicts are open. */
   open_conflicts: number;
@@ -1695,6 +1699,8 @@ export interface Unlocked {
   seq: number;
   /** The lock's fencing token. */
   token: number;
+  /** When it ended: the time of the commit. */
+  expires_at: string;
 }
 
 /** A person who is in the session now, or ever was (without connections). */

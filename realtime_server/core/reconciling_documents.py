@@ -58,7 +58,7 @@ def reconciliation_document(reconciliation: Reconciliation) -> dict[str, Any]:
             # Version 0 are the defaults, whatever they are.
             "rules": [document(rule) for rule in reconciliation.rules.rules] if reconciliation.rules.version else [],
         },
-        "run": None if run is None else {**asdict(run), "status": run.status.value},
+        "run": None if run is None else {**asdict(run), "status": run.status.value, "active": run.active},
         "tally": {
             "records": sorted([name, count] for name, count in tally.records.items()),
             "matches": sorted([name, count] for name, count in tally.matches.items()),
@@ -77,6 +77,12 @@ def reconciliation_document(reconciliation: Reconciliation) -> dict[str, Any]:
     }
 
 
+def _run_from(item: Mapping[str, Any]) -> Run:
+    # "active" stands there for whoever searches the checkpoints.
+    members = {name: value for name, value in item.items() if name != "active"}
+    return Run(**{**members, "status": RunStatus(item["status"])})
+
+
 def reconciliation_from(item: Mapping[str, Any] | None) -> Reconciliation:
     """The inverse; None gives a reconciliation in which nothing has happened."""
     if item is None:
@@ -86,7 +92,7 @@ def reconciliation_from(item: Mapping[str, Any] | None) -> Reconciliation:
     run, tally, workflow = item["run"], item["tally"], item["workflow"]
     return Reconciliation(
         rules=rules,
-        run=None if run is None else Run(**{**run, "status": RunStatus(run["status"])}),
+        run=None if run is None else _run_from(run),
         tally=Tally(
             Map(dict(tally["records"])),
             Map(dict(tally["matches"])),

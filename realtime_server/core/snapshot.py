@@ -116,12 +116,18 @@ def record_document(record: RecordState) -> dict[str, Any]:
     return document
 
 
+def changes_document(record: RecordState) -> dict[str, Any]:
+    """What a fold writes over the stored record: everything but what was imported."""
+    document = record_document(record)
+    return {name: document.get(name) for name in ("fields", "seq", "match", "disposition", "rejected")}
+
+
 def _field_document(item: FieldState) -> dict[str, Any]:
     document: dict[str, Any] = {
         "value": item.value,
         "version": item.version,
         "user_id": item.user_id,
-        "history": [list(entry) for entry in item.history],
+        "history": list(map(list, item.history)),
     }
     if item.conflict is not None:
         document["conflict"] = asdict(item.conflict)
@@ -139,7 +145,7 @@ def record_from_document(document: Mapping[str, Any]) -> RecordState:
         seq=document["seq"],
         match=match_from(document.get("match")),
         disposition=document.get("disposition"),
-        rejected=tuple(document.get("rejected", ())),
+        rejected=tuple(document.get("rejected") or ()),
     )
 
 

@@ -19,7 +19,7 @@ class EngineConfig:
     ``recent_commits``   newest commits kept in memory per open session
     ``records_kept``     records of one session kept in memory once they are stored
     ``open_sessions``    sessions open at once; beyond it opening one is refused as `overloaded`
-    ``poll_interval``    how often a watched session looks for other instances' commits; None: never by itself
+    ``poll_interval``    how often the logs of watched sessions are looked at for other processes' commits; None: never
     ``sweep_interval``   how often expired sessions are looked for
     """
 

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest import pages
 from realtime_server.rest.bodies import compress
+from realtime_server.rest.counts import COUNTS, RecordCounts
 from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, handler_of
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import PREFIX
@@ -50,6 +51,7 @@ def create_rest(config: RestConfig) -> web.Application:
     app[RATE] = RateLimit(config.rate, config.burst, time.monotonic)
     app[HEAVY] = Turnstile(config.heavy)
     app[TALLIES] = Tallies()
+    app[COUNTS] = RecordCounts(time.monotonic)
     for path in dict.fromkeys(operation.path for operation in OPERATIONS):
         # The router's own pattern for a part knows no braces, and an id may have them.
         resource = app.router.add_resource(path.replace("}", ":[^/]+}"))

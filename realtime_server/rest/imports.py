@@ -17,6 +17,7 @@ from realtime_server.reconciliation.importing import Importer, Listeners, Rows
 from realtime_server.reconciliation.json_lines import open_json_lines
 from realtime_server.reconciliation.reading import ReadOptions, open_csv
 from realtime_server.rest.bodies import body_chunks
+from realtime_server.rest.counts import COUNTS
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.records import RECORDS
 from schemas import rest_answers as answers
@@ -60,6 +61,7 @@ async def import_records(call: Call) -> Answer:
             all_or_nothing=query["all_or_nothing"],
             listeners=Listeners(),
         )
+    call.request.config_dict[COUNTS].forget(state.session_id)
     if not summary.written:
         message = f"{summary.refused} of {summary.rows} rows cannot be taken; nothing was imported"
         errors = [_error_view(error) for error in summary.errors[:_ERRORS_SHOWN]]

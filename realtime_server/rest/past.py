@@ -32,6 +32,10 @@ async def commits_between(log: CommitLog, session_id: str, after: int, until: in
         after = commits[-1].seq
 
 
+def _as_imported(record: RecordState) -> RecordState:
+    return RecordState(record.record_id, record.source, record.external_id, record.base)
+
+
 def _blank(record_id: str) -> RecordState:
     return RecordState(record_id, "", "", {})
 
@@ -41,8 +45,14 @@ def fold_records(records: Map[str, RecordState], commit: Commit) -> Map[str, Rec
     others = {name for name in set_records(commit) if name not in records}
     if len(others) == len(set_records(commit)):
         return records
+    conflict_id = commit.data.get("conflict_id")
+    place = (commit.data.get("record_id", ""), commit.data.get("field_name", ""))
     state = SessionState(
-        commit.session_id, seq=commit.seq - 1, records=records.update({name: _blank(name) for name in others})
+        commit.session_id,
+        seq=commit.seq - 1,
+        records=records.update({name: _blank(name) for name in others}),
+        # A resolution takes its conflict from the session's list; the conflict itself stands in the field.
+        conflicts=Map() if conflict_id is None else Map({conflict_id: place}),
     )
     after = evolve(state, commit).records
     for name in others:
@@ -81,7 +91,7 @@ class RecordsAsOf:
         return {record_id for record_id, item in imported.items() if item.chunk_id in later}
 
     async def _refold(self, records: Collection[RecordState]) -> Map[str, RecordState]:
-        folded = Map({record.record_id: replace(record, fields=Map(), seq=0) for record in records})
+        folded = Map({record.record_id: _as_imported(record) for record in records})
         after = 0
         while folded and after < self.seq:
             commits = await self.log.history(self.state.session_id, after, STEP, record_ids=list(folded))

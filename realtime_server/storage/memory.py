@@ -46,6 +46,11 @@ class MemoryCommitLog:
     async def read(self, session_id: str, after: int, limit: int) -> list[Commit]:
         return await self.history(session_id, after, limit)
 
+    async def heads(self, session_ids: Collection[str]) -> dict[str, int]:
+        await asyncio.sleep(0)
+        found = {session_id: self._commits(session_id) for session_id in session_ids}
+        return {session_id: commits[-1].seq for session_id, commits in found.items() if commits}
+
     async def find(self, session_id: str, command_ids: Collection[str]) -> dict[str, Commit]:
         await asyncio.sleep(0)
         known = self._commits_by_command(session_id)
@@ -124,6 +129,15 @@ class MemorySessionStore:
         )
         return [session_id for _, session_id in found[: max(limit, 0)]]
 
+    async def reconciling(self, limit: int) -> list[str]:
+        await asyncio.sleep(0)
+        found = [
+            document["session_id"]
+            for document in self._documents()
+            if document["status"] == SessionStatus.ACTIVE and (document["reconciliation"]["run"] or {}).get("active")
+        ]
+        return sorted(found)[: max(limit, 0)]
+
     def _documents(self) -> list[dict[str, Any]]:
         return [checkpoint_document(orjson.loads(text)) for text in self._checkpoints.values()]
 
@@ -155,7 +169,8 @@ class MemoryRecordStore:
         for record in records:
             item = stored.get(record.record_id)
             if item is not None and item.record.seq < record.seq:
-                folded = replace(item.record, fields=record.fields, seq=record.seq)
+                known = item.record
+                folded = replace(record, source=known.source, external_id=known.external_id, base=known.base)
                 stored[record.record_id] = replace(item, record=folded)
 
     async def insert(self, session_id: str, records: Sequence[NewRecord]) -> int:

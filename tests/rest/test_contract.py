@@ -37,6 +37,7 @@ def _document() -> dict[str, Any]:
     return document
 
 
+schemathesis.serializer.alias(["application/x-ndjson", "application/jsonl", "text/csv"], "text/plain")
 schema = schemathesis.openapi.from_dict(_document())
 
 

@@ -16,9 +16,11 @@ async def send(person: Person, session: str, body: Any, media_type: str = "text/
 
 async def test_a_csv_becomes_records_once_however_often_it_is_sent(server: Server, pat: Person) -> None:
     session = await server.session(pat, records=0)
+    assert (await pat.get(f"/sessions/{session}")).body["records"] == 0
     first, again = [(await send(pat, session, CSV)).body for _ in range(2)]
     assert (first["rows"], first["new"], first["unchanged"]) == (2, 2, 0)
     assert (again["rows"], again["new"], again["unchanged"]) == (2, 0, 2)
+    assert (await pat.get(f"/sessions/{session}")).body["records"] == 2
     records = await pat.all(f"/sessions/{session}/records")
     assert [(item["record_id"], item["values"]["amount"]) for item in records] == [
         ("ledger:A-1", "10.50"),

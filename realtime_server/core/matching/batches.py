@@ -173,7 +173,7 @@ def _related(work: Workspace, open_rows: tuple[Ints, Ints]) -> tuple[Ints, Ints,
     stated = np.array([(int(a), int(b)) in by_reference for a, b in pairs], dtype=np.bool_)
     same = work.ledger.currency[pairs[:, 0]] == work.statement.currency[pairs[:, 1]]
     kept = np.flatnonzero(same & (stated | (bits >= _LEAST_BITS)))
-    return pairs[kept, 0], pairs[kept, 1], bits[kept] + np.where(stated[kept], 50.0, 0.0)
+    return pairs[kept, 0], pairs[kept, 1], np.where(stated[kept], 50.0, 0.0) + bits[kept]
 
 
 def _keys(text: str) -> set[str]:

@@ -164,15 +164,15 @@ def _same_word(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
             for word in {part[:7] for part in text.split() if len(part) >= 4}:
                 common[word][side].append(row)
     limit = max(MAX_SHARING, len(left) // 200)
-    numbers = ([], []), ([], [])  # type: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]]
+    numbers: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]] = ([], []), ([], [])
     for number, (lefts, rights) in enumerate(common.values(), start=1):
         if lefts and rights and len(lefts) <= limit and len(rights) <= limit:
             for side, rows in enumerate((lefts, rights)):
                 numbers[side][0].extend([number] * len(rows))
                 numbers[side][1].extend(rows)
-    keys = np.array(numbers[0][0], dtype=np.int64), np.array(numbers[1][0], dtype=np.int64)
-    rows = np.array(numbers[0][1], dtype=np.int64), np.array(numbers[1][1], dtype=np.int64)
-    return _like_amounts(left, right, keys, rows, reach)
+    columns = np.array(numbers[0][0], dtype=np.int64), np.array(numbers[1][0], dtype=np.int64)
+    places = np.array(numbers[0][1], dtype=np.int64), np.array(numbers[1][1], dtype=np.int64)
+    return _like_amounts(left, right, columns, places, reach)
 
 
 def _like_amounts(

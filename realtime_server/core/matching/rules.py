@@ -68,7 +68,7 @@ class Rule:
 
 
 #: For somebody who configures nothing. Percentages: card processors keep 1 to 4 percent, intermediary banks and
-#: exchange a few more; clearing takes days, cheques weeks (a cheque is good for six months, and usual within six weeks).
+#: exchange a few more; clearing takes days, cheques weeks (good for six months, most come within six weeks).
 DEFAULT_RULES: Final[tuple[Rule, ...]] = (
     Rule("reference", "Same reference, same amount", Kind.PAIR, days_before=30, days_after=90, reference_required=True,
          auto_confirm=True),

@@ -70,12 +70,13 @@ def read(left: Sequence[str], right: Sequence[str]) -> Words:
     place = rows[kept], rank[kept]
     chosen = ordered[kept]
     shape = (len(texts), MAX_WORDS)
-    columns = [np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int32), np.zeros(shape), np.zeros(shape)]
-    columns[0][place], columns[1][place] = ids[chosen], stems[chosen]
-    columns[2][place] = worth[chosen]
-    columns[3][place] = np.where(stems[chosen] > 0, stem_bits[stems[chosen], other[chosen]], 0.0)
-    total = np.maximum(np.maximum(columns[2], columns[3]).sum(axis=1), 1.0)
-    return Words(offset, _prefixes(texts, offset), columns[0], columns[1], columns[2], columns[3], total)
+    word_column, stem_column = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int32)
+    word_column[place], stem_column[place] = ids[chosen], stems[chosen]
+    word_worth, stem_worth = np.zeros(shape), np.zeros(shape)
+    word_worth[place] = worth[chosen]
+    stem_worth[place] = np.where(stems[chosen] > 0, stem_bits[stems[chosen], other[chosen]], 0.0)
+    total = np.maximum(np.maximum(word_worth, stem_worth).sum(axis=1), 1.0)
+    return Words(offset, _prefixes(texts, offset), word_column, stem_column, word_worth, stem_worth, total)
 
 
 def _flatten(texts: Sequence[str]) -> tuple[Ints, Ints, Ints]:
@@ -193,7 +194,7 @@ def _word_ends(prefixes: _Prefixes, rows: Ints, common: Ints) -> Bools:
     inside = common < PREFIX_LETTERS
     letter = prefixes.letters[rows, np.minimum(common, PREFIX_LETTERS - 1)]
     before = prefixes.letters[rows, np.maximum(common - 1, 0)]
-    return ~inside | (letter == 0) | (letter == 32) | (before == 32)
+    return np.asarray(~inside | (letter == 0) | (letter == 32) | (before == 32))
 
 
 def _compare_words(words: Words, a: Ints, b: Ints) -> tuple[Ints, Floats]:

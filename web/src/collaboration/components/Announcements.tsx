@@ -13,7 +13,6 @@ export function Toasts() {
     <div className="toasts" role="region" aria-label="Notifications" aria-live="polite">
       {toasts.map((toast) => (
         <div key={toast.id} className={`toast ${toast.tone}`}>
-          <span aria-hidden="true">{toast.tone === "good" ? "✓" : toast.tone === "bad" ? "✕" : "ℹ"}</span>
           <p>{toast.text}</p>
           {toast.action && (
             <button type="button" className="button" onClick={() => {
