@@ -61,7 +61,7 @@ def check_reading(reading: Any) -> Mapping[str, Any]:
     for name in OPEN:
         if not isinstance(reading.get(name), str | None):
             raise ValueError(f"{name} is a text")
-    check_options(_options(reading, ReadOptions()))
+    check_options(read_as(reading, ReadOptions()))
     return reading
 
 
@@ -81,13 +81,14 @@ def open_with_saved(path: Path, options: ReadOptions, reading: Mapping[str, Any]
     """The file, and whether it was read by the saved mapping. What is told now goes before it, and columns that are
     told now leave no use for it. Raises as `open_csv`."""
     if reading is not None and options.mapping == ColumnMapping():
-        merged = _options(reading, options)
+        merged = read_as(reading, options)
         if _names(merged.mapping) <= set(_header(path, merged)):
             return open_csv(path, merged), True
     return open_csv(path, options), False
 
 
-def _options(reading: Mapping[str, Any], told: ReadOptions) -> ReadOptions:
+def read_as(reading: Mapping[str, Any], told: ReadOptions) -> ReadOptions:
+    """The options that a mapping stands for; what else is told goes before it."""
     mapping = ColumnMapping(
         **reading.get("columns", {}), ignore=tuple(reading.get("ignore", ())), rename=dict(reading.get("rename", {}))
     )
