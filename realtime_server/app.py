@@ -175,6 +175,7 @@ def _for_rest(services: Services) -> rest.Services:
         log=services.store.log,
         sessions=services.store.sessions,
         records=services.store.records,
+        mappings=services.store.mappings,
         verifier=services.verifier,
         presence=services.presence,
         clock=services.clock,

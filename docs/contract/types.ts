@@ -921,8 +921,46 @@ export interface ImportDone {
   refused: number;
   /** The newest commit of this import. */
   seq: number;
+  /** What the file was. */
+  format: "csv" | "json_lines" | "ofx" | "camt053" | "mt940";
+  /** Whether the project's saved mapping was used. */
+  saved_mapping: boolean;
   /** The first 1,000 rows that could not be taken. */
   errors: RowRefused[];
+}
+
+/** How a project's CSVs of one side are read. */
+export interface ImportMapping {
+  /** Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; empty: there is none. */
+  columns?: Record<string, string>;
+  /** Columns to leave out. */
+  ignore?: string[];
+  /** Another name for the field that a column becomes. */
+  rename?: Record<string, string>;
+  /** How dates are written. */
+  date_format?: string | null;
+  /** The decimal mark of amounts. */
+  decimal?: "." | "," | null;
+  /** The currency of rows that name none. */
+  default_currency?: string | null;
+  /** How the text is encoded. */
+  encoding?: string | null;
+  /** What stands between the columns. */
+  delimiter?: string | null;
+  /** The project whose members may enter. */
+  project_id: string;
+  /** Which side. */
+  source: "ledger" | "statement";
+  /** Who settled it. */
+  saved_by: string;
+  /** When. */
+  saved_at: string;
+}
+
+/** The mapping is not kept any more. */
+export interface ImportMappingForgotten {
+  /** Whether there was one. */
+  forgotten: boolean;
 }
 
 export interface ItemError {
@@ -1588,6 +1626,26 @@ export interface Problem {
   request_id: string;
   /** More about it. `invalid` has `fields`: what is wrong, by field. */
   details?: Record<string, JsonValue>;
+}
+
+/** How CSVs are read. Null, or a member that is not there: found out from the file. */
+export interface ReadAs {
+  /** Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; empty: there is none. */
+  columns?: Record<string, string>;
+  /** Columns to leave out. */
+  ignore?: string[];
+  /** Another name for the field that a column becomes. */
+  rename?: Record<string, string>;
+  /** How dates are written. */
+  date_format?: string | null;
+  /** The decimal mark of amounts. */
+  decimal?: "." | "," | null;
+  /** The currency of rows that name none. */
+  default_currency?: string | null;
+  /** How the text is encoded. */
+  encoding?: string | null;
+  /** What stands between the columns. */
+  delimiter?: string | null;
 }
 
 /** Why. */

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from realtime_server.auth.identity import Identity
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
 from realtime_server.reconciliation.run import RunService
 
@@ -60,6 +60,7 @@ class Services:
     log: CommitLog
     sessions: SessionStore
     records: RecordStore
+    mappings: MappingStore
     verifier: Verifier
     presence: Presence | None = None
     runs: RunService | None = None
