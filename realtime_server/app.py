@@ -23,7 +23,8 @@ from realtime_server.fanout.redis_hints import RedisHints
 from realtime_server.metrics import EventMetrics, counter, gauge
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
-from realtime_server.presence.ports import Presence
+from realtime_server.presence.ports import Announce, Presence
+from realtime_server.presence.redis import RedisPresence
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod
@@ -132,7 +133,12 @@ async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> A
         for name in COUNTED:
             text = f"Messages between processes that were {name}."
             counter(app[METRICS], f"collaboration_redis_messages_{name}", text, partial(bus.counts.__getitem__, name))
+        await bus.ready()
         yield bus
+
+
+def _presence(announce: Announce, bus: RedisBus | None) -> Presence:
+    return MemoryPresence(announce, wall_clock) if bus is None else RedisPresence(announce, wall_clock, bus)
 
 
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
@@ -146,7 +152,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
             config=_engine_config(settings),
         )
-        presence = MemoryPresence(lambda change: None, wall_clock)
+        presence = _presence(lambda change: None, bus)
         gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
         try:
             app[SERVICES] = Services(settings, store, engine, presence, verifier_of(settings), wall_clock, bus)
@@ -187,7 +193,7 @@ async def _collaboration(
     if bus is not None:
         bus.on_reset(engine.poke_watched)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
-    presence = MemoryPresence(pacer, wall_clock)
+    presence = _presence(pacer, bus)
     verifier = verifier_of(settings)
     collaboration = Collaboration(
         sockets=sockets,
