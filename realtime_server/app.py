@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from realtime_server.auth.tokens import TokenVerifier, verifier_of
+from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
 from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
 from realtime_server.engine.config import EngineConfig
@@ -27,9 +27,10 @@ from realtime_server.presence.ports import Announce, Presence
 from realtime_server.presence.redis import RedisPresence
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
-from realtime_server.storage.embedded import embedded_mongod
+from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
 from realtime_server.transport import Limits, SocketServer
+from realtime_server.web_files import add_web_files
 
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
 _HARD_RATE = 4
@@ -65,6 +66,7 @@ def create_app(settings: Settings) -> web.Application:
     app[METRICS].register(sockets.collector())
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
     _add_http(app, settings)
+    add_web_files(app, settings)
     return app
 
 
@@ -104,6 +106,7 @@ def _socket_server(settings: Settings) -> SocketServer:
 
 
 async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
+    await check_key_file(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_store(settings))
         bus = await stack.enter_async_context(_bus(app, settings, store))
@@ -113,11 +116,13 @@ async def _services(app: web.Application, settings: Settings, sockets: SocketSer
 
 
 @asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[MongoStore]:
+async def _store(settings: Settings, *, beside_others: bool = False) -> AsyncIterator[MongoStore]:
+    """``beside_others``: an embedded mongod may be the one that another process of this ``DATA_DIR`` started."""
     async with AsyncExitStack() as stack:
         url = settings.mongodb_url
         if url is None:
-            url = (await stack.enter_async_context(embedded_mongod(settings.data_dir))).url
+            mongod = shared_mongod if beside_others else embedded_mongod
+            url = (await stack.enter_async_context(mongod(settings.data_dir))).url
         yield await stack.enter_async_context(open_store(url, settings.mongodb_database))
 
 
@@ -142,7 +147,8 @@ def _presence(announce: Announce, bus: RedisBus | None) -> Presence:
 
 
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
-    async with _store(settings) as store, _bus(app, settings, store) as bus:
+    await check_key_file(settings)
+    async with _store(settings, beside_others=True) as store, _bus(app, settings, store) as bus:
         # Nobody listens here. Servers beside this process are told, or find its commits in the log.
         engine = Engine(
             store.log,

@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     VERSION_UNKNOWN = "version_unknown"
     VERSION_STALE = "version_stale"
     ALREADY_RESOLVED = "already_resolved"
+    ALREADY_MATCHED = "already_matched"
     FROZEN = "frozen"
     SEPARATION_OF_DUTIES = "separation_of_duties"
     UNBALANCED = "unbalanced"
@@ -43,35 +44,39 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """``title``: what the code means, in words for people."""
+
     http_status: int
+    title: str
     retryable: bool = False
 
 
 ERROR_TABLE: Mapping[ErrorCode, _Row] = {
-    ErrorCode.INVALID: _Row(422),
-    ErrorCode.UNAUTHENTICATED: _Row(401),
-    ErrorCode.TOKEN_EXPIRED: _Row(401),
-    ErrorCode.FORBIDDEN: _Row(403),
-    ErrorCode.NOT_FOUND: _Row(404),
-    ErrorCode.NOT_JOINED: _Row(409),
-    ErrorCode.SESSION_FULL: _Row(409, retryable=True),
-    ErrorCode.SESSION_ENDED: _Row(410),
-    ErrorCode.LOCKED: _Row(423, retryable=True),
-    ErrorCode.LOCK_LOST: _Row(409),
-    ErrorCode.LOCK_NOT_HELD: _Row(409),
-    ErrorCode.VERSION_UNKNOWN: _Row(409),
-    ErrorCode.VERSION_STALE: _Row(409),
-    ErrorCode.ALREADY_RESOLVED: _Row(409),
-    ErrorCode.FROZEN: _Row(409),
-    ErrorCode.SEPARATION_OF_DUTIES: _Row(403),
-    ErrorCode.UNBALANCED: _Row(409),
-    ErrorCode.REASON_REQUIRED: _Row(422),
-    ErrorCode.NOTHING_TO_UNDO: _Row(409),
-    ErrorCode.RATE_LIMITED: _Row(429, retryable=True),
-    ErrorCode.PAYLOAD_TOO_LARGE: _Row(413),
-    ErrorCode.OVERLOADED: _Row(503, retryable=True),
-    ErrorCode.UNAVAILABLE: _Row(503, retryable=True),
-    ErrorCode.INTERNAL: _Row(500, retryable=True),
+    ErrorCode.INVALID: _Row(422, "The request is not valid"),
+    ErrorCode.UNAUTHENTICATED: _Row(401, "A good token is needed"),
+    ErrorCode.TOKEN_EXPIRED: _Row(401, "The token has expired"),
+    ErrorCode.FORBIDDEN: _Row(403, "The role does not permit this"),
+    ErrorCode.NOT_FOUND: _Row(404, "There is no such thing"),
+    ErrorCode.NOT_JOINED: _Row(409, "The session was not joined"),
+    ErrorCode.SESSION_FULL: _Row(409, "The session is full", retryable=True),
+    ErrorCode.SESSION_ENDED: _Row(410, "The session has ended"),
+    ErrorCode.LOCKED: _Row(423, "Somebody else is working on the record", retryable=True),
+    ErrorCode.LOCK_LOST: _Row(409, "The lock is gone"),
+    ErrorCode.LOCK_NOT_HELD: _Row(409, "Nobody holds such a lock"),
+    ErrorCode.VERSION_UNKNOWN: _Row(409, "The version is ahead of the log"),
+    ErrorCode.VERSION_STALE: _Row(409, "It has changed since that version"),
+    ErrorCode.ALREADY_RESOLVED: _Row(409, "The conflict is decided already"),
+    ErrorCode.ALREADY_MATCHED: _Row(409, "The record is matched already"),
+    ErrorCode.FROZEN: _Row(409, "The content is under review and cannot change"),
+    ErrorCode.SEPARATION_OF_DUTIES: _Row(403, "Nobody approves what they prepared"),
+    ErrorCode.UNBALANCED: _Row(409, "The sides do not balance"),
+    ErrorCode.REASON_REQUIRED: _Row(422, "A reason is needed"),
+    ErrorCode.NOTHING_TO_UNDO: _Row(409, "There is nothing to undo"),
+    ErrorCode.RATE_LIMITED: _Row(429, "Too much in too short a time", retryable=True),
+    ErrorCode.PAYLOAD_TOO_LARGE: _Row(413, "The body is too large"),
+    ErrorCode.OVERLOADED: _Row(503, "The server has too much to do just now", retryable=True),
+    ErrorCode.UNAVAILABLE: _Row(503, "A service behind the server does not answer", retryable=True),
+    ErrorCode.INTERNAL: _Row(500, "The server failed", retryable=True),
 }
 
 

@@ -27,8 +27,7 @@ from realtime_server.reconciliation.importing import Importer, ImportSummary, Ro
 from realtime_server.reconciliation.json_lines import open_json_lines
 from realtime_server.reconciliation.reading import ReadOptions, open_csv
 from realtime_server.settings import Settings
-from realtime_server.storage.embedded import shared_mongod
-from realtime_server.storage.mongo import open_store
+from realtime_server.storage.configured import configured_store
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 _STOPPED: Final = 130
@@ -208,21 +207,12 @@ async def _import(settings: Settings, order: _Order, report: Report) -> list[tup
 @asynccontextmanager
 async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer]]:
     """An instance of our own beside whichever servers use this database: the log keeps them all in one order."""
-    async with _mongodb_url(settings) as url, open_store(url, settings.mongodb_database) as store:
+    async with configured_store(settings) as store:
         engine = Engine(store.log, store.sessions, store.records, publish=_published_by_the_log)
         try:
             yield engine, Importer(engine, store.log, store.records)
         finally:
             await engine.close()
-
-
-@asynccontextmanager
-async def _mongodb_url(settings: Settings) -> AsyncIterator[str]:
-    if settings.mongodb_url is not None:
-        yield settings.mongodb_url
-    else:
-        async with shared_mongod(settings.data_dir) as address:
-            yield address.url
 
 
 def _published_by_the_log(commits: Sequence[Commit]) -> None:

@@ -119,6 +119,9 @@ class SessionStore(Protocol):
     ) -> list[SessionSummary]:
         """Sessions of these projects by ``session_id`` ascending, beginning after one."""
 
+    async def reconciling(self, limit: int) -> list[str]:
+        """Ids of active sessions that had a matching run under way at their last checkpoint, ascending."""
+
     async def expirable(self, now: int, limit: int) -> list[str]:
         """Ids of active sessions whose stored ``expires_at`` has passed, the longest past first.
 

@@ -13,8 +13,8 @@ from schemas.views import ConflictView, LockView, Member, Reconciliation, Sessio
 ERROR_CODES = (
     "invalid", "unauthenticated", "token_expired", "forbidden", "not_found", "not_joined", "session_full",
     "session_ended", "locked", "lock_lost", "lock_not_held", "version_unknown", "version_stale", "already_resolved",
-    "frozen", "separation_of_duties", "unbalanced", "reason_required", "nothing_to_undo", "rate_limited",
-    "payload_too_large", "overloaded", "unavailable", "internal",
+    "already_matched", "frozen", "separation_of_duties", "unbalanced", "reason_required", "nothing_to_undo",
+    "rate_limited", "payload_too_large", "overloaded", "unavailable", "internal",
 )  # fmt: skip
 
 

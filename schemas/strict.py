@@ -268,7 +268,7 @@ class Listed(fields.List[Any]):
             metadata=metadata(description, example),
             **options,
         )
-        self.maximum = maximum
+        self.minimum, self.maximum = minimum, maximum
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         if type(value) is not list:

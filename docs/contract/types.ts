@@ -668,7 +668,7 @@ export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppli
 /** Why something was refused. */
 export interface Error {
   /** Stable, for programs. */
-  code: "invalid" | "unauthenticated" | "token_expired" | "forbidden" | "not_found" | "not_joined" | "session_full" | "session_ended" | "locked" | "lock_lost" | "lock_not_held" | "version_unknown" | "version_stale" | "already_resolved" | "frozen" | "separation_of_duties" | "unbalanced" | "reason_required" | "nothing_to_undo" | "rate_limited" | "payload_too_large" | "overloaded" | "unavailable" | "internal";
+  code: "invalid" | "unauthenticated" | "token_expired" | "forbidden" | "not_found" | "not_joined" | "session_full" | "session_ended" | "locked" | "lock_lost" | "lock_not_held" | "version_unknown" | "version_stale" | "already_resolved" | "already_matched" | "frozen" | "separation_of_duties" | "unbalanced" | "reason_required" | "nothing_to_undo" | "rate_limited" | "payload_too_large" | "overloaded" | "unavailable" | "internal";
   /** One sentence, for people. */
   message: string;
   /** More about it. `invalid` has `fields`: what is wrong, by field. */
@@ -1206,7 +1206,7 @@ export interface Problem {
   /** The path that was asked for. */
   instance: string;
   /** Stable, for programs. */
-  code: "invalid" | "unauthenticated" | "token_expired" | "forbidden" | "not_found" | "not_joined" | "session_full" | "session_ended" | "locked" | "lock_lost" | "lock_not_held" | "version_unknown" | "version_stale" | "already_resolved" | "frozen" | "separation_of_duties" | "unbalanced" | "reason_required" | "nothing_to_undo" | "rate_limited" | "payload_too_large" | "overloaded" | "unavailable" | "internal";
+  code: "invalid" | "unauthenticated" | "token_expired" | "forbidden" | "not_found" | "not_joined" | "session_full" | "session_ended" | "locked" | "lock_lost" | "lock_not_held" | "version_unknown" | "version_stale" | "already_resolved" | "already_matched" | "frozen" | "separation_of_duties" | "unbalanced" | "reason_required" | "nothing_to_undo" | "rate_limited" | "payload_too_large" | "overloaded" | "unavailable" | "internal";
   /** Whether the same request may succeed later. */
   retryable: boolean;
   /** Names this request in the server's log; also the header `X-Request-ID`. */

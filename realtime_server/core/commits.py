@@ -23,6 +23,11 @@ GENESIS: Final = "0" * 64
 SYSTEM_USER: Final = "system"
 
 
+def is_reserved(user_id: str) -> bool:
+    """Whether the name is the server's own: what it does by itself is in the log under it, or under what begins so."""
+    return user_id.partition("/")[0] == SYSTEM_USER
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What a decision wants to happen, before it has its place in the log."""

@@ -19,6 +19,7 @@ from realtime_server.core.fields import candidate_size, check_amounts, check_new
 from realtime_server.core.locks import refuse_locked
 from realtime_server.core.merging import Policy, merge_values
 from realtime_server.core.outcomes import Outcome, reject
+from realtime_server.core.settled import refuse_settled
 from realtime_server.core.state import Candidate, Changes, Conflict, FieldState, RecordState, SessionState
 from realtime_server.core.values import FieldType, field_type, same
 from realtime_server.errors import ErrorCode, Rejection
@@ -108,6 +109,9 @@ def decide_resolve(state: SessionState, command: Resolve, now: int) -> Outcome:
     if isinstance(chosen, Rejection):
         return chosen
     if command.strategy != "keep_current":
+        settled = refuse_settled(record, conflict.field_name)
+        if settled is not None:
+            return settled
         try:
             # The record's currency may have changed since the candidate came.
             check_amounts(record, {conflict.field_name: chosen})

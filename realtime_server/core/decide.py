@@ -8,7 +8,20 @@ from typing import Any, Final
 import orjson
 
 from realtime_server.core import commands as c
-from realtime_server.core import comments, conflicts, edits, history, limits, locks, sessions
+from realtime_server.core import (
+    comments,
+    conflicts,
+    edits,
+    history,
+    limits,
+    locks,
+    matches,
+    record_status,
+    runs,
+    sessions,
+    workflow,
+)
+from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.commits import Commit, Draft, seal
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.permissions import allowed
@@ -35,7 +48,51 @@ _DECIDERS: Final[Mapping[type[c.Command], Callable[[SessionState, Any, int], Out
     c.ResolveComment: comments.decide_resolve_comment,
     c.Undo: history.decide_undo,
     c.Redo: history.decide_redo,
+    r.ProposeMatches: matches.decide_propose,
+    r.ConfirmMatches: matches.decide_confirm,
+    r.RejectMatches: matches.decide_reject,
+    r.MakeMatch: matches.decide_make,
+    r.RemoveMatches: matches.decide_remove,
+    r.SplitMatch: matches.decide_split,
+    r.SetRecordStatus: record_status.decide_status,
+    r.AssignRecords: record_status.decide_assign,
+    r.SetRules: runs.decide_rules,
+    r.StartRun: runs.decide_start,
+    r.PauseRun: runs.decide_pause,
+    r.ResumeRun: runs.decide_resume,
+    r.CancelRun: runs.decide_cancel,
+    r.ReportProgress: runs.decide_progress,
+    r.CompleteRun: runs.decide_complete,
+    r.FailRun: runs.decide_fail,
+    r.Configure: workflow.decide_configure,
+    r.Submit: workflow.decide_submit,
+    r.Approve: workflow.decide_approve,
+    r.RejectSubmission: workflow.decide_reject_submission,
+    r.Reopen: workflow.decide_reopen,
+    r.Certify: workflow.decide_certify,
 }
+
+#: Commands that change what is signed off: refused while it is frozen.
+_CONTENT: Final = frozenset(
+    {
+        c.Edit,
+        c.EditBatch,
+        c.Undo,
+        c.Redo,
+        c.Resolve,
+        c.RecordImport,
+        r.ProposeMatches,
+        r.ConfirmMatches,
+        r.RejectMatches,
+        r.MakeMatch,
+        r.RemoveMatches,
+        r.SplitMatch,
+        r.SetRecordStatus,
+        r.StartRun,
+        r.ResumeRun,
+        r.SetRules,
+    }
+)
 
 
 def decide(state: SessionState, command: c.Command, now: int) -> Commit | NoChange | Rejection:
@@ -76,6 +133,10 @@ def _refuse(state: SessionState, command: c.Command) -> Rejection | None:
         return reject(ErrorCode.NOT_FOUND, f"there is no session {state.session_id}")
     if state.status is not SessionStatus.ACTIVE and not isinstance(command, c.Join):
         return reject(ErrorCode.SESSION_ENDED, f"the session has {state.status.value}", status=state.status.value)
+    if type(command) in _CONTENT:
+        frozen = workflow.refuse_frozen(state, command.actor.role)
+        if frozen is not None:
+            return frozen
     return _check_reason(command)
 
 
@@ -110,6 +171,16 @@ def needed_records(state: SessionState, command: c.Command) -> frozenset[str]:
         case c.Undo() | c.Redo():
             entry = history.entry_of(command, history.stack_of(state, command))
             return frozenset() if entry is None else frozenset(record_id for record_id, _ in entry.fields)
+        case r.ProposeMatches(items=items):
+            return frozenset(record_id for item in items for record_id in (*item.ledger, *item.statement))
+        case r.ConfirmMatches(match_ids=ids) | r.RejectMatches(match_ids=ids) | r.RemoveMatches(match_ids=ids):
+            return matches.records_of_matches(state, ids)
+        case r.SplitMatch(match_id=match_id):
+            return matches.records_of_matches(state, (match_id,))
+        case r.MakeMatch():
+            return matches.records_with_matches(state, (*command.ledger, *command.statement))
+        case r.SetRecordStatus(record_ids=ids) | r.AssignRecords(record_ids=ids):
+            return frozenset(ids)
         case _:
             return frozenset()
 
@@ -119,6 +190,9 @@ _ANSWERS: Final[Mapping[str, Callable[[Commit], Mapping[str, Any]]]] = {
     "conflict": conflicts.conflict_answer,
     "lock": locks.lock_answer,
     "comment": comments.comment_answer,
+    "match": matches.match_answer,
+    "record": record_status.record_answer,
+    "reconciliation": runs.run_answer,
 }
 
 

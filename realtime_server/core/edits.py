@@ -22,6 +22,7 @@ from realtime_server.core.history import remember
 from realtime_server.core.locks import refuse_locked
 from realtime_server.core.merging import Policy, merge_values, policy_of
 from realtime_server.core.outcomes import NoChange, Outcome, reject
+from realtime_server.core.settled import refuse_settled
 from realtime_server.core.state import Changes, FieldState, RecordState, SessionState, UndoEntry
 from realtime_server.core.values import check_field_name, same
 from realtime_server.errors import ErrorCode, Rejection
@@ -59,6 +60,10 @@ def _check(
     locked = refuse_locked(state, edit.record_id, user_id, edit.lock_token, now)
     if locked is not None:
         return locked
+    if record.match is not None or record.disposition is not None:
+        settled = refuse_settled(record, edit.field_name)
+        if settled is not None:
+            return settled
     if type(edit.base_version) is not int or edit.base_version < 0:
         return _invalid(edit, "base_version", "a version is an integer from 0")
     if edit.base_version > state.seq:
@@ -241,7 +246,17 @@ def _set(record: RecordState, name: str, value: Any, version: int, user_id: str)
         after = FieldState(value, version, user_id, history, before.conflict)
     fields = record.fields.set(name, after)
     # Written out: `dataclasses.replace` takes three times as long, on the path of every edit.
-    return RecordState(record.record_id, record.source, record.external_id, record.base, fields, version)
+    return RecordState(
+        record.record_id,
+        record.source,
+        record.external_id,
+        record.base,
+        fields,
+        version,
+        record.match,
+        record.disposition,
+        record.rejected,
+    )
 
 
 def evolve_edit(state: SessionState, commit: Commit) -> Changes:

@@ -18,6 +18,7 @@ from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.fields import check_amounts
 from realtime_server.core.locks import refuse_locked
 from realtime_server.core.outcomes import Outcome, reject
+from realtime_server.core.settled import refuse_settled
 from realtime_server.core.state import SessionState, UndoEntry, UserHistory
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -68,6 +69,9 @@ def _restored(
     if locked is not None:
         return locked
     record = state.records[record_id]
+    settled = refuse_settled(record, name)
+    if settled is not None:
+        return settled
     field = record.field_state(name)
     before = field.before(entry.seq)
     if field.version != version or field.conflict is not None or before is None:

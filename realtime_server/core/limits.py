@@ -62,3 +62,15 @@ MAX_PARTICIPANTS: Final = 1_000
 #: Work allowed to one side of a text merge, in pairs of equal words within the part that changed. 25,000 (some 150
 #: words rewritten, counting the spaces between them) take about 10 ms; beyond it a person merges.
 MAX_MERGE_WORK: Final = 25_000
+
+#: Records of one match, both sides together: a day's card receipts paid out as one sum.
+MAX_MATCH_RECORDS: Final = 200
+#: Matches or records that one bulk action names, and matches of one chunk of a run.
+MAX_BULK: Final = 500
+#: Sentences that say why records belong together, and characters of each.
+MAX_REASONS: Final = 10
+MAX_REASON_TEXT: Final = 200
+#: Rejected suggestions that a record remembers.
+MAX_REJECTED: Final = 20
+#: Signatures of one session, suspended ones included; older ones stay in the log.
+MAX_SIGNOFFS: Final = 100

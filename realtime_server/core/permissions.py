@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from realtime_server.core import commands as c
+from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.roles import Role
 
 EVERYBODY: Final = frozenset(Role)
 WORKERS: Final = frozenset({Role.PREPARER, Role.REVIEWER, Role.APPROVER, Role.ADMIN})
 PREPARERS: Final = frozenset({Role.PREPARER, Role.ADMIN})
 REVIEWERS: Final = frozenset({Role.REVIEWER, Role.APPROVER, Role.ADMIN})
+#: Who decides how the sign-off goes: not those who prepare.
+SIGNERS_ABOVE: Final = frozenset({Role.APPROVER, Role.ADMIN})
 ADMINS: Final = frozenset({Role.ADMIN})
 
 #: Preparers change records; reviewers and approvers judge, and so never edit what they will sign.
@@ -33,6 +36,28 @@ PERMISSIONS: Final[Mapping[type[c.Command], frozenset[Role]]] = {
     c.RecordImport: PREPARERS,
     c.EndSession: ADMINS,
     c.ExpireSession: ADMINS,
+    r.ProposeMatches: ADMINS,
+    r.ConfirmMatches: PREPARERS,
+    r.RejectMatches: PREPARERS,
+    r.MakeMatch: PREPARERS,
+    r.RemoveMatches: PREPARERS,
+    r.SplitMatch: PREPARERS,
+    r.SetRecordStatus: PREPARERS,
+    r.AssignRecords: WORKERS,
+    r.SetRules: PREPARERS,
+    r.StartRun: PREPARERS,
+    r.PauseRun: WORKERS,
+    r.ResumeRun: PREPARERS,
+    r.CancelRun: PREPARERS,
+    r.ReportProgress: ADMINS,
+    r.CompleteRun: ADMINS,
+    r.FailRun: ADMINS,
+    r.Configure: SIGNERS_ABOVE,
+    r.Submit: PREPARERS,
+    r.Approve: REVIEWERS,
+    r.RejectSubmission: REVIEWERS,
+    r.Reopen: REVIEWERS,
+    r.Certify: ADMINS,
 }
 
 

@@ -13,6 +13,12 @@ from typing import Any
 from immutables import Map
 
 from realtime_server.core.history import history_of
+from realtime_server.core.reconciling_documents import (
+    match_document,
+    match_from,
+    reconciliation_document,
+    reconciliation_from,
+)
 from realtime_server.core.roles import Role
 from realtime_server.core.state import (
     Candidate,
@@ -46,6 +52,7 @@ def state_document(state: SessionState) -> dict[str, Any]:
             {"user_id": user_id, "undo": _entries(item.undo), "redo": _entries(item.redo)}
             for user_id, item in state.histories.items()
         ],
+        "reconciliation": reconciliation_document(state.reconciliation),
     }
 
 
@@ -82,15 +89,17 @@ def state_from_document(document: Mapping[str, Any]) -> SessionState:
                 for item in document["histories"]
             }
         ),
+        reconciliation=reconciliation_from(document.get("reconciliation")),
     )
 
 
 def record_document(record: RecordState) -> dict[str, Any]:
-    """``{record_id, source, external_id, base, fields: {name: {value, version, user_id, history, conflict?}}, seq}``.
+    """``{record_id, source, external_id, base, fields: {name: {value, version, user_id, history, conflict?}}, seq,
+    match?, disposition?, rejected?}``.
 
     Field names are safe as keys (`values.check_field_name`).
     """
-    return {
+    document: dict[str, Any] = {
         "record_id": record.record_id,
         "source": record.source,
         "external_id": record.external_id,
@@ -98,6 +107,19 @@ def record_document(record: RecordState) -> dict[str, Any]:
         "fields": {name: _field_document(item) for name, item in record.fields.items()},
         "seq": record.seq,
     }
+    if record.match is not None:
+        document["match"] = match_document(record.match)
+    if record.disposition is not None:
+        document["disposition"] = record.disposition
+    if record.rejected:
+        document["rejected"] = list(record.rejected)
+    return document
+
+
+def changes_document(record: RecordState) -> dict[str, Any]:
+    """What a fold writes over the stored record: everything but what was imported."""
+    document = record_document(record)
+    return {name: document.get(name) for name in ("fields", "seq", "match", "disposition", "rejected")}
 
 
 def _field_document(item: FieldState) -> dict[str, Any]:
@@ -105,7 +127,7 @@ def _field_document(item: FieldState) -> dict[str, Any]:
         "value": item.value,
         "version": item.version,
         "user_id": item.user_id,
-        "history": [list(entry) for entry in item.history],
+        "history": list(map(list, item.history)),
     }
     if item.conflict is not None:
         document["conflict"] = asdict(item.conflict)
@@ -121,6 +143,9 @@ def record_from_document(document: Mapping[str, Any]) -> RecordState:
         base=document["base"],
         fields=Map({name: _field_from(item) for name, item in document["fields"].items()}),
         seq=document["seq"],
+        match=match_from(document.get("match")),
+        disposition=document.get("disposition"),
+        rejected=tuple(document.get("rejected") or ()),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypedDict, Unpack
 from immutables import Map
 
 from realtime_server.core.commits import GENESIS
+from realtime_server.core.reconciling import Match, Reconciliation
 from realtime_server.core.roles import Role
 
 #: ISO 4217's code for "no currency". It has two decimals here.
@@ -94,6 +95,11 @@ class RecordState:
     base: Mapping[str, Any]
     fields: Map[str, FieldState] = field(default_factory=Map)
     seq: int = 0
+    match: Match | None = None
+    #: Set aside by a person: exception or excluded.
+    disposition: str | None = None
+    #: Suggestions that were rejected, as `matches.signature` names them; newest last, bounded.
+    rejected: tuple[str, ...] = ()
 
     def field_state(self, name: str) -> FieldState:
         return self.fields.get(name) or FieldState(self.base.get(name), 0)
@@ -179,6 +185,7 @@ class Changes(TypedDict, total=False):
     resolved: Map[str, int]
     comments: Map[str, tuple[str | None, bool]]
     histories: Map[str, UserHistory]
+    reconciliation: Reconciliation
 
 
 @dataclass(frozen=True)
@@ -211,6 +218,7 @@ class SessionState:
     #: comment_id -> (record_id or None, is it resolved). Oldest forgotten first.
     comments: Map[str, tuple[str | None, bool]] = field(default_factory=Map)
     histories: Map[str, UserHistory] = field(default_factory=Map)
+    reconciliation: Reconciliation = field(default_factory=Reconciliation)
 
     def changed(self, **changes: Unpack[Changes]) -> SessionState:
         """The state with some members changed: `dataclasses.replace` at a tenth of its price."""

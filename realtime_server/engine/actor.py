@@ -16,16 +16,18 @@ from dataclasses import dataclass, replace
 
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
-from realtime_server.core.decide import answer, needed_records
+from realtime_server.core.decide import needed_records
 from realtime_server.core.evolve import evolve, set_records
 from realtime_server.core.locks import due
+from realtime_server.core.repeats import refuse_used_id
 from realtime_server.core.snapshot import state_from_document
 from realtime_server.core.state import SessionState
-from realtime_server.engine.batch import Answer, Batch, Waiting, decide_batch
+from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide_batch
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.hinted import HintedCommits
 from realtime_server.engine.materialiser import Materialiser
 from realtime_server.engine.recent import RecentCommits
+from realtime_server.engine.record_loader import RecordLoader
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import CommitLog, RecordStore, SessionStore
 
@@ -88,6 +90,7 @@ class SessionActor:
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
         self._materialiser = Materialiser(stores.sessions, stores.records, 0)
+        self._loader = RecordLoader(session_id, stores.records)
         self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
 
     # -- what the engine calls ---------------------------------------------------------------------------------------
@@ -309,9 +312,12 @@ class SessionActor:
         absent = {name for name in names if name not in self._state.records}
         if not absent:
             return absent
-        loaded = await self._stores.records.load(self.session_id, absent)
-        if loaded:
-            self._state = replace(self._state, records=self._state.records.update(loaded))
+        loaded = await self._loader.load(absent)
+        known = self._state.records
+        # What is in memory may be newer than what is stored.
+        fresh = {name: record for name, record in loaded.items() if name not in known}
+        if fresh:
+            self._state = replace(self._state, records=known.update(fresh))
         return absent - loaded.keys()
 
     async def _follow_hints(self) -> None:
@@ -362,12 +368,11 @@ class SessionActor:
 
 
 def _settle_known(waiting: Waiting, found: dict[str, Commit]) -> bool:
-    """Answer a command from the commit it made earlier, if it did."""
+    """Answer a command from the commit it made earlier, if it did; refuse another command under that one's id."""
     commit = found.get(waiting.command.command_id)
     if commit is None:
         return False
-    if waiting.future is not None and not waiting.future.done():
-        waiting.future.set_result(answer(commit))
+    Decided(waiting, refuse_used_id(waiting.command, commit) or commit, 0).settle()
     return True
 
 

@@ -13,6 +13,7 @@ from realtime_server.core.commits import Commit
 from realtime_server.core.decide import answer, decide, needed_records
 from realtime_server.core.evolve import evolve
 from realtime_server.core.outcomes import NoChange
+from realtime_server.core.repeats import refuse_used_id
 from realtime_server.core.state import SessionState
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -97,7 +98,7 @@ def decide_batch(
         command = item.command
         done = mine.get(command.command_id) or known(command.command_id)
         if done is not None:
-            batch.decided.append(Decided(item, done, len(batch.commits)))
+            batch.decided.append(Decided(item, refuse_used_id(command, done) or done, len(batch.commits)))
             continue
         if any(
             name not in batch.state.records and name not in missing for name in needed_records(batch.state, command)

@@ -138,6 +138,8 @@ class Engine:
         if self._watchers[session_id] == 1:
             self._hints.follow(session_id)
         self._reopen(session_id)
+        # An actor that is open already has to learn that it is followed from now on, or it would not poll.
+        self.poke(session_id)
 
     def unwatch(self, session_id: str) -> None:
         """The opposite of `watch`, once for each."""

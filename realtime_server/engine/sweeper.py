@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from realtime_server.core.commands import SYSTEM, ExpireSession
+from realtime_server.core.commands import SYSTEM, Command, ExpireSession
 from realtime_server.core.commits import SYSTEM_USER
+from realtime_server.engine.batch import Answer
 from realtime_server.errors import CollaborationError
 from realtime_server.ports import SessionStore
-
-if TYPE_CHECKING:
-    from realtime_server.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +19,14 @@ log = logging.getLogger(__name__)
 _LIMIT = 500
 
 
-async def sweep_forever(engine: Engine, sessions: SessionStore, interval: float, clock: Callable[[], int]) -> None:
+class Sessions(Protocol):
+    """What is used of the engine."""
+
+    def watched(self, session_id: str) -> bool: ...
+    def submit(self, session_id: str, command: Command) -> asyncio.Future[Answer]: ...
+
+
+async def sweep_forever(engine: Sessions, sessions: SessionStore, interval: float, clock: Callable[[], int]) -> None:
     while True:
         await asyncio.sleep(interval)
         try:
@@ -30,7 +35,7 @@ async def sweep_forever(engine: Engine, sessions: SessionStore, interval: float,
             log.warning("looking for expired sessions failed: %s", error.message)
 
 
-async def sweep(engine: Engine, sessions: SessionStore, now: int) -> None:
+async def sweep(engine: Sessions, sessions: SessionStore, now: int) -> None:
     """Ask for the end of every session whose time is over by its checkpoint; the log may know better, and decides.
 
     A session that somebody has open is in use, whatever its log says.

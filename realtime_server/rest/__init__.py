@@ -12,5 +12,4 @@
 ``documents``   OpenAPI, AsyncAPI, JSON Schema and TypeScript, made from the schemas
 ``pages``       these documents, and pages to read and try them
 ``app``         all of it as one aiohttp application
-``process``     the same in a process of its own
 """

@@ -51,7 +51,8 @@ def create_rest(config: RestConfig) -> web.Application:
     app[HEAVY] = Turnstile(config.heavy)
     app[TALLIES] = Tallies()
     for path in dict.fromkeys(operation.path for operation in OPERATIONS):
-        resource = app.router.add_resource(path)
+        # The router's own pattern for a part knows no braces, and an id may have them.
+        resource = app.router.add_resource(path.replace("}", ":[^/]+}"))
         for operation in OPERATIONS:
             if operation.path == path:
                 handler = handler_of(operation)

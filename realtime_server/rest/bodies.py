@@ -66,15 +66,19 @@ def too_large(limit: int) -> CollaborationError:
 
 
 async def read_body(request: web.Request, limit: int, timeout: float) -> bytes:
-    """The whole body, unpacked if it came compressed. Refused as `body_chunks` says."""
+    """The whole body. Refused as `body_chunks` says."""
     return b"".join([chunk async for chunk in body_chunks(request, limit, timeout)])
 
 
 async def body_chunks(request: web.Request, limit: int, timeout: float) -> AsyncIterator[bytes]:
-    """The body as it comes, unpacked. `payload_too_large` as soon as it is clear that it is.
+    """The body as it comes. `payload_too_large` as soon as it is clear that it is.
 
     408 where it has not all come after ``timeout`` seconds: whoever sends a byte a minute must not hold a place.
     """
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        # aiohttp unpacks gzip without seeing whether the end is there: half a file would pass for a whole one.
+        message = "send the body as it is, not compressed"
+        raise HttpRefusal(415, ErrorCode.INVALID, message, None, {hdrs.ACCEPT_ENCODING: "identity"})
     if request.content_length is not None and request.content_length > limit:
         raise too_large(limit)
     deadline = asyncio.get_running_loop().time() + timeout

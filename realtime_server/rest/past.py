@@ -32,6 +32,10 @@ async def commits_between(log: CommitLog, session_id: str, after: int, until: in
         after = commits[-1].seq
 
 
+def _as_imported(record: RecordState) -> RecordState:
+    return RecordState(record.record_id, record.source, record.external_id, record.base)
+
+
 def _blank(record_id: str) -> RecordState:
     return RecordState(record_id, "", "", {})
 
@@ -81,7 +85,7 @@ class RecordsAsOf:
         return {record_id for record_id, item in imported.items() if item.chunk_id in later}
 
     async def _refold(self, records: Collection[RecordState]) -> Map[str, RecordState]:
-        folded = Map({record.record_id: replace(record, fields=Map(), seq=0) for record in records})
+        folded = Map({record.record_id: _as_imported(record) for record in records})
         after = 0
         while folded and after < self.seq:
             commits = await self.log.history(self.state.session_id, after, STEP, record_ids=list(folded))

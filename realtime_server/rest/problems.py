@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -23,33 +22,6 @@ MEDIA_TYPE: Final = "application/problem+json"
 REQUEST_ID: Final = "X-Request-ID"
 #: Longest wait that is advised; what may take longer is asked for again and again.
 _MAX_RETRY_AFTER: Final = 3_600
-
-TITLES: Final[Mapping[ErrorCode, str]] = {
-    ErrorCode.INVALID: "The request is not valid",
-    ErrorCode.UNAUTHENTICATED: "A good token is needed",
-    ErrorCode.TOKEN_EXPIRED: "The token has expired",
-    ErrorCode.FORBIDDEN: "The role does not permit this",
-    ErrorCode.NOT_FOUND: "There is no such thing",
-    ErrorCode.NOT_JOINED: "The session was not joined",
-    ErrorCode.SESSION_FULL: "The session is full",
-    ErrorCode.SESSION_ENDED: "The session has ended",
-    ErrorCode.LOCKED: "Somebody else is working on the record",
-    ErrorCode.LOCK_LOST: "The lock is gone",
-    ErrorCode.LOCK_NOT_HELD: "Nobody holds such a lock",
-    ErrorCode.VERSION_UNKNOWN: "The version is ahead of the log",
-    ErrorCode.VERSION_STALE: "It has changed since that version",
-    ErrorCode.ALREADY_RESOLVED: "The conflict is decided already",
-    ErrorCode.FROZEN: "The content is under review and cannot change",
-    ErrorCode.SEPARATION_OF_DUTIES: "Nobody approves what they prepared",
-    ErrorCode.UNBALANCED: "The sides do not balance",
-    ErrorCode.REASON_REQUIRED: "A reason is needed",
-    ErrorCode.NOTHING_TO_UNDO: "There is nothing to undo",
-    ErrorCode.RATE_LIMITED: "Too much in too short a time",
-    ErrorCode.PAYLOAD_TOO_LARGE: "The body is too large",
-    ErrorCode.OVERLOADED: "The server has too much to do just now",
-    ErrorCode.UNAVAILABLE: "A service behind the server does not answer",
-    ErrorCode.INTERNAL: "The server failed",
-}
 
 
 def of_http_error(error: web.HTTPException, request: web.Request) -> CollaborationError:
@@ -70,7 +42,7 @@ def of_http_error(error: web.HTTPException, request: web.Request) -> Collaborati
 def problem(request: web.Request, error: CollaborationError, request_id: str, now: int) -> web.Response:
     body: dict[str, Any] = {
         "type": f"{PREFIX}/docs#error-{error.code.value}",
-        "title": TITLES[error.code],
+        "title": ERROR_TABLE[error.code].title,
         "status": error.http_status,
         "detail": error.message[:4_000],
         "instance": request.rel_url.raw_path[:8_192],

@@ -129,6 +129,15 @@ class MemorySessionStore:
         )
         return [session_id for _, session_id in found[: max(limit, 0)]]
 
+    async def reconciling(self, limit: int) -> list[str]:
+        await asyncio.sleep(0)
+        found = [
+            document["session_id"]
+            for document in self._documents()
+            if document["status"] == SessionStatus.ACTIVE and (document["reconciliation"]["run"] or {}).get("active")
+        ]
+        return sorted(found)[: max(limit, 0)]
+
     def _documents(self) -> list[dict[str, Any]]:
         return [checkpoint_document(orjson.loads(text)) for text in self._checkpoints.values()]
 
@@ -160,7 +169,8 @@ class MemoryRecordStore:
         for record in records:
             item = stored.get(record.record_id)
             if item is not None and item.record.seq < record.seq:
-                folded = replace(item.record, fields=record.fields, seq=record.seq)
+                known = item.record
+                folded = replace(record, source=known.source, external_id=known.external_id, base=known.base)
                 stored[record.record_id] = replace(item, record=folded)
 
     async def insert(self, session_id: str, records: Sequence[NewRecord]) -> int:

@@ -19,6 +19,7 @@ from pymongo.read_concern import ReadConcern
 
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
+from realtime_server.storage.mongo_failures import reason
 from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
 from realtime_server.storage.mongo_secret import shared_secret
@@ -43,6 +44,11 @@ INDEXES: Final = {
     ),
     "sessions": (
         IndexModel([("project_id", ASCENDING), ("_id", ASCENDING)], name="project_sessions"),
+        IndexModel(
+            [("reconciliation.run.active", ASCENDING)],
+            name="runs_under_way",
+            partialFilterExpression={"reconciliation.run.active": True},
+        ),
         IndexModel([("status", ASCENDING), ("expires_at", ASCENDING)], name="expiry"),
     ),
     "records": (IndexModel([("session_id", ASCENDING), ("record_id", ASCENDING)], name=RECORD_ORDER, unique=True),),
@@ -88,7 +94,7 @@ async def open_store(
             # Somebody dropped the index and added entries by hand; `audit verify` looks without making it.
             raise ConfigurationError(f"MongoDB holds two entries where there can be one: {error}") from error
         except PyMongoError as error:
-            raise ConfigurationError(f"MongoDB cannot be used: {error}") from error
+            raise ConfigurationError(f"MongoDB cannot be used: {reason(error)}; MONGODB_URL says which") from error
         yield store
     finally:
         await client.close()

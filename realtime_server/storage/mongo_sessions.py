@@ -61,6 +61,14 @@ class MongoSessionStore:
             )
         return [summary_from_document(document) for document in documents]
 
+    async def reconciling(self, limit: int) -> list[str]:
+        if limit <= 0:
+            return []
+        query = {"reconciliation.run.active": True, "status": SessionStatus.ACTIVE.value}
+        with bounded():
+            found = self._sessions.find(query, {"_id": 1}).sort("_id", ASCENDING).limit(limit)
+            return [document["_id"] async for document in found]
+
     async def expirable(self, now: int, limit: int) -> list[str]:
         if limit <= 0:
             return []

@@ -7,11 +7,13 @@ The package knows nothing of the application around it and imports nothing else 
     lane          one client's jobs in order                 websocket, polling, http            the transports
     outbox        what waits for one client                  engine_socket, engine_server        Engine.IO v4
     limits        every bound                                receiving, peer, socket_server      Socket.IO v5
-    addresses     who, and how many                          metrics, hooks, badinput            seen from outside
+    addresses     who, and how many                          headguard                           slow request heads
+    metrics, hooks, badinput            seen from outside
     upstream      every private part of upstream we use      manager                             emitting
 """
 
 from .engine_server import EngineServer
+from .headguard import guarded_runner
 from .hooks import Hooks
 from .limits import Limits
 from .manager import LocalManager
@@ -27,4 +29,5 @@ __all__ = [
     "SocketServer",
     "TransportCollector",
     "TransportStats",
+    "guarded_runner",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from socketio.packet import Packet as UpstreamPacket
 
 from . import jsoncodec, packets
-from .frames import Frame
+from .frames import Frame, text_frame
 from .limits import Limits
 from .packets import Packet, PacketError
 
@@ -29,6 +29,15 @@ class JsonCodec:
     def decode(self, text: bytes, start: int) -> Packet:
         """Raises `PacketError`."""
         return packets.decode(text, self._limits, start)
+
+    def decode_event(self, text: bytes) -> tuple[str, int | None, list[Any]] | None:
+        """A plain event the short way; None for anything else. `text` begins with the engine's `4`."""
+        return packets.decode_event(text, 1, self._limits.nesting)
+
+    def encode_ack(self, namespace: str, packet_id: int, data: list[Any]) -> bytes | None:
+        """A plain acknowledgement as a WebSocket frame the short way; None when it needs `encode`."""
+        text = packets.encode_ack(namespace, packet_id, data)
+        return None if text is None else text_frame(text)
 
     def encode(self, kind: int, namespace: str, packet_id: int | None, data: Any) -> Frame:
         """Raises `TypeError` for data that JSON cannot carry."""
@@ -61,6 +70,12 @@ class UpstreamCodec:
             raise PacketError("malformed_packet") from None
         packets.check(packet, packet.type >= packets.BINARY_EVENT, packet.data is not None, self._limits)
         return packet
+
+    def decode_event(self, text: bytes) -> None:
+        """There is no short way."""
+
+    def encode_ack(self, namespace: str, packet_id: int, data: list[Any]) -> None:
+        """There is no short way."""
 
     def encode(self, kind: int, namespace: str, packet_id: int | None, data: Any) -> Frame:
         """Whatever the packet class raises."""

@@ -22,13 +22,18 @@ class Deadlines(Generic[T]):
         self._expired = expired
         self._due: OrderedDict[T, float] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
+        self.lateness = 0.0
+        """In `expired`: seconds since the item was due, at most 0.05; a chain that takes them off keeps time."""
+
+    def __contains__(self, item: T) -> bool:
+        return item in self._due
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def set(self, item: T) -> None:
-        """Start (or start again) the interval of `item`."""
-        due = self._loop.time() + self._interval
+    def set(self, item: T, late: float = 0.0) -> None:
+        """Start (or start again) the interval of `item`, `late` seconds ago."""
+        due = self._loop.time() + self._interval - late
         self._due[item] = due
         self._due.move_to_end(item)
         if self._timer is None:
@@ -46,14 +51,15 @@ class Deadlines(Generic[T]):
             self._timer = None
 
     def _tick(self) -> None:
-        # Half a millisecond early is on time: timers fire by the millisecond, and one wake-up serves all of them.
-        now = self._loop.time() + 0.0005
+        # Two milliseconds early is on time: timers fire by the millisecond, and one wake-up serves all of them.
+        now = self._loop.time() + 0.002
         while self._due:
             item, due = next(iter(self._due.items()))
             if due > now:
                 self._timer = self._loop.call_at(due, self._tick)
                 return
             del self._due[item]
+            self.lateness = min(max(now - due, 0.0), 0.05)
             try:
                 self._expired(item)  # may set and cancel items; the timer that fired stays ours until the loop's end
             except Exception as error:

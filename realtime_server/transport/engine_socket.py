@@ -65,7 +65,7 @@ class EngineSocket:
         self.posting = False
         self.peer: Any = None
         self.reason = ""
-        self.lane = Lane(server.loop, server.job_failed)
+        self.lane = Lane(server.workers)
         self.outbox: list[bytes] = self._bounded(())
         limits = server.limits
         self._bucket = (
@@ -229,7 +229,7 @@ class EngineSocket:
     def ping(self) -> None:
         """The ping interval has passed."""
         self.send_frame(_PING)
-        self.server.pongs.set(self)
+        self.server.pongs.set(self, self.server.pings.lateness)
 
     def ping_timed_out(self) -> None:
         self.shut(self.server.reason.PING_TIMEOUT)

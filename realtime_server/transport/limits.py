@@ -47,6 +47,8 @@ class Limits:
     """Time a client has, after the transport opened, to send its first Socket.IO CONNECT."""
     upgrade_timeout: float = 10.0
     """Time a WebSocket has to finish the probe of an upgrade."""
+    head_timeout: float = 15.0
+    """Time a request's line and headers have to arrive in full (see `guarded_runner`)."""
     body_timeout: float = 15.0
     """Time a POST body has to arrive in full."""
     close_timeout: float = 2.0
@@ -58,7 +60,7 @@ class Limits:
         for name in ("frame_size", "message_size", "pending_output", "nesting", "namespaces", "packets_per_post"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
-        for name in ("connect_timeout", "upgrade_timeout", "body_timeout", "close_timeout"):
+        for name in ("connect_timeout", "upgrade_timeout", "head_timeout", "body_timeout", "close_timeout"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
 

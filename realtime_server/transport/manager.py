@@ -14,6 +14,11 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # socketio has
     """Upstream's in-memory manager whose `emit` encodes once and queues the same bytes for every recipient."""
 
     server: SocketServer
+    _rooms_of: dict[tuple[str, str], dict[Any, None]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rooms_of = {}
 
     async def emit(
         self,
@@ -30,6 +35,34 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # socketio has
         self.server.emit_local(
             event, data, namespace, to or room, skip_sid, callback, volatile=bool(kwargs.get("volatile"))
         )
+
+    def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
+        """Upstream's, and the room noted with the client: see `get_rooms`."""
+        super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+        self._rooms_of.setdefault((namespace, sid), {})[room] = None
+
+    def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
+        super().basic_leave_room(sid, namespace, room)
+        rooms = self._rooms_of.get((namespace, sid))
+        if rooms is not None:
+            rooms.pop(room, None)
+            if not rooms:
+                del self._rooms_of[namespace, sid]
+
+    def get_rooms(self, sid: str, namespace: str) -> list[Any]:
+        """The client's rooms. Upstream looks through all rooms, and each client has one of its own."""
+        return [room for room in self._rooms_of.get((namespace, sid), ()) if room is not None]
+
+    def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
+        """Upstream's, for the client's own rooms; upstream copies and searches all rooms for each client that goes."""
+        for room in list(self._rooms_of.get((namespace, sid), ())):
+            self.basic_leave_room(sid, namespace, room)
+        self.callbacks.pop(sid, None)
+        for pending in (self.pending_connect, self.pending_disconnect):
+            if sid in pending.get(namespace, ()):
+                pending[namespace].remove(sid)
+                if not pending[namespace]:
+                    del pending[namespace]
 
     def _generate_ack_id(self, sid: str, callback: Any) -> int:
         """Upstream's counter, with a bound: a client that never acknowledges does not make it grow for ever."""
@@ -50,3 +83,4 @@ def accelerate(manager: socketio.AsyncManager) -> None:
     if not isinstance(manager, LocalManager):
         own = type(manager)
         manager.__class__ = type(own.__name__, (own, LocalManager), {"__module__": own.__module__})
+        manager._rooms_of = {}

@@ -6,7 +6,7 @@ of arrival, before any handler; the handlers follow in the same order, in the cl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import packets
 from .engine_socket import EngineSocket
@@ -24,12 +24,19 @@ class Receiver:
         self._server = server
         self._codec = server.codec
         self._limits = server.eio.limits
+        self._handle = server.handle_member_event
 
     def text_received(self, socket: EngineSocket, payload: bytes) -> None:
         """One engine message; `payload` begins with the engine's `4`."""
         peer = socket.peer
         if peer is None:
             peer = socket.peer = Peer()
+        elif peer.packet is None and (event := self._codec.decode_event(payload)) is not None:
+            namespace, packet_id, data = event
+            member = peer.members.get(namespace)
+            if member is not None:
+                self._event(socket, member, packet_id, data)
+                return
         if peer.packet is not None or self._codec.is_binary:
             socket.refuse("malformed_packet")  # an attachment was due
             return
@@ -91,9 +98,7 @@ class Receiver:
             elif packet.namespace not in peer.left:
                 socket.refuse("not_connected")
         elif kind == packets.EVENT:
-            waiting = socket.lane.put(self._server.handle_member_event, socket, member, packet.id, packet.data)
-            if waiting > self._limits.pending_input:
-                socket.hold_input()
+            self._event(socket, member, packet.id, packet.data)
         elif kind == packets.ACK:
             assert packet.id is not None, "the codec refuses an acknowledgement without an id"
             self._server.acknowledged(member, packet.id, packet.data)
@@ -101,6 +106,10 @@ class Receiver:
             self._leave(socket, peer, member)
         else:
             socket.refuse("malformed_packet")  # a second CONNECT
+
+    def _event(self, socket: EngineSocket, member: Member, packet_id: int | None, data: list[Any]) -> None:
+        if socket.lane.put(self._handle, socket, member, packet_id, data) > self._limits.pending_input:
+            socket.hold_input()
 
     def _connect(self, socket: EngineSocket, peer: Peer, packet: Packet) -> None:
         server, namespace = self._server, packet.namespace

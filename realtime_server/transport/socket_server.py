@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from time import perf_counter
+from types import CoroutineType
 from typing import Any
 
 import socketio
@@ -20,6 +21,7 @@ from . import packets, upstream
 from .codec import Codec, JsonCodec, JsonPacket, UpstreamCodec
 from .engine_server import EngineServer
 from .engine_socket import EngineSocket
+from .hooks import Hooks
 from .limits import TokenBucket
 from .manager import LocalManager, accelerate
 from .metrics import TransportCollector, TransportStats
@@ -28,7 +30,7 @@ from .receiving import Receiver
 
 logger = logging.getLogger("realtime_server.transport")
 
-HandlerErrorHook = Callable[[str, str, str, Exception], Any]
+HandlerErrorHook = Callable[[str, str, str, BaseException], Any]
 
 DEFAULT_ERROR_ACK = {"ok": False, "error": {"code": "internal", "message": "Internal error", "retryable": False}}
 """What the client of a handler that raised is told when no `on_handler_error` is given."""
@@ -79,6 +81,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         self.eio.binary_received = receiver.binary_received
         self.eio.expects_connect = True
         self._error_log: TokenBucket | None = None
+        self._hears_handled = type(self.eio.hooks).handled is not Hooks.handled
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
@@ -168,16 +171,19 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         ):  # fmt: skip
             return self._queue_with_care(frame, namespace, members, _as_set(skip_sid), volatile)
         eio = self.eio
-        sockets, mark = eio.sockets, eio.mark
+        sockets = eio.sockets
+        dirty: list[EngineSocket] = []
         count = 0
         for sid, eio_sid in members.items():
             if sid == skip_sid or (socket := sockets.get(eio_sid)) is None:
                 continue
             outbox = socket.outbox
             if not outbox:
-                mark(socket)
+                dirty.append(socket)
             outbox.append(frame)
             count += 1
+        if dirty:
+            eio.mark_all(dirty)
         return count
 
     def _recipients(self, namespace: str, room: Any) -> Mapping[str, str]:
@@ -277,11 +283,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         else:
             member.held = []
         refusal = await self._ask(socket, member, auth)
+        if socket.closed:  # it went away meanwhile, and nobody else will tell the application
+            await self._gone_while_connecting(member, refusal is None, socket.reason)
+            return
         if refusal is None:
             if not self.always_connect:
                 await self._accept(socket, member)
-            if socket.closed:  # it went away meanwhile, and nobody else will tell the application
-                await self.member_left(socket, member, socket.reason)
             return
         member.held = None  # what the application sent a client that it then refused
         if socket.peer.members.get(namespace) is member:
@@ -296,6 +303,11 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         await manager.disconnect(sid, namespace, ignore_queue=True)
         if not socket.peer.members and not socket.closing:
             self.eio.connects.set(socket)  # refused everywhere, it may not stay for ever either
+
+    async def _gone_while_connecting(self, member: Member, welcome: bool, reason: str) -> None:
+        if welcome and not self.always_connect:
+            await self._tell_disconnect(member, reason)
+        await self.manager.disconnect(member.sid, member.namespace, ignore_queue=True)
 
     async def _connect_again(self, socket: EngineSocket, namespace: str) -> str:
         for _ in range(200):
@@ -351,9 +363,22 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         event, namespace, sid = data[0], member.namespace, member.sid
         began = perf_counter()
         try:
-            result = await self._trigger_event(event, namespace, sid, *data[1:])
+            own = self.handlers.get(namespace)
+            handler = own.get(event) if own is not None and event != "*" else None
+            if handler is None or upstream.is_patched(self, "_trigger_event"):
+                result = await self._trigger_event(event, namespace, sid, *data[1:])
+            else:  # what `_trigger_event` would come to, the short way
+                result = handler(sid, *data[1:])
+                if type(result) is CoroutineType or (
+                    inspect.isawaitable(result) and not isinstance(result, asyncio.Future)
+                ):
+                    result = await result
         except Exception as error:
             result = await self._handler_failed(event, sid, namespace, error)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            result = await self._handler_failed(event, sid, namespace, error)  # it waited for something cancelled
         if isinstance(result, asyncio.Future):
             # The handler is done and its answer is to come: the client's next event need not wait for that.
             result.add_done_callback(partial(self._answered_late, socket, member, packet_id, event, began))
@@ -374,31 +399,34 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         answer: asyncio.Future[Any],
     ) -> None:
         self._handled(event, member.namespace, began)
-        if answer.cancelled():
-            return
         try:
             self._acknowledge(socket, member.namespace, packet_id, answer.result())
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.start_background_task(self._acknowledge_failure, socket, member, packet_id, event, error)
 
     def _handled(self, event: str, namespace: str, began: float) -> None:
         took = perf_counter() - began
         self.stats.handled(took)
-        self.eio.hooks.handled(event, namespace, took)
+        if self._hears_handled:
+            self.eio.hook(self.eio.hooks.handled, event, namespace, took)
 
     def _acknowledge(self, socket: EngineSocket, namespace: str, packet_id: int | None, result: Any) -> None:
+        """Answer an event that asks for it: nothing, one value, or a tuple of several."""
         if packet_id is None or result is self.not_handled:
             return
         answer = [] if result is None else list(result) if isinstance(result, tuple) else [result]
-        socket.send_frame(self.codec.encode(packets.ACK, namespace, packet_id, answer))
+        if socket.link is not None and (frame := self.codec.encode_ack(namespace, packet_id, answer)) is not None:
+            socket.send_frame(frame)
+        else:
+            socket.send_frame(self.codec.encode(packets.ACK, namespace, packet_id, answer))
 
     async def _acknowledge_failure(
-        self, socket: EngineSocket, member: Member, packet_id: int | None, event: str, error: Exception
+        self, socket: EngineSocket, member: Member, packet_id: int | None, event: str, error: BaseException
     ) -> None:
         told = await self._handler_failed(event, member.sid, member.namespace, error)
         self._acknowledge(socket, member.namespace, packet_id, told)
 
-    async def _handler_failed(self, event: str, sid: str, namespace: str, error: Exception) -> Any:
+    async def _handler_failed(self, event: str, sid: str, namespace: str, error: BaseException) -> Any:
         self.stats.handler_errors += 1
         if self.on_handler_error is not None:
             try:
@@ -409,7 +437,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         self._log_exception("an event handler failed", error)
         return DEFAULT_ERROR_ACK
 
-    def _log_exception(self, message: str, error: Exception | None = None) -> None:
+    def _log_exception(self, message: str, error: BaseException | None = None) -> None:
         """A traceback, but not more than ten at once and one a second: clients decide how often handlers fail."""
         now = self.eio.loop.time()
         if self._error_log is None:
@@ -457,13 +485,15 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
             return
         manager.pre_disconnect(sid, namespace=namespace)
         try:
-            await _resolved(
-                await self._trigger_event("disconnect", namespace, sid, reason or self.reason.CLIENT_DISCONNECT)
-            )
-        except Exception:
-            self._log_exception("a disconnect handler failed")
+            await self._tell_disconnect(member, reason or self.reason.CLIENT_DISCONNECT)
         finally:
             await manager.disconnect(sid, namespace, ignore_queue=True)
+
+    async def _tell_disconnect(self, member: Member, reason: str) -> None:
+        try:
+            await _resolved(await self._trigger_event("disconnect", member.namespace, member.sid, reason))
+        except Exception:
+            self._log_exception("a disconnect handler failed")
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         """The connection ended: every client on it leaves."""

@@ -12,8 +12,8 @@ from typing import Any
 import socketio
 from aiohttp import web
 
-TESTED_VERSIONS = {"python-socketio": "5.18", "python-engineio": "4.15", "aiohttp": "3.14", "bidict": "0.23"}
-"""Series in which the parts below were found as described (bidict: at least)."""
+TESTED_VERSIONS = {"python-socketio": "5.18", "python-engineio": "4.15", "aiohttp": "3.14", "bidict": "0.24"}
+"""Series in which the parts below were found as described."""
 
 
 def detach(request: web.BaseRequest) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from immutables import Map
 
 from realtime_server.core import limits
+from realtime_server.core.reconciling import Match, MatchStatus
 from realtime_server.core.state import Candidate, Conflict, FieldState, RecordState
 from realtime_server.ports import ImportedRecord, NewRecord, RecordStore
 from tests.contract.conftest import Store
@@ -204,3 +205,19 @@ async def test_records_of_a_session_are_counted(records: RecordStore) -> None:
     await records.insert("s", [new("r1"), new("r2")])
     await records.insert("s2", [new("r1")])
     assert [await records.count(name) for name in ("s", "s2", "unknown")] == [2, 1, 0]
+
+
+async def test_a_match_and_what_people_set_aside_are_kept_and_can_end(records: RecordStore) -> None:
+    await records.insert("s", [new("r1")])
+    base = await one(records)
+    match = Match(
+        match_id="match-4", status=MatchStatus.CONFIRMED, ledger=("r1",), statement=("r2",),
+        sums=(("ledger", "GBP", 5),), rule_id="exact", score=0.5, reasons=("amount",), user_id="alice", seq=4,
+    )  # fmt: skip
+    for record in (
+        replace(base, seq=4, match=match, rejected=("x", "y")),
+        replace(base, seq=5, disposition="excluded", rejected=("x", "y", "z")),
+        replace(base, seq=6),
+    ):
+        await records.save("s", [record])
+        assert await one(records) == record

@@ -10,5 +10,5 @@ import os
 from hypothesis import settings
 
 settings.register_profile("suite", max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=1_000, stateful_step_count=80, deadline=None)
+settings.register_profile("thorough", max_examples=300, stateful_step_count=80, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))

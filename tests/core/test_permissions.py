@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from realtime_server.core import commands as c
+from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.decide import decide
 from realtime_server.core.permissions import PERMISSIONS, allowed
 from realtime_server.core.roles import Role
@@ -35,6 +36,28 @@ TABLE = {
     c.RecordImport:   (False,  True,    False,   False,   True),
     c.EndSession:     (False,  False,   False,   False,   True),
     c.ExpireSession:  (False,  False,   False,   False,   True),
+    r.ProposeMatches: (False,  False,   False,   False,   True),
+    r.ConfirmMatches: (False,  True,    False,   False,   True),
+    r.RejectMatches:  (False,  True,    False,   False,   True),
+    r.MakeMatch:      (False,  True,    False,   False,   True),
+    r.RemoveMatches:  (False,  True,    False,   False,   True),
+    r.SplitMatch:     (False,  True,    False,   False,   True),
+    r.SetRecordStatus: (False, True,    False,   False,   True),
+    r.AssignRecords:  (False,  True,    True,    True,    True),
+    r.SetRules:       (False,  True,    False,   False,   True),
+    r.StartRun:       (False,  True,    False,   False,   True),
+    r.PauseRun:       (False,  True,    True,    True,    True),
+    r.ResumeRun:      (False,  True,    False,   False,   True),
+    r.CancelRun:      (False,  True,    False,   False,   True),
+    r.ReportProgress: (False,  False,   False,   False,   True),
+    r.CompleteRun:    (False,  False,   False,   False,   True),
+    r.FailRun:        (False,  False,   False,   False,   True),
+    r.Configure:      (False,  False,   False,   True,    True),
+    r.Submit:         (False,  True,    False,   False,   True),
+    r.Approve:        (False,  False,   True,    True,    True),
+    r.RejectSubmission: (False, False,  True,    True,    True),
+    r.Reopen:         (False,  False,   True,    True,    True),
+    r.Certify:        (False,  False,   False,   False,   True),
 }
 # fmt: on
 
@@ -56,6 +79,28 @@ MEMBERS: dict[type[c.Command], dict[str, Any]] = {
     c.RecordImport: {"import_id": "i", "source": "ledger", "counts": {"new": 1}, "digest": "0" * 64},
     c.EndSession: {},
     c.ExpireSession: {},
+    r.ProposeMatches: {"run_id": "run", "items": ()},
+    r.ConfirmMatches: {"match_ids": ("match-1-0@r1",)},
+    r.RejectMatches: {"match_ids": ("match-1-0@r1",)},
+    r.MakeMatch: {"ledger": ("r1",), "statement": ("r2",)},
+    r.RemoveMatches: {"match_ids": ("match-1-0@r1",)},
+    r.SplitMatch: {"match_id": "match-1-0@r1", "parts": ()},
+    r.SetRecordStatus: {"record_ids": ("r1",), "status": "unmatched"},
+    r.AssignRecords: {"record_ids": ("r1",), "assignee": "alice"},
+    r.SetRules: {"rules": (), "base_version": 0},
+    r.StartRun: {"run_id": "run"},
+    r.PauseRun: {},
+    r.ResumeRun: {},
+    r.CancelRun: {},
+    r.ReportProgress: {"run_id": "run", "total": 0, "processed": 0},
+    r.CompleteRun: {"run_id": "run", "total": 0},
+    r.FailRun: {"run_id": "run", "message": "it broke"},
+    r.Configure: {"settings": {}},
+    r.Submit: {"totals": (), "records": 0, "counted_at": 1},
+    r.Approve: {},
+    r.RejectSubmission: {},
+    r.Reopen: {},
+    r.Certify: {"totals": (), "records": 0, "counted_at": 1},
 }
 
 CASES = [
@@ -75,7 +120,8 @@ def test_a_role_may_send_exactly_the_commands_of_its_column(kind: type[c.Command
 
 
 def test_the_table_has_every_command_there_is() -> None:
-    commands = {item for item in vars(c).values() if isinstance(item, type) and issubclass(item, c.Command)}
+    named = (*vars(c).values(), *vars(r).values())
+    commands = {item for item in named if isinstance(item, type) and issubclass(item, c.Command)}
     assert set(TABLE) == set(PERMISSIONS) == commands - {c.Command}
 
 

@@ -20,6 +20,7 @@ from realtime_server.core.decide import answer, decide
 from realtime_server.core.evolve import evolve, replay
 from realtime_server.core.outcomes import NoChange
 from realtime_server.core.permissions import allowed
+from realtime_server.core.repeats import refuse_used_id
 from realtime_server.core.roles import Role
 from realtime_server.core.snapshot import record_document, record_from_document, state_document, state_from_document
 from realtime_server.core.state import SessionState, SessionStatus
@@ -92,6 +93,10 @@ class SessionMachine(RuleBasedStateMachine):
         else:
             assert log.state is before
             assert isinstance(outcome, NoChange) or outcome.code in ErrorCode
+        if isinstance(outcome, Rejection) and outcome.code is ErrorCode.LOCKED:
+            grant = self.grants[outcome.details["record_id"]]
+            assert grant.user_id == outcome.details["holder"]["user_id"] != command.actor.user_id
+            assert grant.until > max(log.now, before.at)
         if not allowed(command.actor.role, type(command)):
             assert isinstance(outcome, Rejection)
             assert outcome.code is ErrorCode.FORBIDDEN
@@ -103,6 +108,7 @@ class SessionMachine(RuleBasedStateMachine):
         assert commit.at >= before.at
         assert plain(commit.data) == commit.data
         assert command.command_id not in self.first_answers
+        assert refuse_used_id(command, commit) is None, "a retry would not be recognised as what it is"
         self.first_answers[command.command_id] = (commit, answer(commit))
         getattr(self, f"_see_{commit.family}", lambda commit: None)(commit)
 
@@ -276,6 +282,14 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(actor=EDITORS, kind=st.sampled_from([c.Undo, c.Undo, c.Redo]), seq=st.none() | st.integers(1, 40))
     def somebody_undoes_or_redoes(self, actor: c.Actor, kind: Any, seq: int | None) -> None:
         self.ask(kind, actor, seq=seq)
+
+    @rule(actor=EDITORS, name=st.sampled_from(["p", "q"]), values=st.lists(st.integers(), min_size=1, max_size=4))
+    def edits_of_one_field_are_undone_one_after_the_other(self, actor: c.Actor, name: str, values: list[int]) -> None:
+        before = self.log.value("r3", name)
+        outcomes = [self.send(self.log.edit_command(actor, "r3", name, value)) for value in values]
+        for _ in filter(lambda outcome: isinstance(outcome, Commit), outcomes):
+            assert isinstance(self.ask(c.Undo, actor), Commit)
+        assert self.log.value("r3", name) == before
 
     @rule(actor=EDITORS, steps=st.integers(1, 3))
     def undos_followed_by_as_many_redos_restore_all_values(self, actor: c.Actor, steps: int) -> None:

@@ -7,16 +7,23 @@ import base64
 import json
 import os
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from realtime_server.transport import EngineServer, SocketServer
+from realtime_server.transport import EngineServer, SocketServer, guarded_runner
 
 TIMEOUT = 10.0
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the event loop turn until `condition()` holds; there is no event to wait for inside the server."""
+    async with asyncio.timeout(TIMEOUT):
+        while not condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0)
 
 
 class Closed(Exception):
@@ -157,7 +164,8 @@ class Harness:
         """A WebSocket session and its handshake."""
         socket = await self.websocket()
         packet = await socket.receive()
-        assert isinstance(packet, str) and packet[0] == "0"
+        assert isinstance(packet, str)
+        assert packet[0] == "0"
         return socket, json.loads(packet[1:])
 
     async def connected(self, namespace: str = "/", auth: Any = None) -> RawWebSocket:
@@ -165,7 +173,7 @@ class Harness:
         socket, _ = await self.opened()
         await socket.send(connect_packet(namespace, auth))
         answer = await socket.message()
-        assert isinstance(answer, str) and answer.startswith(connect_packet(namespace)), answer
+        assert str(answer).startswith(connect_packet(namespace)), answer
         return socket
 
     async def get(self, query: str, **options: Any) -> tuple[int, str]:
@@ -179,7 +187,7 @@ class Harness:
     async def polling(self) -> Polling:
         """A long-polling session."""
         status, body = await self.get("EIO=4&transport=polling")
-        assert status == 200 and body[0] == "0", (status, body)
+        assert (status, body[:1]) == (200, "0"), (status, body)
         return Polling(self, json.loads(body[1:]))
 
     async def polling_connected(self, namespace: str = "/", auth: Any = None) -> Polling:
@@ -228,6 +236,12 @@ class Polling:
             assert status == 200, (status, body)
             self._packets = body.split("\x1e")
 
+    async def message_or_noop(self) -> str:
+        """The next packet that is neither a heartbeat nor the noop of an upgrade that came to nothing."""
+        while (packet := await self.message()) == "6":
+            pass
+        return packet
+
     async def upgrade(self) -> RawWebSocket:
         """A WebSocket for this session, opened and nothing more."""
         return await self.harness.websocket(f"EIO=4&transport=websocket&sid={self.sid}")
@@ -240,7 +254,7 @@ async def serving(server: SocketServer | EngineServer, path: str | None = None) 
     harness = Harness(server, path)
     app = web.Application()
     server.attach(app, path)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = guarded_runner(app, harness.eio.limits, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -249,6 +263,102 @@ async def serving(server: SocketServer | EngineServer, path: str | None = None) 
     try:
         async with aiohttp.ClientSession() as harness.http:
             yield harness
-            await harness.close()
     finally:
+        await harness.close()
         await runner.cleanup()
+
+
+class AnyClient:
+    """One session with one interface, whatever carries it."""
+
+    transport = ""
+    sid = ""
+
+    async def send(self, *messages: str | bytes) -> None:
+        """Send messages (engine packets as text, or binary) one after another."""
+        raise NotImplementedError
+
+    async def message(self) -> str | bytes:
+        """The next packet that is no heartbeat."""
+        raise NotImplementedError
+
+    async def ended(self) -> None:
+        """Wait until the server has ended the session."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Go away without a word."""
+
+
+class WebSocketClient(AnyClient):
+    transport = "websocket"
+
+    def __init__(self, socket: RawWebSocket, sid: str) -> None:
+        self.socket, self.sid = socket, sid
+
+    async def send(self, *messages: str | bytes) -> None:
+        for message in messages:
+            opcode, payload = (1, message.encode()) if isinstance(message, str) else (2, message)
+            self.socket.write(masked(opcode, payload))
+        await self.socket.writer.drain()
+
+    async def message(self) -> str | bytes:
+        return await self.socket.message()
+
+    async def ended(self) -> None:
+        await self.socket.closed()
+
+    async def aclose(self) -> None:
+        await self.socket.aclose()
+
+
+class PollingClient(AnyClient):
+    transport = "polling"
+
+    def __init__(self, session: Polling) -> None:
+        self.session, self.sid = session, session.sid
+
+    async def send(self, *messages: str | bytes) -> None:
+        packets = [
+            message if isinstance(message, str) else "b" + base64.b64encode(message).decode() for message in messages
+        ]
+        await self.session.post(*packets)
+
+    async def message(self) -> str | bytes:
+        packet = await self.session.message()
+        return base64.b64decode(packet[1:]) if packet[0] == "b" else packet
+
+    async def ended(self) -> None:
+        while True:
+            status, body = await self.session.poll()
+            if status == 400 or body == "1":
+                break
+        assert (await self.session.poll())[0] == 400
+
+
+TRANSPORTS = ("websocket", "polling", "upgraded")
+
+
+async def open_client(harness: Harness, transport: str) -> AnyClient:
+    """A session on `transport`, its handshake read and nothing sent yet."""
+    if transport == "polling":
+        return PollingClient(await harness.polling())
+    if transport == "websocket":
+        socket, handshake = await harness.opened()
+        return WebSocketClient(socket, handshake["sid"])
+    session = await harness.polling()
+    socket = await session.upgrade()
+    await socket.send("2probe")
+    assert await socket.receive() == "3probe"
+    await socket.send("5")
+    await until(lambda: harness.eio.transport(session.sid) == "websocket")
+    return WebSocketClient(socket, session.sid)
+
+
+async def connect_client(harness: Harness, transport: str, namespace: str = "/", auth: Any = None) -> AnyClient:
+    """A client of a namespace on `transport`."""
+    client = await open_client(harness, transport)
+    await client.send(connect_packet(namespace, auth))
+    answer = await client.message()
+    assert str(answer).startswith(connect_packet(namespace)), answer
+    return client

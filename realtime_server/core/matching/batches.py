@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -25,8 +26,10 @@ from realtime_server.core.matching.workspace import Workspace
 
 #: Bits that two texts must have in common for one to be looked for among the other's parts.
 _LEAST_BITS: Final = 6.0
-#: Words that more free records of one side have relate nothing.
-_MAX_SHARING: Final = 300
+#: The likest records of one target that are tried as its parts.
+_LIKE_POOL: Final = 24
+#: Pairs that a word may bring together; one that brings more tells nobody apart.
+_MAX_SHARING: Final = 900
 #: A record that has a partner this sure is not looked for in groups.
 _SPOKEN_FOR: Final = 0.9
 #: Days after which entries of one day are not looked for in a deposit any more.
@@ -85,7 +88,7 @@ def _window(rule: Rule, side: int) -> tuple[int, int]:
     return (-rule.days_after, rule.days_before) if side == 1 else (-rule.days_before, rule.days_after)
 
 
-# -- entries with a reference of their own ---------------------------------------------------------------------------
+# -- entries with a reference of their own -----------------------------------------------------------------------------
 
 
 def _slips(work: Workspace, rule: Rule, open_rows: tuple[Ints, Ints]) -> _Found:
@@ -116,18 +119,20 @@ def _slips(work: Workspace, rule: Rule, open_rows: tuple[Ints, Ints]) -> _Found:
             yield 1 - side, int(target), by_target.get(int(target), [])
 
 
-# -- records that have something in common with the target ---------------------------------------------------------------
+# -- records that have something in common with the target -------------------------------------------------------------
 
 
 def _likes(work: Workspace, rule: Rule, open_rows: tuple[Ints, Ints]) -> _Found:
-    left, right = _related(work, open_rows)
+    left, right, bits = _related(work, open_rows)
     for side, (targets, members) in enumerate(((left, right), (right, left))):
         pools: dict[int, list[int]] = defaultdict(list)
-        for target, member in zip(targets.tolist(), members.tolist(), strict=True):
-            pools[target].append(member)
+        # The likest first: a pool has room for so many.
+        for place in np.lexsort((members, -bits, targets)).tolist():
+            pools[int(targets[place])].append(int(members[place]))
         table, others = work.tables[side], work.tables[1 - side]
+        days, minor = others.day.tolist(), others.minor.tolist()
         for target, rows in sorted(pools.items()):
-            pool = _parts(rule, side, int(table.day[target]), int(table.minor[target]), others.day, others.minor, rows)
+            pool = _parts(rule, side, int(table.day[target]), int(table.minor[target]), days, minor, rows)
             if len(pool) < 2:
                 continue
             solver = Pool(np.abs(others.minor[pool]), rule.max_records)
@@ -135,39 +140,46 @@ def _likes(work: Workspace, rule: Rule, open_rows: tuple[Ints, Ints]) -> _Found:
             yield side, target, [(tuple(pool[i] for i in item.members), item.chance) for item in solutions]
 
 
-def _parts(rule: Rule, side: int, day: int, target: int, days: Ints, minor: Ints, rows: Sequence[int]) -> list[int]:
+def _parts(
+    rule: Rule, side: int, day: int, target: int, days: list[int], minor: list[int], rows: Sequence[int]
+) -> list[int]:
     """The rows that could be a part of the target: its sign, less than it, in the window of days."""
     first, last = _window(rule, side)
-    found = [
-        row
-        for row in sorted(rows)
-        if (minor[row] < 0) == (target < 0) and 0 < abs(minor[row]) < abs(target) and first <= days[row] - day <= last
-    ]
-    return found[:MAX_POOL]
+    found: list[int] = []
+    for row in rows:
+        amount = minor[row]
+        if (amount < 0) == (target < 0) and 0 < abs(amount) < abs(target) and first <= days[row] - day <= last:
+            found.append(row)
+            if len(found) == _LIKE_POOL:
+                break
+    return sorted(found)
 
 
-def _related(work: Workspace, open_rows: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
-    """Pairs of free rows with a reference in common, or enough words."""
+def _related(work: Workspace, open_rows: tuple[Ints, Ints]) -> tuple[Ints, Ints, Floats]:
+    """Pairs of free rows with a reference in common, or enough words; and the bits in common."""
     shared: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for side, rows in enumerate(open_rows):
         table = work.tables[side]
         for row in rows.tolist():
-            for reference in table.references[row]:
-                shared[f"#{reference}"][side].append(row)
-            for word in {part[: words.STEM_LETTERS] for part in table.folded[row].split() if len(part) > 3}:
-                shared[word][side].append(row)
+            for key in (*(f"#{item}" for item in table.references[row]), *_keys(table.folded[row])):
+                shared[key][side].append(row)
     by_reference: set[tuple[int, int]] = set()
     by_word: set[tuple[int, int]] = set()
     for key, (lefts, rights) in shared.items():
-        if max(len(lefts), len(rights)) <= _MAX_SHARING and len(lefts) * len(rights) <= 20_000:
+        if len(lefts) * len(rights) <= _MAX_SHARING:
             (by_reference if key.startswith("#") else by_word).update((a, b) for a in lefts for b in rights)
     pairs = np.array(sorted(by_word | by_reference), dtype=np.int64).reshape(-1, 2)
-    texts = words.read(work.ledger.folded, work.statement.folded)
-    _, bits = words.compare(texts, pairs[:, 0], pairs[:, 1])
+    _, bits = words.compare(work.texts, pairs[:, 0], pairs[:, 1])
     stated = np.array([(int(a), int(b)) in by_reference for a, b in pairs], dtype=np.bool_)
     same = work.ledger.currency[pairs[:, 0]] == work.statement.currency[pairs[:, 1]]
-    kept = pairs[same & (stated | (bits >= _LEAST_BITS))] if len(pairs) else pairs
-    return kept[:, 0], kept[:, 1]
+    kept = np.flatnonzero(same & (stated | (bits >= _LEAST_BITS)))
+    return pairs[kept, 0], pairs[kept, 1], np.where(stated[kept], 50.0, 0.0) + bits[kept]
+
+
+def _keys(text: str) -> set[str]:
+    """By what texts are brought together: words, and two words in a row, by their first letters."""
+    stems = [part[: words.STEM_LETTERS] for part in text.split() if len(part) > 2]
+    return {stem for stem in stems if len(stem) > 3} | {" ".join(two) for two in pairwise(stems)}
 
 
 # -- entries of one day ------------------------------------------------------------------------------------------------
@@ -211,7 +223,7 @@ def _lag_shares(work: Workspace) -> Floats:
 
 def _judge(hits: Sequence[_Hit], tried: dict[str, int]) -> list[tuple[_Hit, float]]:
     """The probability of each hit: it is the true one, against chance, and against the target's other hits."""
-    rates = {way: _PRIOR for way in tried}
+    rates = dict.fromkeys(tried, _PRIOR)
     by_target: dict[tuple[int, int], list[_Hit]] = defaultdict(list)
     for hit in hits:
         by_target[hit.side, hit.target].append(hit)
@@ -232,8 +244,7 @@ def _judge(hits: Sequence[_Hit], tried: dict[str, int]) -> list[tuple[_Hit, floa
                 result.append((hit, odd / total))
                 met[hit.way] += odd / total
         rates = {
-            way: min((met[way] + _PRIOR * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT), 0.5)
-            for way, count in tried.items()
+            way: min((met[way] + _PRIOR * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT), 0.5) for way, count in tried.items()
         }
     return result
 

@@ -5,7 +5,7 @@ Every way in is a join on sorted keys, so the work grows with the pairs found, a
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -14,8 +14,11 @@ import numpy as np
 
 from realtime_server.core.matching.table import Floats, Ints, Table
 
-#: Letters of a beginning that two texts must share to be looked at although their amounts differ.
-BEGINNING: Final = 3
+#: Letters of a beginning that two texts must share to be looked at although their amounts differ: few, where few
+#: texts begin so.
+BEGINNINGS: Final = (3, 7, 12)
+#: A beginning that a larger share of either side has tells too little; a longer one is asked for.
+MAX_SHARE: Final = 0.02
 #: A reference or word that more records of one side have than this tells nobody apart.
 MAX_SHARING: Final = 60
 #: Pairs kept by one way in, and pairs looked at for it. Wider nets are drawn in to the nearest dates and amounts.
@@ -58,7 +61,8 @@ def find(left: Table, right: Table, reach: Reach) -> Pairs:
         _same_beginning(left, right, reach),
         _same_word(left, right, reach),
     ]
-    keys = np.unique(np.concatenate([a * len(right) + b for a, b in found]))
+    keys = np.sort(np.concatenate([a * len(right) + b for a, b in found]))
+    keys = keys[np.concatenate((np.array([True]), keys[1:] != keys[:-1]))] if len(keys) else keys
     return Pairs(keys // len(right), keys % len(right))
 
 
@@ -90,7 +94,9 @@ def _in_time(left: Table, right: Table, a: Ints, b: Ints, before: int, after: in
 
 def _same_amount(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
     """Joined on currency, amount and a window of days: (currency, amount) numbered, then days within the number."""
-    both = np.stack((np.concatenate((left.currency, right.currency)), np.concatenate((left.minor, right.minor))), axis=1)
+    both = np.stack(
+        (np.concatenate((left.currency, right.currency)), np.concatenate((left.minor, right.minor))), axis=1
+    )
     _, number = np.unique(both, axis=0, return_inverse=True)
     number = number.reshape(-1).astype(np.int64)
     first = min(left.day.min(), right.day.min()) - reach.before - reach.after
@@ -131,11 +137,21 @@ def _same_reference(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints
 
 
 def _same_beginning(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
-    names = {text[:BEGINNING]: 0 for text in (*left.folded, *right.folded)}
-    for number, name in enumerate(sorted(names), start=1):
-        names[name] = number if name else 0
-    a = np.array([names[text[:BEGINNING]] for text in left.folded], dtype=np.int64)
-    b = np.array([names[text[:BEGINNING]] for text in right.folded], dtype=np.int64)
+    columns = tuple(np.zeros(len(table), dtype=np.int64) for table in (left, right))
+    names: dict[str, int] = {}
+    for letters in BEGINNINGS:
+        beginnings = [[text[:letters] for text in table.folded] for table in (left, right)]
+        counts = [Counter(side) for side in beginnings]
+        telling = {
+            name
+            for name in counts[0].keys() & counts[1].keys()
+            if name and all(counts[side][name] <= len(beginnings[side]) * MAX_SHARE + 20 for side in (0, 1))
+        }
+        for column, side in zip(columns, beginnings, strict=True):
+            for row, name in enumerate(side):
+                if not column[row] and name in telling:
+                    column[row] = names.setdefault(name, len(names) + 1)
+    a, b = columns
     everything = np.arange(len(left)), np.arange(len(right))
     return _like_amounts(left, right, (a, b), everything, reach)
 
@@ -148,15 +164,15 @@ def _same_word(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
             for word in {part[:7] for part in text.split() if len(part) >= 4}:
                 common[word][side].append(row)
     limit = max(MAX_SHARING, len(left) // 200)
-    numbers = ([], []), ([], [])  # type: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]]
+    numbers: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]] = ([], []), ([], [])
     for number, (lefts, rights) in enumerate(common.values(), start=1):
         if lefts and rights and len(lefts) <= limit and len(rights) <= limit:
             for side, rows in enumerate((lefts, rights)):
                 numbers[side][0].extend([number] * len(rows))
                 numbers[side][1].extend(rows)
-    keys = np.array(numbers[0][0], dtype=np.int64), np.array(numbers[1][0], dtype=np.int64)
-    rows = np.array(numbers[0][1], dtype=np.int64), np.array(numbers[1][1], dtype=np.int64)
-    return _like_amounts(left, right, keys, rows, reach)
+    columns = np.array(numbers[0][0], dtype=np.int64), np.array(numbers[1][0], dtype=np.int64)
+    places = np.array(numbers[0][1], dtype=np.int64), np.array(numbers[1][1], dtype=np.int64)
+    return _like_amounts(left, right, columns, places, reach)
 
 
 def _like_amounts(
@@ -182,9 +198,7 @@ def _like_amounts(
     return _near(left, right, picked[0], picked[1][ordered], (low, high), reach)
 
 
-def _near(
-    left: Table, right: Table, a: Ints, b: Ints, ranges: tuple[Ints, Ints], reach: Reach
-) -> tuple[Ints, Ints]:
+def _near(left: Table, right: Table, a: Ints, b: Ints, ranges: tuple[Ints, Ints], reach: Reach) -> tuple[Ints, Ints]:
     """The pairs of ranges of ``b`` with each of ``a`` that are near enough in time; when too many, the nearest days."""
     kept: list[tuple[Ints, Ints]] = []
     before, after, count = reach.before, reach.after, 0

@@ -42,11 +42,11 @@ class Comparison:
     prior_weight: float
 
 
-def compare(left: Table, right: Table, pairs: Pairs) -> tuple[Comparison, ...]:
+def compare(left: Table, right: Table, texts: w.Words, pairs: Pairs) -> tuple[Comparison, ...]:
     return (
         _amounts(left, right, pairs),
         _lags(left, right, pairs),
-        _texts(left, right, pairs),
+        _texts(texts, pairs),
         _references(left, right, pairs),
     )
 
@@ -55,7 +55,7 @@ def _log2(counts: npt.NDArray[np.float64], size: int) -> Weights:
     return np.log2(np.maximum(counts, 0.5) / max(size, 1)).astype(np.float32)
 
 
-# -- amounts ---------------------------------------------------------------------------------------------------------
+# -- amounts -----------------------------------------------------------------------------------------------------------
 
 
 def amount_level(difference: Floats) -> Levels:
@@ -90,7 +90,7 @@ def _amounts(left: Table, right: Table, pairs: Pairs) -> Comparison:
 
 
 def _around(others: Table, other_logs: Floats, logs: Floats, mine: Table) -> Floats:
-    """For each of my rows and each step of `AMOUNT_EDGES`, how many others lie in that ring (same currency and sign)."""
+    """For each of my rows and each step of `AMOUNT_EDGES`, how many others (same currency, sign) lie in that ring."""
     key = others.currency * 128.0 + (others.minor < 0) * 64.0
     column = np.sort(key + other_logs)
     own = mine.currency * 128.0 + (mine.minor < 0) * 64.0 + logs
@@ -103,7 +103,7 @@ def _around(others: Table, other_logs: Floats, logs: Floats, mine: Table) -> Flo
     return np.diff(within, axis=1, prepend=0.0)
 
 
-# -- days ------------------------------------------------------------------------------------------------------------
+# -- days --------------------------------------------------------------------------------------------------------------
 
 
 def lag_level(lag: Ints) -> Levels:
@@ -135,17 +135,17 @@ def _lag_prior() -> Floats:
     return np.asarray(mass / mass.sum())
 
 
-# -- texts -----------------------------------------------------------------------------------------------------------
+# -- texts -------------------------------------------------------------------------------------------------------------
 
 
-def _texts(left: Table, right: Table, pairs: Pairs) -> Comparison:
-    levels, bits = w.compare(w.read(left.folded, right.folded), pairs.left, pairs.right)
+def _texts(texts: w.Words, pairs: Pairs) -> Comparison:
+    levels, bits = w.compare(texts, pairs.left, pairs.right)
     prior = np.array([0.08, 0.06, 0.12, 0.12, 0.14, 0.14, 0.08, 0.12, 0.14])
     chance = np.where(levels == w.DIFFER, 0.0, -bits).astype(np.float32)
     return Comparison("description", levels, chance, prior / prior.sum(), 20.0)
 
 
-# -- references ------------------------------------------------------------------------------------------------------
+# -- references --------------------------------------------------------------------------------------------------------
 
 
 def _references(left: Table, right: Table, pairs: Pairs) -> Comparison:

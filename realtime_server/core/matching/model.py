@@ -42,7 +42,9 @@ class Scored:
     learned: dict[str, Floats]
 
 
-def score(sizes: tuple[int, int], pairs: Pairs, comparisons: Sequence[Comparison], extra: Floats | None = None) -> Scored:
+def score(
+    sizes: tuple[int, int], pairs: Pairs, comparisons: Sequence[Comparison], extra: Floats | None = None
+) -> Scored:
     """``sizes``: rows of both sides. ``extra``: further evidence of each pair, in bits."""
     learned = {item.name: item.prior for item in comparisons}
     matched = 0.7 * min(sizes)

@@ -39,9 +39,9 @@ def reach_of(rules: Sequence[Rule]) -> Reach:
     if not pairs:
         return Reach(percent=0.001)
     return Reach(
-        percent=max(0.001, *(rule.amount_percent / 100 for rule in pairs)) if len(pairs) > 1 else (
-            max(0.001, pairs[0].amount_percent / 100)
-        ),
+        percent=max(0.001, *(rule.amount_percent / 100 for rule in pairs))
+        if len(pairs) > 1
+        else (max(0.001, pairs[0].amount_percent / 100)),
         before=max(rule.days_before for rule in pairs),
         after=max(rule.days_after for rule in pairs),
     )
@@ -118,12 +118,12 @@ def _pair_proposal(
         reasons = ("an entry was taken back and repeated: together they count once", *reasons)
     confirmed = rule.auto_confirm and usual and sure >= rule.auto_score and ahead >= AUTO_MARGIN
     difference = int(work.ledger.minor[left] - work.statement.minor[right])
-    return Proposal(*ids, rule.rule_id, _rounded(sure), difference, confirmed, reasons)
+    return Proposal(ids[0], ids[1], rule.rule_id, _rounded(sure), difference, confirmed, reasons)
 
 
 def _rounded(sure: float) -> float:
     """Six decimals, and never quite certain."""
-    return min(round(sure, 6), 0.999999)
+    return min(round(float(sure), 6), 0.999999)
 
 
 # -- groups ------------------------------------------------------------------------------------------------------------
@@ -155,13 +155,17 @@ def _groups(work: Workspace, rule: Rule, groups: Sequence[Group]) -> Iterator[Pr
         )
 
 
+#: Less sure than what agrees with the other side: the bank may know of it yet.
+_TAKEN_BACK: Final = 0.9
+
+
 def _apply_reversal(work: Workspace, rule: Rule) -> Iterator[Proposal]:
     """What was entered and taken back, and never came again, nets to nothing on its own side."""
     for side, chain in work.cancelled:
         ids = tuple(item.record_id for item in chain.items)
-        sides = (ids, ()) if side == "ledger" else ((), ids)
-        span = explain.days(chain.items[-1].day - chain.items[0].day)
-        yield Proposal(*sides, rule.rule_id, 0.9, 0, False, ("entered, and taken back " + span,))
+        ledger, statement = (ids, ()) if side == "ledger" else ((), ids)
+        reasons = (f"entered, and taken back {explain.days(chain.items[-1].day - chain.items[0].day)}",)
+        yield Proposal(ledger, statement, rule.rule_id, _TAKEN_BACK, 0, False, reasons)
 
 
 _APPLY: Final[Mapping[Kind, Callable[[Workspace, Rule], Iterator[Proposal]]]] = {

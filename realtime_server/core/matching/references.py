@@ -47,8 +47,9 @@ def _possible(work: Workspace, rule: Rule, ledger: Sequence[int], statement: Seq
     sums = total(work, 0, ledger), total(work, 1, statement)
     if not rule.allows(*sums) or (sums[0] < 0) != (sums[1] < 0) or not sums[0]:
         return False
-    lags = work.statement.day[list(statement)].min() - work.ledger.day[list(ledger)].max(), (
-        work.statement.day[list(statement)].max() - work.ledger.day[list(ledger)].min()
+    lags = (
+        work.statement.day[list(statement)].min() - work.ledger.day[list(ledger)].max(),
+        (work.statement.day[list(statement)].max() - work.ledger.day[list(ledger)].min()),
     )
     return bool(lags[0] >= -rule.days_before and lags[1] <= rule.days_after)
 

@@ -6,21 +6,29 @@ Such entries net to one, and only together belong to the other side's record. Wh
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import log2
 from typing import Final
 
 from realtime_server.core.matching.table import Item, Side, order
-from realtime_server.core.matching.words import STEM_LETTERS
-from realtime_server.core.matching.text import REVERSAL_WORDS, fold, has_reversal_word, plain_reference
+from realtime_server.core.matching.text import (
+    REPETITION_WORDS,
+    REVERSAL_WORDS,
+    fold,
+    has_reversal_word,
+    plain_reference,
+)
 
 #: Days in which an entry is taken back, and after that replaced.
 _BACK_WITHIN: Final = 45
 _AGAIN_WITHIN: Final = 30
-#: A word that more than one in so many records of the side have relates nobody to anybody.
-_RARE: Final = 50
-_REVERSAL_STEMS: Final = {word[:STEM_LETTERS] for word in REVERSAL_WORDS}
+#: Bits of a word that every 20th record has; bits in all without which a text names nobody; share that is alike.
+_COMMON, _TELLING, _LIKE = log2(20), 3.0, 0.6
+#: Letters by which words are compared: banks cut the last word anywhere.
+_STEM: Final = 4
+_REVERSAL_STEMS: Final = {word[:_STEM] for word in REVERSAL_WORDS | REPETITION_WORDS}
 #: Entries of one amount looked at together: a standing price has hundreds, and says nothing.
 _MAX_ALIKE: Final = 200
 
@@ -64,30 +72,33 @@ def _has_both_signs(group: Iterable[Item]) -> bool:
 
 
 class _Related:
-    """Whether two entries speak of the same thing: a reference in common, or a rare word."""
+    """Whether two entries speak of the same thing: a reference in common, or the words that tell."""
 
     def __init__(self, items: Sequence[Item]) -> None:
-        counts: dict[str, int] = defaultdict(int)
+        counts: Counter[str] = Counter()
         for item in items:
-            for word in self._words(item):
-                counts[word] += 1
-        most = max(len(items) // _RARE, 3)
-        self._rare = {word for word, count in counts.items() if count <= most}
+            counts.update(self._words(item))
+        self._worth = {word: log2(len(items) / count) for word, count in counts.items()}
 
     @staticmethod
     def _words(item: Item) -> set[str]:
-        # By their first letters: banks cut the last word anywhere.
-        return {word[:STEM_LETTERS] for word in fold(item.description).split() if len(word) > 3} - _REVERSAL_STEMS
+        return {word[:_STEM] for word in fold(item.description).split() if len(word) > 3} - _REVERSAL_STEMS
 
-    def __call__(self, one: Item, other: Item) -> int:
-        """3: the same reference; 2: one names the other's; 1: words in common; 0: nothing."""
+    def __call__(self, one: Item, other: Item) -> float:
+        """3: the same reference; 2: one names the other's; up to 1: the share of telling words in common; 0: none."""
         a, b = plain_reference(one.reference), plain_reference(other.reference)
         if a and a == b:
-            return 3
+            return 3.0
         if (a and a in plain_reference(other.description)) or (b and b in plain_reference(one.description)):
-            return 2
-        common = self._words(one) & self._words(other)
-        return int(bool(common & self._rare) or len(common) > 1)
+            return 2.0
+        sides = self._words(one), self._words(other)
+        least = min(self._sum(sides[0]), self._sum(sides[1]))
+        share = self._sum(sides[0] & sides[1]) / least if least > _TELLING else 0.0
+        return share if share >= _LIKE else 0.0
+
+    def _sum(self, words: Iterable[str]) -> float:
+        """Bits of the words, but for those that every 20th record has: they name a channel, not a party."""
+        return sum(bits for bits in (self._worth.get(word, 0.0) for word in sorted(words)) if bits > _COMMON)
 
 
 def _chains(group: Sequence[Item], related: _Related) -> list[Chain]:
@@ -135,12 +146,10 @@ def _entry_of(back: Item, group: Sequence[Item], used: set[str], related: _Relat
 
 
 def _repetition(entry: Item, back: Item, group: Sequence[Item], used: set[str], related: _Related) -> Item | None:
-    candidates = [
-        item
-        for item in group
-        if item.minor == entry.minor
-        and item.record_id not in used
-        and 0 <= item.day - back.day <= _AGAIN_WITHIN
-        and related(item, entry)
-    ]
-    return min(candidates, key=lambda item: (-related(item, entry), *_by_day(item)), default=None)
+    candidates: list[tuple[float, Item]] = []
+    for item in group:
+        if item.minor == entry.minor and item.record_id not in used and 0 <= item.day - back.day <= _AGAIN_WITHIN:
+            likeness = max(related(item, entry), related(item, back))
+            if likeness:
+                candidates.append((likeness, item))
+    return min(candidates, key=lambda pair: (-pair[0], *_by_day(pair[1])), default=(0.0, None))[1]

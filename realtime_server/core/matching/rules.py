@@ -37,8 +37,8 @@ class Rule:
     """``amount_tolerance``: minor units, and ``amount_percent``: percent of the larger sum; the larger of both holds.
 
     ``days_before``, ``days_after``: how much earlier or later than the ledger the statement may be.
-    ``text_similarity``: 0 to 100 (rapidfuzz ``token_set_ratio``), 0 asks for none. ``reference_required``: a reference in
-    common. ``max_records``: of one side. ``min_score``: the least probability of what is suggested.
+    ``text_similarity``: 0 to 100 (rapidfuzz ``token_set_ratio``), 0 asks for none. ``reference_required``: a reference
+    in common. ``max_records``: of one side. ``min_score``: the least probability of what is suggested.
     ``auto_confirm``: confirmed without a person, where ``auto_score`` is reached and no other candidate comes near.
     """
 
@@ -67,8 +67,8 @@ class Rule:
         return max(self.amount_tolerance, round(largest * self.amount_percent / 100))
 
 
-#: For somebody who configures nothing. Percentages: card processors keep 1 to 4 percent, intermediary banks and exchange
-#: a few more; clearing takes days, cheques weeks (a cheque is good for six months, and usual within six weeks).
+#: For somebody who configures nothing. Percentages: card processors keep 1 to 4 percent, intermediary banks and
+#: exchange a few more; clearing takes days, cheques weeks (good for six months, most come within six weeks).
 DEFAULT_RULES: Final[tuple[Rule, ...]] = (
     Rule("reference", "Same reference, same amount", Kind.PAIR, days_before=30, days_after=90, reference_required=True,
          auto_confirm=True),

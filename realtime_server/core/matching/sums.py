@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
+from itertools import chain, combinations
 from math import comb
 from typing import Final
 
@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from realtime_server.core.matching.table import Ints
 
-#: Sums looked at for one pool: 40,000 take about a millisecond. Larger pools are searched for smaller groups.
-MAX_SUMS: Final = 40_000
+#: Sums looked at for one pool: 20,000 take about half a millisecond. Larger pools are searched for smaller groups.
+MAX_SUMS: Final = 20_000
 #: Records of one pool; a larger one says nothing, for by chance everything adds up.
 MAX_POOL: Final = 80
 _ROUND: Final = tuple(factor * 10**power for power in range(8) for factor in (1, 5))
@@ -46,9 +46,10 @@ def largest_group(pool: int, limit: int) -> int:
     return size if size > 1 else 0
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def _choices(pool: int, size: int) -> npt.NDArray[np.int8]:
-    return np.array(list(combinations(range(pool), size)), dtype=np.int8)
+    members = chain.from_iterable(combinations(range(pool), size))
+    return np.fromiter(members, dtype=np.int8, count=comb(pool, size) * size).reshape(-1, size)
 
 
 def _roundness(amounts: Ints) -> int:

@@ -14,8 +14,48 @@ _PLAIN_REFERENCE = re.compile(r"[^0-9A-Z]+")
 _REFERENCE_DIGITS = 4
 #: Words that say a line takes an earlier one back, or repeats it (English, German, French, Dutch banking usage).
 REVERSAL_WORDS = frozenset(
-    "VOID VOIDED RETURN RETURNED REVERSAL REVERSED REVERSE CANCEL CANCELLED CANCELED CANCELLATION CHARGEBACK REFUND "
-    "REFUNDED UNPAID BOUNCED REJECTED RECALLED STORNO RUECKLASTSCHRIFT RETOURE ANNULATION REJET STORNERING".split()
+    [
+        "VOID",
+        "VOIDED",
+        "RETURN",
+        "RETURNED",
+        "REVERSAL",
+        "REVERSED",
+        "REVERSE",
+        "CANCEL",
+        "CANCELLED",
+        "CANCELED",
+        "CANCELLATION",
+        "CHARGEBACK",
+        "REFUND",
+        "REFUNDED",
+        "UNPAID",
+        "BOUNCED",
+        "REJECTED",
+        "RECALLED",
+        "STORNO",
+        "RUECKLASTSCHRIFT",
+        "RETOURE",
+        "ANNULATION",
+        "REJET",
+        "STORNERING",
+    ]
+)
+
+#: Words that say a line repeats an earlier one.
+REPETITION_WORDS = frozenset(
+    [
+        "RETRY",
+        "REISSUE",
+        "REISSUED",
+        "REPLACES",
+        "REPLACED",
+        "REPLACEMENT",
+        "REPRESENTED",
+        "REPRESENTMENT",
+        "AGAIN",
+        "DUPLICATE",
+    ]
 )
 
 

@@ -54,70 +54,56 @@ class Words:
 def read(left: Sequence[str], right: Sequence[str]) -> Words:
     texts = [*left, *right]
     offset = len(left)
+    rows, ids, stem_of_word = _flatten(texts)
+    sizes = (max(offset, 1), max(len(texts) - offset, 1))
+    word_bits = _bits(rows, ids, len(stem_of_word), offset, sizes)
+    stems = stem_of_word[ids]
+    kinds = int(stem_of_word.max()) + 1
+    once = np.unique(rows[stems > 0] * kinds + stems[stems > 0])
+    stem_bits = _bits(once // kinds, once % kinds, kinds, offset, sizes)
+    other = (rows < offset).astype(np.int64)
+    # What no text of the other side has tells nothing apart, however rare: it is worth nothing, and sorts last.
+    worth = word_bits[ids, other]
+    ordered = np.lexsort((ids, -worth, rows))
+    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = rank < MAX_WORDS
+    place = rows[kept], rank[kept]
+    chosen = ordered[kept]
+    shape = (len(texts), MAX_WORDS)
+    word_column, stem_column = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int32)
+    word_column[place], stem_column[place] = ids[chosen], stems[chosen]
+    word_worth, stem_worth = np.zeros(shape), np.zeros(shape)
+    word_worth[place] = worth[chosen]
+    stem_worth[place] = np.where(stems[chosen] > 0, stem_bits[stems[chosen], other[chosen]], 0.0)
+    total = np.maximum(np.maximum(word_worth, stem_worth).sum(axis=1), 1.0)
+    return Words(offset, _prefixes(texts, offset), word_column, stem_column, word_worth, stem_worth, total)
+
+
+def _flatten(texts: Sequence[str]) -> tuple[Ints, Ints, Ints]:
+    """(row, word) of every different word of every text, and for each word its stem; numbers from 1."""
     vocabulary: dict[str, int] = {}
+    ids: list[int] = []
+    counts = np.zeros(len(texts), dtype=np.int64)
+    for row, text in enumerate(texts):
+        words = set(text.split())
+        counts[row] = len(words)
+        # A set's order is not the same from run to run.
+        ids.extend(vocabulary.setdefault(word, len(vocabulary) + 1) for word in sorted(words))
     stems: dict[str, int] = {}
-    counts = _document_counts(texts, offset, vocabulary, stems)
-    words, stem_rows, word_bits, stem_bits = _rows(texts, offset, vocabulary, stems, counts)
-    prefixes = _prefixes(texts, offset)
-    whole = np.minimum(prefixes.lengths, PREFIX_LETTERS)
-    full = np.zeros(len(texts))
-    for k in range(PREFIX_LETTERS):
-        full = np.where(whole == k + 1, prefixes.bits[k], full)
-    total = np.maximum(np.maximum(word_bits, stem_bits).sum(axis=1), 1.0)
-    return Words(offset, prefixes, words, stem_rows, word_bits, stem_bits, total)
+    stem_of_word = np.zeros(len(vocabulary) + 1, dtype=np.int64)
+    for word, number in vocabulary.items():
+        if len(word) >= STEM_LETTERS:
+            stem_of_word[number] = stems.setdefault(word[:STEM_LETTERS], len(stems) + 1)
+    return np.repeat(np.arange(len(texts)), counts), np.array(ids, dtype=np.int64), stem_of_word
 
 
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    words: npt.NDArray[np.int64]
-    stems: npt.NDArray[np.int64]
-
-
-def _document_counts(texts: Sequence[str], offset: int, words: dict[str, int], stems: dict[str, int]) -> _Counts:
-    """How many texts of each side have each word and each stem: arrays of shape (kinds, 2)."""
-    word_pairs: list[tuple[int, int]] = []
-    stem_pairs: list[tuple[int, int]] = []
-    for row, text in enumerate(texts):
-        side = int(row >= offset)
-        for word in set(text.split()):
-            word_pairs.append((words.setdefault(word, len(words) + 1), side))
-        for stem in {word[:STEM_LETTERS] for word in text.split() if len(word) >= STEM_LETTERS}:
-            stem_pairs.append((stems.setdefault(stem, len(stems) + 1), side))
-    return _Counts(_tally(word_pairs, len(words) + 1), _tally(stem_pairs, len(stems) + 1))
-
-
-def _tally(pairs: list[tuple[int, int]], kinds: int) -> npt.NDArray[np.int64]:
-    counts = np.zeros((kinds, 2), dtype=np.int64)
-    if pairs:
-        array = np.array(pairs, dtype=np.int64)
-        np.add.at(counts, (array[:, 0], array[:, 1]), 1)
-    return counts
-
-
-def _rows(
-    texts: Sequence[str], offset: int, words: dict[str, int], stems: dict[str, int], counts: _Counts
-) -> tuple[Small, Small, Floats, Floats]:
-    """For each text its rarest words: (word, stem, bits of the word, bits of the stem), zero where there is none."""
-    size = (max(offset, 1), max(len(texts) - offset, 1))
-    word_bits = [-np.log2((counts.words[:, side] + 0.5) / (size[side] + 1)) for side in (0, 1)]
-    stem_bits = [-np.log2((counts.stems[:, side] + 0.5) / (size[side] + 1)) for side in (0, 1)]
-    ids = np.zeros((len(texts), MAX_WORDS), dtype=np.int32)
-    stem_ids = np.zeros_like(ids)
-    bits = np.zeros((len(texts), MAX_WORDS))
-    cut_bits = np.zeros_like(bits)
-    for row, text in enumerate(texts):
-        other = int(row < offset)
-        # What no text of the other side has tells nothing apart, however rare: it sorts last.
-        found = sorted({words[word]: word for word in text.split()}.items(), key=lambda item: (
-            -word_bits[other][item[0]] if counts.words[item[0], other] else 0.0, item[1]))[:MAX_WORDS]  # fmt: skip
-        for place, (number, word) in enumerate(found):
-            ids[row, place] = number
-            bits[row, place] = max(word_bits[other][number], 0.0)
-            if len(word) >= STEM_LETTERS:
-                stem = stems[word[:STEM_LETTERS]]
-                stem_ids[row, place] = stem
-                cut_bits[row, place] = max(stem_bits[other][stem], 0.0)
-    return ids, stem_ids, bits, cut_bits
+def _bits(rows: Ints, ids: Ints, kinds: int, offset: int, sizes: tuple[int, int]) -> Floats:
+    """Shape (kinds, 2): what a word is worth when the text of the left (0), the right (1) side has it too."""
+    bits = np.zeros((kinds, 2))
+    for side, mine in enumerate((rows < offset, rows >= offset)):
+        counts = np.bincount(ids[mine], minlength=kinds)
+        bits[:, side] = np.where(counts > 0, -np.log2((counts + 0.5) / (sizes[side] + 1)), 0.0)
+    return np.maximum(bits, 0.0)
 
 
 def _prefixes(texts: Sequence[str], offset: int) -> _Prefixes:
@@ -208,7 +194,7 @@ def _word_ends(prefixes: _Prefixes, rows: Ints, common: Ints) -> Bools:
     inside = common < PREFIX_LETTERS
     letter = prefixes.letters[rows, np.minimum(common, PREFIX_LETTERS - 1)]
     before = prefixes.letters[rows, np.maximum(common - 1, 0)]
-    return ~inside | (letter == 0) | (letter == 32) | (before == 32)
+    return np.asarray(~inside | (letter == 0) | (letter == 32) | (before == 32))
 
 
 def _compare_words(words: Words, a: Ints, b: Ints) -> tuple[Ints, Floats]:

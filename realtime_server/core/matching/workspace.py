@@ -14,6 +14,7 @@ from realtime_server.core.matching.comparisons import Comparison
 from realtime_server.core.matching.model import Scored
 from realtime_server.core.matching.reversals import Chain
 from realtime_server.core.matching.table import Bools, Floats, Item, Side, Table
+from realtime_server.core.matching.words import Words, read
 
 #: Evidence against an entry that repeats an earlier one (same reference, amount and text), in bits: the first is meant.
 _REPEATED_BITS = 8.0
@@ -25,10 +26,11 @@ _REPEATED_WITHIN = 10
 
 @dataclass(slots=True)
 class Workspace:
-    """``free``: rows of each side that no rule has matched yet. ``chains``: by the id of the item that stands for one."""
+    """``free``: rows of each side that no rule has matched yet. ``chains``: by the id of what stands for one."""
 
     ledger: Table
     statement: Table
+    texts: Words
     pairs: Pairs
     compared: Sequence[Comparison]
     scored: Scored
@@ -81,10 +83,11 @@ def prepare(
     currencies: dict[str, int] = {}
     left, right = table.build(sides[0], currencies), table.build(sides[1], currencies, sign)
     pairs = blocking.find(left, right, reach)
-    compared = comparisons.compare(left, right, pairs)
+    texts = read(left.folded, right.folded)
+    compared = comparisons.compare(left, right, texts, pairs)
     against = -_REPEATED_BITS * (_repeated(left)[pairs.left] + _repeated(right)[pairs.right])
     scored = model.score((len(left), len(right)), pairs, compared, against)
-    return Workspace(left, right, pairs, compared, scored, chains, cancelled)
+    return Workspace(left, right, texts, pairs, compared, scored, chains, cancelled)
 
 
 def _collapse(

@@ -46,9 +46,6 @@ class Components:
         if known is not schema:
             raise ValueError(f"two schemas are called {schema.__name__}: {known.__module__} and {schema.__module__}")
         reference: Json = self._converter.resolve_nested_schema(schema())  # type: ignore[no-untyped-call]  # as above
-        if schema is Envelope:
-            for data in MESSAGE_TYPES.values():
-                self.ref(data)
         return reference
 
     def parameters(self, schema: type[Schema]) -> list[Json]:
@@ -58,6 +55,9 @@ class Components:
 
     def schemas(self) -> dict[str, Json]:
         """All that was asked for, by name."""
+        if Envelope.__name__ in self._spec.components.schemas:
+            for data in MESSAGE_TYPES.values():
+                self.ref(data)
         raw = self._spec.to_dict()["components"]["schemas"]
         found = {name: tidy(schema) for name, schema in raw.items()}
         for name, schema in found.items():

@@ -15,9 +15,12 @@ def example_of(schema: type[Schema]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in schema().load_fields.items():
         if field.required or name in _SHOWN:
-            value = _example(field)
+            key, value = field.data_key or name, _example(field)
             if value is not missing:
-                found[field.data_key or name] = value
+                found[key] = value
+            elif field.required:
+                # A token, say, of which no example would be good for anything.
+                found[key] = f"<{key}>"
     return found
 
 

@@ -9,7 +9,7 @@ from realtime_server.errors import ERROR_TABLE, ErrorCode
 from realtime_server.rest.documents.components import CONTRACT_VERSION, OPENAPI_VERSION, Components, Json
 from realtime_server.rest.documents.examples import example_of
 from realtime_server.rest.operations import PREFIX, Operation
-from realtime_server.rest.problems import MEDIA_TYPE, TITLES
+from realtime_server.rest.problems import MEDIA_TYPE
 from schemas.common import CLIENT_ID
 from schemas.rest_answers import Problem
 
@@ -75,7 +75,7 @@ def openapi(operations: Sequence[Operation]) -> Json:
         "tags": [{"name": name, "description": TAGS[name]} for name in used],
         "paths": paths,
         "x-errors": [
-            {"code": code.value, "title": TITLES[code], "status": row.http_status, "retryable": row.retryable}
+            {"code": code.value, "title": row.title, "status": row.http_status, "retryable": row.retryable}
             for code, row in ERROR_TABLE.items()
         ],
         "components": {
@@ -196,7 +196,7 @@ def _refusals(operation: Operation) -> dict[int, list[tuple[ErrorCode, str]]]:
         codes.append(ErrorCode.PAYLOAD_TOO_LARGE)
     found: dict[int, list[tuple[ErrorCode, str]]] = {}
     for code in dict.fromkeys(codes):
-        found.setdefault(ERROR_TABLE[code].http_status, []).append((code, TITLES[code]))
+        found.setdefault(ERROR_TABLE[code].http_status, []).append((code, ERROR_TABLE[code].title))
     if operation.takes_body:
         found[400] = [(ErrorCode.INVALID, "The body is not JSON")]
         found[408] = [(ErrorCode.INVALID, "The body did not come in time")]

@@ -1,0 +1,66 @@
+"""How the tallies follow the log: from the commits alone, never from the records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from immutables import Map
+
+from realtime_server.core.commits import Commit
+from realtime_server.core.money import parse_minor_units
+from realtime_server.core.reconciling import Reconciliation, Tally
+
+_RECORD_STATUS: Final[Mapping[str, str]] = {"suggested": "suggested", "confirmed": "matched"}
+
+
+def _added(counts: Map[Any, int], changes: Iterable[tuple[Any, int]]) -> Map[Any, int]:
+    """Counts with changes added; what comes to zero is left out."""
+    totals: dict[Any, int] = {}
+    for name, change in changes:
+        totals[name] = totals.get(name, 0) + change
+    mutation = counts.mutate()
+    for name, change in totals.items():
+        value = mutation.get(name, 0) + change
+        if value:
+            mutation[name] = value
+        elif name in mutation:
+            del mutation[name]
+    return mutation.finish()
+
+
+def tally_matches(before: Reconciliation, commit: Commit) -> Reconciliation:
+    records: list[tuple[str, int]] = []
+    matches: list[tuple[str, int]] = []
+    settled: list[tuple[tuple[str, str], int]] = []
+    for entry in commit.data["matches"]:
+        size = len(entry["ledger"]) + len(entry["statement"])
+        for status, step in ((entry["was"], -1), (entry["status"], 1)):
+            if status is None:
+                continue
+            records.append((_RECORD_STATUS[status], step * size))
+            matches.append((status, step))
+            if status == "confirmed":
+                settled += [((item[0], item[1]), step * parse_minor_units(item[2], item[1])) for item in entry["sums"]]
+    tally = before.tally
+    return replace(
+        before,
+        tally=Tally(_added(tally.records, records), _added(tally.matches, matches), _added(tally.settled, settled)),
+    )
+
+
+def tally_statuses(before: Reconciliation, commit: Commit) -> Reconciliation:
+    """Records set aside, or taken back: ``changes``: {record_id, source, was, status, currency, amount}."""
+    records: list[tuple[str, int]] = []
+    settled: list[tuple[tuple[str, str], int]] = []
+    for item in commit.data["changes"]:
+        for status, step in ((item["was"], -1), (item["status"], 1)):
+            if status == "unmatched":
+                continue
+            records.append((status, step))
+            if item["amount"] is not None:
+                minor = parse_minor_units(item["amount"], item["currency"])
+                settled.append(((item["source"], item["currency"]), step * minor))
+    tally = before.tally
+    return replace(before, tally=Tally(_added(tally.records, records), tally.matches, _added(tally.settled, settled)))

@@ -1,0 +1,66 @@
+"""A session's records, page by page, as they are now: stored ones, and over them what the engine holds newer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from realtime_server.core.money import parse_minor_units
+from realtime_server.core.state import RecordState, SessionState
+from realtime_server.ports import RecordStore
+from realtime_server.reconciliation.worker import FIELDS, Row
+
+#: Records read at a time: a page is decoded in some 5 ms, which nobody notices.
+PAGE = 250
+
+
+async def current_records(records: RecordStore, state: SessionState) -> AsyncIterator[list[RecordState]]:
+    """Pages of all records. What changes while they are read is seen or not; deciding looks again."""
+    after: str | None = None
+    while page := await records.page(state.session_id, after=after, limit=PAGE):
+        after = page[-1].record_id
+        yield [_newest(item, state.records.get(item.record_id)) for item in page]
+
+
+def _newest(stored: RecordState, held: RecordState | None) -> RecordState:
+    return held if held is not None and held.seq > stored.seq else stored
+
+
+def is_open(record: RecordState) -> bool:
+    """Whether a run may look at it: neither matched, nor suggested, nor set aside."""
+    return record.match is None and record.disposition is None
+
+
+def row_of(record: RecordState) -> Row:
+    return record.record_id, record.source, {name: record.value(name) for name in FIELDS}
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a session's records come to, counted when its log stood at ``seq``. ``unreadable``: without an amount."""
+
+    seq: int
+    records: int = 0
+    unreadable: int = 0
+    sums: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def add(self, record: RecordState) -> None:
+        self.records += 1
+        try:
+            minor = parse_minor_units(record.value("amount") or "", record.currency)
+        except ValueError:
+            self.unreadable += 1
+            return
+        place = (record.source, record.currency)
+        self.sums[place] = self.sums.get(place, 0) + minor
+
+    def as_tuples(self) -> tuple[tuple[str, str, int], ...]:
+        return tuple((source, currency, minor) for (source, currency), minor in sorted(self.sums.items()))
+
+
+async def count_totals(records: RecordStore, state: SessionState) -> Totals:
+    totals = Totals(state.seq)
+    async for page in current_records(records, state):
+        for record in page:
+            totals.add(record)
+    return totals

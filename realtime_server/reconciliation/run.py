@@ -1,0 +1,319 @@
+"""The reconciliation of sessions, as the socket and REST shells call it: runs, dry runs, candidates, the sign-off.
+
+One per process. Any instance may work on a run: it holds it by a lease in the session's log, and when it dies another
+one that has the session open, or starts, takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+from uuid import uuid4
+
+from realtime_server.core.commands import SYSTEM, Actor, Command
+from realtime_server.core.commits import Commit
+from realtime_server.core.matching.rules import Rule, check_all, document
+from realtime_server.core.money import format_minor_units
+from realtime_server.core.reconciliation_commands import (
+    CancelRun,
+    Certify,
+    PauseRun,
+    ResumeRun,
+    StartRun,
+    Submit,
+)
+from realtime_server.core.reconciling import RunStatus, difference
+from realtime_server.core.runs import run_view
+from realtime_server.core.state import SessionState
+from realtime_server.core.workflow import workflow_view
+from realtime_server.engine.engine import Engine, wall_clock
+from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import RecordStore, SessionStore
+from realtime_server.reconciliation import worker
+from realtime_server.reconciliation.loading import Totals, count_totals, current_records, is_open, row_of
+from realtime_server.reconciliation.pool import MatchingPool
+from realtime_server.reconciliation.runner import Busy, RunConfig, Runner, system_id
+
+log = logging.getLogger(__name__)
+
+Answer = Mapping[str, Any]
+#: How often a submission is tried anew because amounts changed while they were added up.
+_ATTEMPTS: Final = 5
+#: Sessions whose totals, and whose candidates, are kept.
+_KEPT: Final = 32
+#: Seconds for which candidates are answered from what was read before.
+_FRESH: Final = 30.0
+#: Sessions with a run under way that are looked for in one sweep.
+_SWEPT: Final = 100
+MAX_CANDIDATES: Final = 50
+MAX_EXAMPLES: Final = 20
+
+
+async def _nobody(session_id: str) -> Collection[str]:
+    return frozenset()
+
+
+class RunService:
+    """Create it inside a running loop, `close` it before the engine. ``busy``: see `runner.Busy`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        sessions: SessionStore,
+        records: RecordStore,
+        *,
+        config: RunConfig | None = None,
+        busy: Busy = _nobody,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        self._engine, self._sessions, self._records = engine, sessions, records
+        self._config, self._busy, self._clock = config or RunConfig(), busy, clock
+        self._pool = MatchingPool()
+        self._runners: dict[str, asyncio.Task[None]] = {}
+        self._totals: OrderedDict[str, tuple[int, Totals]] = OrderedDict()
+        self._jobs: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._closed = False
+        self._sweeper = asyncio.create_task(self._sweep_forever(), name="runs that nobody works on")
+
+    # -- control: each answers what the acknowledgement adds to ``ok``, or raises `CollaborationError` -----------------
+
+    async def start(self, session_id: str, actor: Actor, command_id: str) -> Answer:
+        """``{seq, run_id}``; `invalid` while a run is under way."""
+        command = StartRun(actor=actor, command_id=command_id, run_id=f"run-{uuid4().hex[:12]}")
+        answer = await self._engine.submit(session_id, command)
+        self._take_up(session_id, answer["run_id"])
+        return answer
+
+    async def pause(self, session_id: str, actor: Actor, command_id: str) -> Answer:
+        return await self._engine.submit(session_id, PauseRun(actor=actor, command_id=command_id))
+
+    async def resume(self, session_id: str, actor: Actor, command_id: str) -> Answer:
+        answer = await self._engine.submit(session_id, ResumeRun(actor=actor, command_id=command_id))
+        await self.ensure(session_id)
+        return answer
+
+    async def cancel(self, session_id: str, actor: Actor, command_id: str, reason: str | None = None) -> Answer:
+        return await self._engine.submit(session_id, CancelRun(actor=actor, command_id=command_id, reason=reason))
+
+    async def status(self, session_id: str) -> dict[str, Any]:
+        """``{seq, run, workflow, rules_version, records, difference}``; the difference is the unexplained, by currency.
+
+        The amounts of a session are added up when first asked for, and again after they changed.
+        """
+        await self.ensure(session_id)
+        state = await self._engine.inspect(session_id)
+        totals = await self._current_totals(state)
+        return {
+            "seq": state.seq,
+            "run": run_view(state.reconciliation),
+            "workflow": workflow_view(state.reconciliation),
+            "rules_version": state.reconciliation.rules.version,
+            "records": totals.records,
+            "difference": _difference(state, totals),
+        }
+
+    async def rules(self, session_id: str) -> dict[str, Any]:
+        """``{version, rules}``, in order."""
+        rules = (await self._engine.inspect(session_id)).reconciliation.rules
+        return {"version": rules.version, "rules": [document(rule) for rule in rules.rules]}
+
+    # -- questions -----------------------------------------------------------------------------------------------------
+
+    async def dry_run(self, session_id: str, rules: Sequence[Rule] | None = None, examples: int = 5) -> dict[str, Any]:
+        """What a run would do, by these rules or the session's own; nothing is stored.
+
+        ``{records, records_matched, matches, by_rule: {rule_id: {matches, confirmed}}, examples: [...]}``.
+        """
+        state = await self._engine.inspect(session_id)
+        try:
+            chosen = check_all(rules) if rules is not None else state.reconciliation.rules.rules
+        except ValueError as error:
+            raise CollaborationError(ErrorCode.INVALID, str(error), {"fields": {"rules": [str(error)]}}) from error
+        job = await self._load(state)
+        await self._pool.call(worker.match, job, chosen)
+        found = await self._pool.call(worker.summary, job, min(examples, MAX_EXAMPLES))
+        shown = [
+            {
+                "ledger": list(item.ledger),
+                "statement": list(item.statement),
+                "rule_id": item.rule_id,
+                "score": item.score,
+                "confirmed": item.confirmed,
+                "reasons": list(item.reasons),
+            }
+            for item in found["examples"]
+        ]
+        return {"seq": state.seq, **found, "examples": shown}
+
+    async def candidates_for(self, session_id: str, record_id: str, limit: int = 10) -> list[dict[str, Any]]:
+        """Open records that could belong to an open record, the likeliest first: ``record_id``, ``score``, ``reasons``.
+
+        Answered from what was read within the last half minute; records settled since are left out. `not_found` for a
+        record that is not there; empty for one that is settled, or has no amount or date.
+        """
+        state = await self._engine.inspect(session_id, lambda _: {record_id})
+        if record_id not in state.records:
+            raise CollaborationError(ErrorCode.NOT_FOUND, f"there is no record {record_id}", {"record_id": record_id})
+        if not is_open(state.records[record_id]):
+            return []
+        now = asyncio.get_running_loop().time()
+        kept = self._jobs.get(session_id)
+        if kept is None or now - kept[0] > _FRESH:
+            kept = (now, await self._load(state))
+            self._jobs[session_id] = kept
+            self._jobs.move_to_end(session_id)
+            while len(self._jobs) > _KEPT:
+                self._jobs.popitem(last=False)
+        wanted = min(limit, MAX_CANDIDATES)
+        try:
+            found = await self._pool.call(worker.candidates, kept[1], record_id, wanted * 2)
+        except CollaborationError:
+            self._jobs.pop(session_id, None)
+            raise
+        names = {item["record_id"] for item in found}
+        state = await self._engine.inspect(session_id, lambda _: names)
+        return [item for item in found if _still_open(state, item["record_id"])][:wanted]
+
+    # -- the sign-off --------------------------------------------------------------------------------------------------
+
+    async def submit(self, session_id: str, actor: Actor, command_id: str, comment: str | None = None) -> Answer:
+        """Submit for review: the amounts are added up for it."""
+        return await self._with_totals(
+            session_id,
+            lambda figures: Submit(actor=actor, command_id=command_id, comment=comment, **figures),
+        )
+
+    async def certify(self, session_id: str) -> Answer:
+        """Sign off by rule, where the settings allow it and nothing is left for a person to judge."""
+        return await self._with_totals(
+            session_id, lambda figures: Certify(actor=SYSTEM, command_id=system_id(), **figures)
+        )
+
+    async def _with_totals(self, session_id: str, command: Callable[[dict[str, Any]], Command]) -> Answer:
+        for attempt in range(1, _ATTEMPTS + 1):
+            state = await self._engine.inspect(session_id)
+            totals = await self._current_totals(state)
+            figures = {"totals": totals.as_tuples(), "records": totals.records, "counted_at": state.seq}
+            try:
+                return await self._engine.submit(session_id, command(figures))
+            except CollaborationError as error:
+                if error.code is not ErrorCode.UNAVAILABLE or attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _current_totals(self, state: SessionState) -> Totals:
+        changed = state.reconciliation.amounts_seq
+        kept = self._totals.get(state.session_id)
+        if kept is None or kept[0] != changed:
+            kept = (changed, await count_totals(self._records, state))
+            self._totals[state.session_id] = kept
+            while len(self._totals) > _KEPT:
+                self._totals.popitem(last=False)
+        return replace(kept[1], seq=state.seq)
+
+    # -- who works on what ---------------------------------------------------------------------------------------------
+
+    async def ensure(self, session_id: str) -> None:
+        """Take up a session's run, if it has one under way that nobody works on."""
+        state = await self._engine.inspect(session_id)
+        run = state.reconciliation.run
+        if run is None or run.status not in (RunStatus.QUEUED, RunStatus.RUNNING):
+            return
+        if run.runner is None or run.lease_until <= self._clock():
+            self._take_up(session_id, run.run_id)
+
+    def observe(self, commits: Sequence[Commit]) -> None:
+        """What was decided, here or elsewhere: what the fanout's publish is also told. Never blocks."""
+        for commit in commits:
+            if commit.message_type == "reconciliation.resumed":
+                self._spawn_ensure(commit.session_id)
+
+    def _spawn_ensure(self, session_id: str) -> None:
+        if not self._closed:
+            task = asyncio.create_task(self._ensure_quietly(session_id))
+            task.add_done_callback(lambda done: done.exception())
+
+    def _take_up(self, session_id: str, run_id: str) -> None:
+        if self._closed or (session_id in self._runners and not self._runners[session_id].done()):
+            return
+        runner = Runner(session_id, run_id, self._engine, self._records, self._pool, self._config, self._busy)
+        task = asyncio.create_task(self._work(session_id, runner), name=f"run {run_id}")
+        self._runners[session_id] = task
+
+    async def _work(self, session_id: str, runner: Runner) -> None:
+        # Somebody works on it: the session stays open, and hears of what other instances do to it.
+        self._engine.watch(session_id)
+        try:
+            await runner.work()
+            await self._certify_quietly(session_id)
+        except Exception:
+            log.exception("the run of session %s stopped", session_id)
+        finally:
+            self._engine.unwatch(session_id)
+            if self._runners.get(session_id) is asyncio.current_task():
+                del self._runners[session_id]
+
+    async def _certify_quietly(self, session_id: str) -> None:
+        state = await self._engine.inspect(session_id)
+        run = state.reconciliation.run
+        if state.reconciliation.settings.auto_certify and run is not None and run.status is RunStatus.COMPLETED:
+            with suppress(CollaborationError):
+                await self.certify(session_id)
+
+    async def _sweep_forever(self) -> None:
+        """Runs whose instance died are taken up when their lease has ended."""
+        while True:
+            for session_id in await self._under_way():
+                await self._ensure_quietly(session_id)
+            await asyncio.sleep(self._config.lease / 3)
+
+    async def _under_way(self) -> list[str]:
+        try:
+            return await self._sessions.reconciling(_SWEPT)
+        except CollaborationError as error:
+            log.warning("looking for runs under way failed: %s", error.message)
+            return []
+
+    async def _ensure_quietly(self, session_id: str) -> None:
+        try:
+            await self.ensure(session_id)
+        except CollaborationError as error:
+            log.warning("the run of session %s is not taken up: %s", session_id, error.message)
+
+    async def _load(self, state: SessionState) -> str:
+        """A job of the worker with the session's open records."""
+        job = f"{state.session_id}/{uuid4().hex}"
+        await self._pool.call(worker.begin, job)
+        async for page in current_records(self._records, state):
+            await self._pool.call(worker.add, job, [row_of(item) for item in page if is_open(item)])
+        return job
+
+    async def close(self) -> None:
+        """Stop working; runs go on where they are taken up next."""
+        self._closed = True
+        tasks: list[asyncio.Task[Any]] = [self._sweeper, *self._runners.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._pool.close()
+
+
+def _still_open(state: SessionState, record_id: str) -> bool:
+    record = state.records.get(record_id)
+    return record is not None and is_open(record)
+
+
+def _difference(state: SessionState, totals: Totals) -> dict[str, str]:
+    run = state.reconciliation.run
+    sign = run.statement_sign if run is not None else 1
+    found = difference(totals.sums, state.reconciliation.tally.settled, sign)
+    return {currency: format_minor_units(minor, currency) for currency, minor in found.items()}
+
+
+#: What the shells wait for.
+Pending = Awaitable[Answer]

@@ -1,0 +1,134 @@
+"""The matching itself, in a process of its own: its work moves nobody's edits. Runs in a pool of one worker.
+
+The functions here are what the pool calls. The worker keeps a few sessions' records and results between calls, so that
+they travel in small parts: pickling 100,000 records at once would hold the server's event loop for a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from realtime_server.core.matching import explain
+from realtime_server.core.matching.proposals import Proposal
+from realtime_server.core.matching.propose import propose, reach_of, statement_sign
+from realtime_server.core.matching.rules import DEFAULT_RULES, Rule
+from realtime_server.core.matching.table import Item, item_of
+from realtime_server.core.matching.workspace import Workspace, prepare
+
+#: (record_id, source, values): a record on its way to the worker. ``values`` holds `FIELDS` only.
+Row = tuple[str, str, dict[str, Any]]
+FIELDS: Final = ("amount", "currency", "date", "description", "reference")
+#: Jobs kept: each holds a session's open records, some 300 bytes a record.
+_KEPT: Final = 4
+#: Below the server's own priority (POSIX nice).
+_NICENESS: Final = 10
+
+
+@dataclass(slots=True)
+class _Job:
+    ledger: list[Item] = field(default_factory=list)
+    statement: list[Item] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
+    sign: int = 1
+    work: Workspace | None = None
+
+
+_JOBS: OrderedDict[str, _Job] = OrderedDict()
+
+
+def start() -> None:
+    """Called once in a new worker."""
+    with contextlib.suppress(OSError):
+        os.nice(_NICENESS)
+
+
+def begin(job_id: str) -> None:
+    """A new job, empty. The oldest beyond those kept is forgotten."""
+    _JOBS[job_id] = _Job()
+    _JOBS.move_to_end(job_id)
+    while len(_JOBS) > _KEPT:
+        _JOBS.popitem(last=False)
+
+
+def add(job_id: str, rows: Sequence[Row]) -> int:
+    """Records of the job; how many of them can be matched. KeyError when the job is forgotten."""
+    job = _JOBS[job_id]
+    before = len(job.ledger) + len(job.statement)
+    for record_id, source, values in rows:
+        item = item_of(record_id, values)
+        if item is not None:
+            (job.ledger if source == "ledger" else job.statement).append(item)
+    return len(job.ledger) + len(job.statement) - before
+
+
+def match(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
+    """Find the matches; (how many, the statement's sign). `results` gives them."""
+    job = _JOBS[job_id]
+    job.sign = statement_sign(job.ledger, job.statement)
+    job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign)
+    return len(job.proposals), job.sign
+
+
+def results(job_id: str, first: int, count: int) -> list[Proposal]:
+    return _JOBS[job_id].proposals[first : first + count]
+
+
+def summary(job_id: str, count: int) -> dict[str, Any]:
+    """What a run would do: matches by rule, and the first ones of each."""
+    job = _JOBS[job_id]
+    by_rule: Counter[str] = Counter(item.rule_id for item in job.proposals)
+    confirmed: Counter[str] = Counter(item.rule_id for item in job.proposals if item.confirmed)
+    shown: Counter[str] = Counter()
+    examples: list[Proposal] = []
+    for item in job.proposals:
+        shown[item.rule_id] += 1
+        if shown[item.rule_id] <= count:
+            examples.append(item)
+    records = sum(len(item.records) for item in job.proposals)
+    return {
+        "records": len(job.ledger) + len(job.statement),
+        "records_matched": records,
+        "matches": len(job.proposals),
+        "by_rule": {rule: {"matches": by_rule[rule], "confirmed": confirmed[rule]} for rule in by_rule},
+        "examples": examples,
+    }
+
+
+def candidates(job_id: str, record_id: str, limit: int) -> list[dict[str, Any]]:
+    """Who could belong to a record, the likeliest first: ``record_id``, ``score``, ``reasons``. Empty when nobody."""
+    job = _JOBS[job_id]
+    if job.work is None:
+        job.sign = statement_sign(job.ledger, job.statement)
+        reach = reach_of(DEFAULT_RULES)
+        job.work = prepare(job.ledger, job.statement, reach, sign=job.sign, chained=False)
+    work = job.work
+    for side, table in enumerate(work.tables):
+        row = next((place for place, item in enumerate(table.items) if item.record_id == record_id), None)
+        if row is not None:
+            return _candidates(work, side, row, limit)
+    return []
+
+
+def _candidates(work: Workspace, side: int, row: int, limit: int) -> list[dict[str, Any]]:
+    mine, theirs = (work.pairs.left, work.pairs.right) if side == 0 else (work.pairs.right, work.pairs.left)
+    places = np.flatnonzero(mine == row)
+    ordered = places[np.lexsort((theirs[places], -work.scored.bits[places]))][:limit]
+    found: list[dict[str, Any]] = []
+    for place in ordered.tolist():
+        left, right = int(work.pairs.left[place]), int(work.pairs.right[place])
+        ahead = float(work.scored.bits[place] - work.rivals[place])
+        found.append(
+            {
+                "record_id": work.tables[1 - side].items[int(theirs[place])].record_id,
+                "score": round(float(work.scored.sure[place]), 6),
+                "reasons": list(explain.pair(work.ledger, work.statement, left, right, work.compared, place, ahead)),
+            }
+        )
+    return found

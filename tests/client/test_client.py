@@ -1,0 +1,201 @@
+"""The Python client against the real server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from realtime_server.client import CollaborationError, Envelope, ErrorCode, Reset, Session, connect
+from realtime_server.core.roles import Role
+from tests.client.conftest import Cable
+from tests.rest.conftest import Person, Server, token
+from tests.support import eventually
+
+RECORD = "ledger-000001"
+
+
+async def commits(session: Session, count: int) -> list[Envelope]:
+    """The next commits that are told; presence is left out."""
+    found: list[Envelope] = []
+    async with asyncio.timeout(20):
+        async for envelope in session.envelopes():
+            assert isinstance(envelope, Envelope)
+            if envelope.seq is not None:
+                found.append(envelope)
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_what_one_does_all_see_in_order(server: Server, pat: Person, ada: Person) -> None:
+    session_id = await server.session(pat)
+    async with (
+        connect(server.url, pat.token or "") as hers,
+        hers.join(session_id) as mine,
+        connect(server.url, ada.token or "") as his,
+        his.join(session_id) as theirs,
+    ):
+        assert (mine.role, theirs.role) == ("preparer", "admin")
+        edited = await mine.edit(RECORD, "amount", "5", base_version=0, reason="invoice")
+        assert (edited.status, edited.value) == ("applied", "5.00")
+        clash = await theirs.edit(RECORD, "amount", "6", base_version=0)
+        assert clash.status == "conflict"
+        assert await mine.edit_batch(
+            [{"record_id": RECORD, "field_name": "notes", "new_value": "x", "base_version": 0}]
+        )
+        comment = await mine.comment("why?", record_id=RECORD)
+        told = await commits(theirs, 4)
+        assert [envelope.message_type for envelope in told] == [
+            "edit.applied",
+            "conflict.detected",
+            "edit.batch_applied",
+            "comment.added",
+        ]
+        assert [envelope.seq for envelope in await commits(mine, 5)] == list(range(told[0].seq - 1, told[0].seq + 4))
+        assert comment.startswith("comment-")
+
+
+async def test_a_refusal_is_an_error_with_its_code(server: Server, pat: Person) -> None:
+    session_id = await server.session(pat)
+    async with connect(server.url, pat.token or "") as client, client.join(session_id) as session:
+        with pytest.raises(CollaborationError) as refused:
+            await session.edit("nothing", "amount", "5", base_version=0)
+        assert refused.value.code is ErrorCode.NOT_FOUND
+        with pytest.raises(CollaborationError) as refused:
+            await session.edit(RECORD, "amount", {"an": "object"}, base_version=0)
+        assert set(refused.value.details["fields"]) == {"new_value"}
+        with pytest.raises(CollaborationError) as refused:
+            async with client.join("nowhere"):
+                pass
+        assert refused.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_a_bad_token_is_refused_with_its_code(server: Server) -> None:
+    for text, code in (("nonsense", ErrorCode.UNAUTHENTICATED), (token("pat", None, ttl=-60), ErrorCode.TOKEN_EXPIRED)):
+        with pytest.raises(CollaborationError) as refused:
+            async with connect(server.url, text):
+                pass
+        assert refused.value.code is code
+
+
+async def test_nobody_there_is_unavailable() -> None:
+    with pytest.raises(CollaborationError) as refused:
+        async with connect("http://127.0.0.1:9", "x", timeout=5):
+            pass
+    assert refused.value.code is ErrorCode.UNAVAILABLE
+
+
+async def test_a_lock_is_renewed_while_it_is_needed_and_given_back(server: Server, pat: Person, ada: Person) -> None:
+    session_id = await server.session(pat)
+    async with connect(server.url, pat.token or "") as client, client.join(session_id) as session:
+        async with session.lock(RECORD, ttl=0.6) as lock:
+            first = lock.expires_at
+            await eventually(lambda: lock.expires_at > first)
+            assert (await session.edit(RECORD, "amount", "5", base_version=0, lock=lock)).status == "applied"
+            locked = await ada.post(f"/sessions/{session_id}/records/{RECORD}/lock")
+            assert locked.code == "locked"
+        assert (await ada.post(f"/sessions/{session_id}/records/{RECORD}/lock")).status == 200
+
+
+async def test_a_lock_that_was_taken_over_is_known_to_be_lost(server: Server, pat: Person, rae: Person) -> None:
+    session_id = await server.session(pat)
+    async with (
+        connect(server.url, pat.token or "") as client,
+        client.join(session_id) as session,
+        session.lock(RECORD, ttl=0.6) as lock,
+    ):
+        taken = await rae.post(f"/sessions/{session_id}/records/{RECORD}/takeover", {"reason": "urgent"})
+        assert taken.status == 200
+        await eventually(lambda: lock.lost)
+        with pytest.raises(CollaborationError) as refused:
+            await session.edit(RECORD, "amount", "5", base_version=0, lock=lock)
+        assert refused.value.code is ErrorCode.LOCK_LOST
+
+
+async def test_what_happened_while_the_connection_was_away_is_told_once_and_in_order(
+    server: Server, cable: Cable, pat: Person, ada: Person
+) -> None:
+    session_id = await server.session(pat)
+    async with connect(cable.url, pat.token or "") as client, client.join(session_id) as session:
+        start = session.seq
+        await session.edit(RECORD, "notes", "0", base_version=0)
+        cable.cut()
+        await eventually(lambda: not client.connected)
+        for number in range(1, 6):
+            reply = await ada.post(f"/sessions/{session_id}/comments", {"text": str(number)})
+            assert reply.status == 201
+        late = asyncio.create_task(session.edit("ledger-000002", "notes", "late", base_version=0))
+        cable.whole = True
+        assert (await late).status == "applied"
+        told = await commits(session, 7)
+        assert [envelope.seq for envelope in told] == list(range(start + 1, start + 8))
+        assert told[-1].data["new_value"] == "late"
+
+
+async def test_an_edit_that_lost_its_answer_is_done_once(server: Server, cable: Cable, pat: Person) -> None:
+    session_id = await server.session(pat)
+    async with connect(cable.url, pat.token or "") as client, client.join(session_id) as session:
+        for number in range(5):
+            edit = asyncio.create_task(session.edit(RECORD, "notes", str(number), base_version=session.seq))
+            await asyncio.sleep(0)
+            cable.cut()
+            await eventually(lambda: not client.connected)
+            cable.whole = True
+            assert (await edit).status == "applied"
+    history = [item async for item in server.services.store.log.scan(session_id)]
+    edits = [item.data["new_value"] for item in history if item.message_type == "edit.applied"]
+    assert edits == [str(number) for number in range(5)]
+
+
+async def test_a_reader_who_falls_behind_loses_nothing(server: Server, pat: Person) -> None:
+    session_id = await server.session(pat)
+    async with connect(server.url, pat.token or "") as client, client.join(session_id) as session:
+        start = session.seq
+        texts = [str(number) for number in range(1_200)]
+        for first in range(0, len(texts), 200):
+            await asyncio.gather(*(session.comment(text) for text in texts[first : first + 200]))
+        told = await commits(session, len(texts))
+        assert [envelope.seq for envelope in told] == list(range(start + 1, start + 1_201))
+        assert sorted(envelope.data["text"] for envelope in told) == sorted(texts)
+
+
+async def test_whoever_missed_more_than_is_replayed_is_told_to_load_anew(server: Server, pat: Person) -> None:
+    session_id = await server.session(pat)
+    async with connect(server.url, pat.token or "") as client:
+        async with client.join(session_id) as session:
+            for _ in range(6):
+                await asyncio.gather(*(session.comment("x") for _ in range(200)))
+        async with client.join(session_id, since=1) as session:
+            async for item in session.envelopes():
+                assert isinstance(item, Reset)
+                assert item.seq == session.seq > 1_200
+                break
+
+
+async def test_a_token_is_renewed_on_the_open_connection(server: Server, pat: Person) -> None:
+    session_id = await server.session(pat)
+    made: list[str] = []
+
+    def fresh() -> str:
+        # Less than the warning before its end: the first one is about to expire as soon as it is used.
+        made.append(token("pat", Role.PREPARER, ttl=30 if not made else 3_600))
+        return made[-1]
+
+    async with connect(server.url, fresh) as client, client.join(session_id) as session:
+        await eventually(lambda: len(made) == 2)
+        assert (await session.edit(RECORD, "notes", "x", base_version=0)).status == "applied"
+    assert len(made) == 2
+
+
+async def test_closing_tells_whoever_waits(server: Server, cable: Cable, pat: Person) -> None:
+    session_id = await server.session(pat)
+    async with connect(cable.url, pat.token or "") as client, client.join(session_id) as session:
+        cable.cut()
+        await eventually(lambda: not client.connected)
+        waiting = asyncio.create_task(session.comment("x"))
+        await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(CollaborationError) as refused:
+            await waiting
+        assert refused.value.code is ErrorCode.UNAVAILABLE

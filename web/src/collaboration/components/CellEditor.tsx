@@ -1,0 +1,66 @@
+import { useEffect, useRef, type KeyboardEvent } from "react";
+import { capital, DATES, fieldName, MONEY, parseMoney, STATUSES } from "../../ui/format";
+import type { Value } from "../core";
+
+export interface CellEditorProps {
+  field: string;
+  draft: string;
+  /** Begun by typing: what is typed next follows, and does not replace it. */
+  typed: boolean;
+  onDraft: (draft: string) => void;
+  /** `move`: where to go afterwards. */
+  onCommit: (move: "stay" | "down" | "next" | "previous") => void;
+  onCancel: () => void;
+}
+
+/** The draft as the value to send. */
+export function parsed(field: string, draft: string, before: Value): Value {
+  if (MONEY.has(field)) return parseMoney(draft);
+  if (Array.isArray(before)) return draft.split(",").map((tag) => tag.trim()).filter(Boolean);
+  return draft;
+}
+
+export function draftOf(content: Value): string {
+  return Array.isArray(content) ? content.join(", ") : String(content ?? "");
+}
+
+/** One field, being edited in its cell. The draft lives outside, so that it survives scrolling away. */
+export function CellEditor({ field, draft, typed, onDraft, onCommit, onCancel }: CellEditorProps) {
+  const input = useRef<HTMLInputElement & HTMLSelectElement>(null);
+  useEffect(() => {
+    input.current?.focus();
+    if (input.current && "select" in input.current && !DATES.has(field) && !typed) input.current.select();
+  }, [field, typed]);
+  const keys = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    if (event.key === "Escape") onCancel();
+    else if (event.key === "Enter") onCommit("down");
+    else if (event.key === "Tab") onCommit(event.shiftKey ? "previous" : "next");
+    else return;
+    event.preventDefault();
+  };
+  const shared = { "aria-label": fieldName(field), className: "cell-input", onKeyDown: keys, onBlur: () => onCommit("stay") };
+  if (field === "status") {
+    return (
+      <select ref={input} {...shared} value={draft} onChange={(event) => onDraft(event.target.value)}>
+        {STATUSES.map((status) => (
+          <option key={status} value={status}>
+            {capital(status)}
+          </option>
+        ))}
+      </select>
+    );
+  }
+  return (
+    <input
+      ref={input}
+      {...shared}
+      value={draft}
+      onChange={(event) => onDraft(event.target.value)}
+      type={DATES.has(field) ? "date" : "text"}
+      inputMode={MONEY.has(field) ? "decimal" : "text"}
+      autoComplete="off"
+      maxLength={4_000}
+    />
+  );
+}

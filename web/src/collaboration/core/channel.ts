@@ -1,0 +1,25 @@
+import type { Ack, Envelope, Refusal } from "./contract";
+
+/** No answer came: the request may or may not have been done. Sending it again with the same id is harmless. */
+export class NoAnswer extends Error {}
+
+/** What a channel tells. `down`: it tries again by itself unless `final`. `refused`: the server said no. */
+export interface ChannelEvents {
+  up(): void;
+  down(reason: string): void;
+  refused(error: Refusal): void;
+  envelope(envelope: Envelope): void;
+}
+
+/** A connection to the server: requests with answers one way, envelopes the other, both in order. */
+export interface Channel {
+  /** Begin, or begin again after `refused`. */
+  open(events: ChannelEvents): void;
+  /** Try now rather than after the pause between attempts. */
+  retry(): void;
+  close(): void;
+  /** Rejects with `NoAnswer` when the connection is lost or `timeout` (ms) passes first. */
+  request<T>(event: string, body: object, timeout?: number): Promise<Ack<T>>;
+}
+
+export const ANSWER_TIMEOUT = 10_000;
