@@ -24,7 +24,8 @@ from realtime_server.fanout.redis_hints import RedisHints
 from realtime_server.metrics import EventMetrics, counter, gauge
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
-from realtime_server.presence.ports import Presence
+from realtime_server.presence.ports import Announce, Presence
+from realtime_server.presence.redis import RedisPresence
 from realtime_server.reconciliation.run import RunService
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
@@ -140,7 +141,12 @@ async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> A
         for name in COUNTED:
             text = f"Messages between processes that were {name}."
             counter(app[METRICS], f"collaboration_redis_messages_{name}", text, partial(bus.counts.__getitem__, name))
+        await bus.ready()
         yield bus
+
+
+def _presence(announce: Announce, bus: RedisBus | None) -> Presence:
+    return MemoryPresence(announce, wall_clock) if bus is None else RedisPresence(announce, wall_clock, bus)
 
 
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
@@ -156,7 +162,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             config=_engine_config(settings),
         )
         runs = RunService(engine, store.sessions, store.records)
-        presence = MemoryPresence(lambda change: None, wall_clock)
+        presence = _presence(lambda change: None, bus)
         gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
         try:
             verifier = verifier_of(settings)
@@ -206,7 +212,7 @@ async def _collaboration(
     if bus is not None:
         bus.on_reset(engine.poke_watched)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
-    presence = MemoryPresence(pacer, wall_clock)
+    presence = _presence(pacer, bus)
     verifier = verifier_of(settings)
     runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
     collaboration = Collaboration(
