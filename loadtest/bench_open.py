@@ -1,9 +1,9 @@
 """How long a long session takes to open: ``python -m loadtest.bench_open [RECORDS] [COMMITS]``.
 
 Makes a session in a database of its own on an embedded mongod, drops every trace of it from memory without a last
-checkpoint (as a crash does), and times the first join, several times: in the engine alone, and as a client sees it, from
-its `join` to the acknowledgement, on a server that has just started. Prints milliseconds and the memory that the open
-session takes.
+checkpoint (as a crash does), and times the first join, several times: in the engine alone, and as a client sees it,
+from its `join` to the acknowledgement, on a server that has just started. Prints milliseconds and the memory that the
+open session takes.
 """
 
 from __future__ import annotations
@@ -102,6 +102,36 @@ async def _join(url: str, data_dir: Path) -> float:
             took = (perf_counter() - began) * 1000
         assert answer["ok"], answer
     return took
+
+
+async def figures(records: int, commits: int) -> dict[str, float]:
+    """For `growth`: the first join after a crash, medians of later ones and of an edit (ms), and the memory (MB)."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with embedded_mongod(Path(directory)) as address, open_store(address.url, DATABASE) as store:
+            await _fill(store, records, commits)
+            joins = [(await _open(store))[0] for _ in range(5)]
+            tracemalloc.start()
+            _, memory = await _open(store)
+            tracemalloc.stop()
+            return {
+                "join_after_crash_ms": round(joins[0], 2),
+                "first_join_ms": round(statistics.median(joins[1:]), 2),
+                "edit_ms": round(await _edits(store, records), 2),
+                "memory_mb": round(memory / 1e6, 2),
+            }
+
+
+async def _edits(store: Any, records: int) -> float:
+    """Milliseconds of one edit at a time, the median of fifty, each of another record."""
+    engine = Engine(store.log, store.sessions, store.records, publish=_ignore, config=EngineConfig())
+    state = await engine.state(SESSION)
+    took = []
+    for number in range(50):
+        began = perf_counter()
+        await engine.submit(SESSION, _edit(state.seq + number, records))
+        took.append((perf_counter() - began) * 1000)
+    await engine.close()
+    return statistics.median(took)
 
 
 async def main(records: int, commits: int) -> None:
