@@ -129,8 +129,7 @@ def _real(case: Case, server: _Server) -> None:
         "session_id": server.session_for(case.operation.label),
         "record_id": RECORD,
         "user_id": "ada",
-        "conflict_id": "conflict-3",
-    }
+        "conflict_id": "conflict-3", "match_id": "match-1-0@ledger-000001"}
     case.path_parameters = {name: real[name] for name in found}
 
 
