@@ -4,14 +4,36 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint clean
+WEB_STAMP := web/node_modules/.installed
+WEB_BUILT := web/dist/index.html
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
+
+.PHONY: run test lint web screenshots bench bench-transport documents clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@
 
-run: $(STAMP)
+# The web client, where Node.js is; the server runs without it too, and says so on its page.
+web:
+	@if command -v node >/dev/null && command -v npm >/dev/null; \
+	then $(MAKE) --no-print-directory $(WEB_BUILT); \
+	else echo "Node.js is not here: the web client is not built. It needs Node.js 20.19 or newer."; fi
+
+$(WEB_STAMP): web/package-lock.json web/package.json
+	@cd web && npm ci --silent
+	@touch $@
+
+$(WEB_BUILT): $(WEB_STAMP) $(WEB_SOURCES)
+	@cd web && npm run --silent build
+	@touch $@
+
+# Pictures of the main screens, as docs/screenshots has them. Needs Chromium.
+screenshots: $(STAMP) web
+	@cd web && PYTHON=$(CURDIR)/$(BIN)/python npm run --silent screenshots
+
+run: $(STAMP) web
 	@exec $(BIN)/realtime-server serve --demo
 
 lint: $(STAMP)
@@ -19,8 +41,19 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+documents: $(STAMP)
+	$(BIN)/python -m realtime_server.documents
+
+test: lint web
 	$(BIN)/python -m pytest
 
+# Ours, stock python-socketio and Node's socket.io side by side; needs two cores, node and npm. About ten minutes.
+bench-transport: $(STAMP)
+	$(BIN)/python -m loadtest.transport.bench
+
+# Ours and its peers on the same work, in alternation; needs Node.js. About an hour; BENCH=--help says how to shorten it.
+bench: $(STAMP)
+	$(BIN)/python -m loadtest.bench $(BENCH)
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info web/dist web/node_modules

@@ -157,7 +157,7 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
         if stamp >= worker.measure_from and stamp:
             took = at - stamp
             shift = took.bit_length() - 8
-            counts = worker.delivery_counts if seq else worker.cursor_counts
+            counts = worker.cursor_counts if seen.is_cursor else worker.delivery_counts
             counts[(shift << 7) + (took >> shift) if shift > 0 else max(took, 0)] += 1
         if seen.conflict_id is not None and self.seat == 0:
             self._conflict(seen, at)

@@ -130,7 +130,7 @@ def own_server(cores: Sequence[int], settings: dict[str, str], log: Path | None 
     """``realtime-server serve`` with a fresh embedded mongod, for one run; on these cores if any, mongod on all."""
     with tempfile.TemporaryDirectory(prefix="loadtest-") as folder:
         secret = secrets.token_urlsafe(48)
-        port = _free_port()
+        port = free_port()
         environment = {
             "WS_HOST": "127.0.0.1",
             "WS_PORT": str(port),
@@ -164,7 +164,8 @@ def own_server(cores: Sequence[int], settings: dict[str, str], log: Path | None 
                 output.close()  # type: ignore[union-attr]  # a file here
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

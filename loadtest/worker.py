@@ -14,7 +14,7 @@ import random
 import resource
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import uvloop
@@ -30,8 +30,8 @@ from loadtest.spec import WorkerSpec
 
 _TICK: Final = 0.001
 _WINDOW: Final = 1.0
-#: How long acknowledgements may take once nothing more is sent.
-_DRAIN: Final = 10.0
+#: Seconds without any progress after which what is missing at the end is taken to be lost.
+_DRAIN: Final = 15.0
 #: Connections from one local address: a server may bound them (here: 2,000).
 _PER_ADDRESS: Final = 1_500
 
@@ -43,6 +43,8 @@ class Worker:
         self.spec = spec
         self.recorder = Recorder()
         self.messages = Messages()
+        #: Of broadcasts of servers with another protocol (`peers.peer_client`).
+        self.peer_stamps: dict[bytes, Sequence[int]] = {}
         self.deliveries = 0
         self.delivery_counts = self.recorder.histograms["delivery"].counts
         self.cursor_counts = self.recorder.histograms["cursor"].counts
@@ -98,10 +100,12 @@ class Worker:
         options: dict[str, Any] = {}
         if self.spec.spread_addresses:
             options["local_addr"] = (f"127.0.0.{1 + client.index // _PER_ADDRESS}", 0)
-        if self.spec.url.startswith("wss:"):
+        addresses = self.spec.url.split()  # several processes of one server: every session is on all of them
+        url = addresses[client.seat % len(addresses)]
+        if url.startswith("wss:"):
             options["ssl_context"] = _unverified() if self.spec.insecure else ssl.create_default_context()
         try:
-            await ws_connect(lambda: client, self.spec.url, websocket_handshake_timeout=30, **options)
+            await ws_connect(lambda: client, url, websocket_handshake_timeout=30, **options)
         except Exception as error:
             self.recorder.faults[f"no connection: {type(error).__name__}: {error}"[:200]] += 1
             self._missing -= 1
@@ -206,9 +210,12 @@ class Worker:
     # -- the end
 
     async def _drain(self) -> None:
-        """Wait until every acknowledgement is there and every member of a session has seen the same last commit."""
-        end = now() + int(_DRAIN * 1e6)
-        while now() < end and not self._settled():
+        """Wait until every answer is there and every member has seen what was answered, or nothing moves any more."""
+        moved, last = -1, now()
+        while not self._settled() and now() - last < _DRAIN * 1e6:
+            progress = sum(client.seq - client.waiting for client in self.clients)
+            if progress != moved:
+                moved, last = progress, now()
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.2)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from realtime_server.auth.tokens import TokenVerifier, verifier_of
+from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
 from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
@@ -18,16 +19,20 @@ from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
-from realtime_server.metrics import EventMetrics, gauge
+from realtime_server.fanout.redis_bus import COUNTED, RedisBus, open_bus
+from realtime_server.fanout.redis_hints import RedisHints
+from realtime_server.metrics import EventMetrics, counter, gauge
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
-from realtime_server.presence.ports import Presence
+from realtime_server.presence.ports import Announce, Presence
+from realtime_server.presence.redis import RedisPresence
 from realtime_server.reconciliation.run import RunService
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
 from realtime_server.transport import Limits, SocketServer
+from realtime_server.web_files import add_web_files
 
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
 _HARD_RATE = 4
@@ -37,7 +42,7 @@ _HARD_RATE = 4
 class Services:
     """What the application is made of, for whoever adds routes: ``app[SERVICES]``, there once it has started.
 
-    ``clock`` gives milliseconds since 1970.
+    ``clock`` gives milliseconds since 1970. ``bus``: the way to other processes, None without a Redis.
     """
 
     settings: Settings
@@ -47,6 +52,7 @@ class Services:
     verifier: TokenVerifier
     clock: Callable[[], int]
     runs: RunService
+    bus: RedisBus | None = None
 
 
 SERVICES = web.AppKey("services", Services)
@@ -63,6 +69,7 @@ def create_app(settings: Settings) -> web.Application:
     app[METRICS].register(sockets.collector())
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
     _add_http(app, settings)
+    add_web_files(app, settings)
     return app
 
 
@@ -102,9 +109,11 @@ def _socket_server(settings: Settings) -> SocketServer:
 
 
 async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
+    await check_key_file(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_store(settings))
-        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store))
+        bus = await stack.enter_async_context(_bus(app, settings, store))
+        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store, bus))
         app[rest.SERVICES] = _for_rest(app[SERVICES])
         yield
 
@@ -120,22 +129,44 @@ async def _store(settings: Settings, *, beside_others: bool = False) -> AsyncIte
         yield await stack.enter_async_context(open_store(url, settings.mongodb_database))
 
 
+@asynccontextmanager
+async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> AsyncIterator[RedisBus | None]:
+    """How this process talks with others; None for one that is alone, as far as it has been told."""
+    if settings.redis_url is None:
+        yield None
+        return
+    secret = await store.shared_secret()
+    async with open_bus(settings.redis_url, settings.redis_session_prefix, secret) as bus:
+        gauge(app[METRICS], "collaboration_redis_up", "Whether Redis answers.", lambda: bus.is_up)
+        for name in COUNTED:
+            text = f"Messages between processes that were {name}."
+            counter(app[METRICS], f"collaboration_redis_messages_{name}", text, partial(bus.counts.__getitem__, name))
+        await bus.ready()
+        yield bus
+
+
+def _presence(announce: Announce, bus: RedisBus | None) -> Presence:
+    return MemoryPresence(announce, wall_clock) if bus is None else RedisPresence(announce, wall_clock, bus)
+
+
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
-    async with _store(settings, beside_others=True) as store:
-        # Nobody listens here. Servers beside this process find its commits in the log.
+    await check_key_file(settings)
+    async with _store(settings, beside_others=True) as store, _bus(app, settings, store) as bus:
+        # Nobody listens here. Servers beside this process are told, or find its commits in the log.
         engine = Engine(
             store.log,
             store.sessions,
             store.records,
             publish=lambda commits: runs.observe(commits),
+            hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
             config=_engine_config(settings),
         )
         runs = RunService(engine, store.sessions, store.records)
-        presence = MemoryPresence(lambda change: None, wall_clock)
+        presence = _presence(lambda change: None, bus)
         gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
         try:
             verifier = verifier_of(settings)
-            app[SERVICES] = Services(settings, store, engine, presence, verifier, wall_clock, runs)
+            app[SERVICES] = Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
             app[rest.SERVICES] = _for_rest(app[SERVICES])
             yield
         finally:
@@ -150,6 +181,7 @@ def _for_rest(services: Services) -> rest.Services:
         log=services.store.log,
         sessions=services.store.sessions,
         records=services.store.records,
+        mappings=services.store.mappings,
         verifier=services.verifier,
         presence=services.presence,
         clock=services.clock,
@@ -159,7 +191,7 @@ def _for_rest(services: Services) -> rest.Services:
 
 @asynccontextmanager
 async def _collaboration(
-    app: web.Application, settings: Settings, sockets: SocketServer, store: MongoStore
+    app: web.Application, settings: Settings, sockets: SocketServer, store: MongoStore, bus: RedisBus | None
 ) -> AsyncIterator[Services]:
     """The engine with its clients. Closed from the outside in: nobody is announced, then nothing is decided."""
     rooms = Rooms(sockets)
@@ -169,9 +201,18 @@ async def _collaboration(
         fanout.publish(commits)
         runs.observe(commits)
 
-    engine = Engine(store.log, store.sessions, store.records, publish=publish, config=_engine_config(settings))
+    engine = Engine(
+        store.log,
+        store.sessions,
+        store.records,
+        publish=publish,
+        hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
+        config=_engine_config(settings),
+    )
+    if bus is not None:
+        bus.on_reset(engine.poke_watched)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
-    presence = MemoryPresence(pacer, wall_clock)
+    presence = _presence(pacer, bus)
     verifier = verifier_of(settings)
     runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
     collaboration = Collaboration(
@@ -188,7 +229,7 @@ async def _collaboration(
     gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, wall_clock, runs)
+        yield Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
     finally:
         await runs.close()
         await presence.close()

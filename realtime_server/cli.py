@@ -38,7 +38,7 @@ class LazyCommand:
 
 COMMANDS: Mapping[str, LazyCommand] = {
     "serve": LazyCommand("realtime_server.serving:serve_command", "Run the server."),
-    "rest": LazyCommand("realtime_server.rest.process:rest_command", "Run the REST interface alone."),
+    "rest": LazyCommand("realtime_server.rest_command:rest_command", "Run the REST interface alone."),
     "token": LazyCommand("realtime_server.cli:token_command", "Print a token for development."),
     "import": LazyCommand("realtime_server.import_command:import_command", "Import record sets."),
     "generate": LazyCommand("realtime_server.reconciliation.commands:generate_command", "Write example record sets."),

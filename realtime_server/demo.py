@@ -67,19 +67,41 @@ def _rows(rows: tuple[Row, ...]) -> list[ImportRow]:
     return [ImportRow(line, row.external_id, row.values()) for line, row in enumerate(rows, start=2)]
 
 
+def demo_people(settings: Settings) -> list[dict[str, str]]:
+    """``user_id``, ``name``, ``role`` and a fresh ``token`` of everybody, for the web client's sign-in page.
+
+    Raises `ConfigurationError` where tokens are somebody else's to issue.
+    """
+    secret = signing_secret(settings)
+    return [
+        {
+            "user_id": user,
+            "name": name,
+            "role": role.value,
+            "token": issue_token(
+                secret, user, name, {PROJECT_ID: role}, TOKEN_TTL, settings.auth_issuer, settings.auth_audience
+            ),
+        }
+        for user, name, role in PEOPLE
+    ]
+
+
 def demo_text(settings: Settings, url: str, record_id: str) -> list[str]:
     """What to do next: tokens, and a client to copy and paste."""
     try:
-        secret = signing_secret(settings)
+        people = demo_people(settings)
     except ConfigurationError as error:
         return ["", f"The session {SESSION_ID} of project {PROJECT_ID} is there. No tokens: {error}"]
-    lines = ["", f"Session {SESSION_ID} of project {PROJECT_ID}, with {SIZE:,} records. Tokens for 8 hours:", ""]
-    tokens = {}
-    for user, name, role in PEOPLE:
-        tokens[user] = issue_token(
-            secret, user, name, {PROJECT_ID: role}, TOKEN_TTL, settings.auth_issuer, settings.auth_audience
-        )
-        lines += [f"  {name}, {role}:", f"  {tokens[user]}", ""]
+    lines = [
+        "",
+        f"Open {url}/sessions/{SESSION_ID} in two windows, and sign in as two people.",
+        "",
+        f"Session {SESSION_ID} of project {PROJECT_ID}, with {SIZE:,} records. Tokens for 8 hours:",
+        "",
+    ]
+    for person in people:
+        lines += [f"  {person['name']}, {person['role']}:", f"  {person['token']}", ""]
+    tokens = {person["user_id"]: person["token"] for person in people}
     lines += [
         "Try it, in two more terminals, with two of the tokens (needs Node.js):",
         "",

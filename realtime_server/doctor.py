@@ -125,13 +125,13 @@ def _is_a_server(port: int) -> bool:
 
 
 async def _mongodb(settings: Settings) -> Finding:
-    from realtime_server.storage.embedded import shared_mongod
+    from realtime_server.storage.configured import configured_url
 
+    given = settings.mongodb_url
+    where = f"embedded, in {settings.data_dir}" if given is None else without_credentials(given)
     try:
-        if settings.mongodb_url is not None:
-            return await _journaled_write(settings.mongodb_url, settings, without_credentials(settings.mongodb_url))
-        async with shared_mongod(settings.data_dir) as address:
-            return await _journaled_write(address.url, settings, f"embedded, {address.socket_path}")
+        async with configured_url(settings) as url:
+            return await _journaled_write(url, settings, where)
     except ConfigurationError as error:
         return _fail("mongodb", str(error))
 

@@ -44,6 +44,9 @@ class CommitLog(Protocol):
         from which somebody removed a commit raises CollaborationError(INTERNAL).
         """
 
+    async def heads(self, session_ids: Collection[str]) -> dict[str, int]:
+        """The newest ``seq`` of each of these logs, by session id; sessions without a commit are absent. One query."""
+
     async def find(self, session_id: str, command_ids: Collection[str]) -> dict[str, Commit]:
         """The commits of these commands, by command id; commands that never happened are absent."""
 
@@ -66,6 +69,22 @@ class CommitLog(Protocol):
 
         An entry that somebody damaged comes as it is, however wrong: never trust one that `ChainVerifier` has not seen.
         """
+
+
+class Hints(Protocol):
+    """What processes tell each other of logs that have grown, so that nobody waits for the next look at the log.
+
+    Hints may be lost, late, doubled or out of order; the log is the truth. No method blocks or raises.
+    """
+
+    def follow(self, session_id: str) -> None:
+        """From now on this session's hints are wanted here."""
+
+    def unfollow(self, session_id: str) -> None:
+        """The opposite of `follow`, once for each."""
+
+    def tell(self, session_id: str, seq: int, commits: Sequence[Commit]) -> None:
+        """The log is durable up to ``seq``. ``commits``: the newest of it, in order, as far as at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +188,28 @@ class RecordStore(Protocol):
 
     async def count(self, session_id: str) -> int:
         """How many records the session has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMapping:
+    """How a project's files of one side are read, as somebody has settled it.
+
+    ``reading``: by name (`reconciliation.saved_mappings`), JSON. ``saved_at``: milliseconds since 1970.
+    """
+
+    reading: Mapping[str, Any]
+    saved_by: str
+    saved_at: int
+
+
+class MappingStore(Protocol):
+    """What projects have settled about their files: one mapping for each side."""
+
+    async def load(self, project_id: str, source: str) -> SavedMapping | None:
+        """The mapping that was saved last, or None."""
+
+    async def save(self, project_id: str, source: str, mapping: SavedMapping) -> None:
+        """Put it in place of the one before, journaled on return. Of two at once, either stays, whole."""
+
+    async def delete(self, project_id: str, source: str) -> bool:
+        """Forget it; whether there was one."""

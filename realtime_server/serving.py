@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import signal
@@ -17,10 +18,12 @@ import uvloop
 from aiohttp import web
 
 from realtime_server.app import SERVICES, create_app
-from realtime_server.demo import SESSION_ID, create_demo, demo_text
+from realtime_server.demo import SESSION_ID, create_demo, demo_people, demo_text
 from realtime_server.errors import ConfigurationError
 from realtime_server.logs import configure_logging
 from realtime_server.settings import Settings
+from realtime_server.transport import guarded_runner
+from realtime_server.web_files import SIGN_IN
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,13 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
     """The whole server, until SIGINT or SIGTERM. Raises `ConfigurationError` where it cannot start."""
 
     async def greet(app: web.Application, port: int) -> str:
-        return _greeting(settings, port, await create_demo(app[SERVICES]) if demo else None)
+        if not demo:
+            return _greeting(settings, port, None)
+        record_id = await create_demo(app[SERVICES])
+        with contextlib.suppress(ConfigurationError):
+            demo_people(settings)
+            app[SIGN_IN].demonstration = lambda: demo_people(settings)
+        return _greeting(settings, port, record_id)
 
     await serve_until_told(settings, create_app, greet)
 
@@ -69,6 +78,7 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> 
     try:
         async with running(settings, create) as (app, port):
             click.echo(await greet(app, port))
+            _tune_collector()
             await loop.create_future()
     except asyncio.CancelledError:
         if not stopping:
@@ -81,13 +91,25 @@ async def running(settings: Settings, create: Create = create_app) -> AsyncItera
     """The application, started and listening, and its port. The port is taken first: a busy one costs no start."""
     with contextlib.closing(_listen(settings.ws_host, settings.ws_port)) as listener:
         app = create(settings)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        runner = guarded_runner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
             await runner.setup()
             await web.SockSite(runner, listener, backlog=_BACKLOG).start()
             yield app, listener.getsockname()[1]
         finally:
             await runner.cleanup()
+
+
+def _tune_collector() -> None:
+    """Look for garbage in cycles rarely, and never among what lives as long as the process.
+
+    The state of sessions is frozen data without cycles: counting references frees it. Looking through all of it for
+    cycles, as Python does by itself every few thousand edits, finds nothing and stops everybody meanwhile (docs/
+    performance.md). What does make cycles, failed requests and ended tasks, is small.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -124,6 +146,7 @@ def _greeting(settings: Settings, port: int, record_id: str | None) -> str:
     lines = [
         "",
         f"realtime-server listens on {url}. Ctrl-C ends it.",
+        f"  Web client  {url}/",
         f"  Socket.IO   {url}/collaboration   paths /socket.io/ and {settings.ws_path}/",
         f"  REST        {url}/api/docs",
         f"  Health      {url}/healthz   {url}/readyz   {url}/metrics",

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 MIN_SECRET_BYTES = 32
 """RFC 7518, section 3.2: a key for HS256 must be as long as the hash's output at least."""
 
-_OWN_PREFIXES = ("WS_", "COLLABORATION_", "AUTH_")
+_OWN_PREFIXES = ("WS_", "COLLABORATION_", "AUTH_", "WEB_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +213,16 @@ class Settings:
         "",
         values.origins,
         "Origins of other sites whose pages may connect, with commas between them; `*` for all; unset: none",
+    )
+
+    web_oidc_client_id: str | None = _setting(
+        "WEB_OIDC_CLIENT_ID",
+        "",
+        values.text(255),
+        "People sign in to the web client with `AUTH_ISSUER`, to which it is known by this name; unset: by token",
+    )
+    web_oidc_scope: str = _setting(
+        "WEB_OIDC_SCOPE", "openid profile", values.text(1024), "What the web client asks the identity provider for"
     )
 
     log_level: str = _setting(

@@ -110,6 +110,7 @@ class Unlocked(Committed):
     """The lease is over."""
 
     token = c.lock_token()
+    expires_at = c.instant("When it ended: the time of the commit.")
 
 
 class Resolved(Committed):

@@ -45,10 +45,18 @@ class EditMerged(EditApplied):
     submitted_value = c.value("What the author had sent.")
 
 
+class FieldSetTogether(FieldSet):
+    """One of several fields that were set."""
+
+    submitted_value = c.value("What the author had sent, where a newer value was merged with it.", required=False)
+
+
 class EditBatchApplied(_EditMarks):
     """Several fields were set."""
 
-    edits = Listed(fields.Nested(FieldSet), "The fields that changed.", [], minimum=1, maximum=200, required=True)
+    edits = Listed(
+        fields.Nested(FieldSetTogether), "The fields that changed.", [], minimum=1, maximum=200, required=True
+    )
     versions = Listed(
         Integer("A version.", 42), "For each edit that was sent, its field's version now.", [42], maximum=200,
         required=True,

@@ -104,6 +104,8 @@ def test_where_keys_come_from_an_issuer_token_says_who_makes_tokens(monkeypatch:
     [
         ["--user", "", "--project", "demo"],
         ["--user", "a\nb", "--project", "demo"],
+        ["--user", "system", "--project", "demo"],
+        ["--user", "system/import", "--project", "demo"],
         ["--user", "alice"],
         ["--user", "alice", "--project", "x" * 129],
         ["--user", "alice", "--project", "demo", "--role", "owner"],

@@ -667,7 +667,7 @@ export interface EditBatchApplied {
   /** This did again what the undo with this `seq` took back. */
   redo_of?: number;
   /** The fields that changed. */
-  edits: FieldSet[];
+  edits: FieldSetTogether[];
   /** For each edit that was sent, its field's version now. */
   versions: number[];
 }
@@ -865,8 +865,8 @@ export interface FieldNow {
   user_id: string | null;
 }
 
-/** A field that was set. */
-export interface FieldSet {
+/** One of several fields that were set. */
+export interface FieldSetTogether {
   /** The record. */
   record_id: string;
   /** The record's field. */
@@ -879,6 +879,8 @@ export interface FieldSet {
   base_version: number;
   /** The version whose value an undo or redo brought back. */
   restored_version?: number;
+  /** What the author had sent, where a newer value was merged with it. */
+  submitted_value?: JsonValue;
 }
 
 /** What a person is looking at. */
@@ -919,8 +921,46 @@ export interface ImportDone {
   refused: number;
   /** The newest commit of this import. */
   seq: number;
+  /** What the file was. */
+  format: "csv" | "json_lines" | "ofx" | "camt053" | "mt940";
+  /** Whether the project's saved mapping was used. */
+  saved_mapping: boolean;
   /** The first 1,000 rows that could not be taken. */
   errors: RowRefused[];
+}
+
+/** How a project's CSVs of one side are read. */
+export interface ImportMapping {
+  /** Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; empty: there is none. */
+  columns?: Record<string, string>;
+  /** Columns to leave out. */
+  ignore?: string[];
+  /** Another name for the field that a column becomes. */
+  rename?: Record<string, string>;
+  /** How dates are written. */
+  date_format?: string | null;
+  /** The decimal mark of amounts. */
+  decimal?: "." | "," | null;
+  /** The currency of rows that name none. */
+  default_currency?: string | null;
+  /** How the text is encoded. */
+  encoding?: string | null;
+  /** What stands between the columns. */
+  delimiter?: string | null;
+  /** The project whose members may enter. */
+  project_id: string;
+  /** Which side. */
+  source: "ledger" | "statement";
+  /** Who settled it. */
+  saved_by: string;
+  /** When. */
+  saved_at: string;
+}
+
+/** The mapping is not kept any more. */
+export interface ImportMappingForgotten {
+  /** Whether there was one. */
+  forgotten: boolean;
 }
 
 export interface ItemError {
@@ -1126,6 +1166,8 @@ export interface LockReturned {
   seq: number;
   /** The lock's fencing token. */
   token: number;
+  /** When it ended: the time of the commit. */
+  expires_at: string;
 }
 
 /** A reviewer took somebody's lock. */
@@ -1584,6 +1626,26 @@ export interface Problem {
   request_id: string;
   /** More about it. `invalid` has `fields`: what is wrong, by field. */
   details?: Record<string, JsonValue>;
+}
+
+/** How CSVs are read. Null, or a member that is not there: found out from the file. */
+export interface ReadAs {
+  /** Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; empty: there is none. */
+  columns?: Record<string, string>;
+  /** Columns to leave out. */
+  ignore?: string[];
+  /** Another name for the field that a column becomes. */
+  rename?: Record<string, string>;
+  /** How dates are written. */
+  date_format?: string | null;
+  /** The decimal mark of amounts. */
+  decimal?: "." | "," | null;
+  /** The currency of rows that name none. */
+  default_currency?: string | null;
+  /** How the text is encoded. */
+  encoding?: string | null;
+  /** What stands between the columns. */
+  delimiter?: string | null;
 }
 
 /** Why. */
@@ -2398,7 +2460,7 @@ export interface SessionDetail {
   field_policies: Record<string, "manual" | "three_way" | "union" | "last_writer_wins" | "first_writer_wins">;
   /** The person's role in the project. */
   role: "auditor" | "preparer" | "reviewer" | "approver" | "admin";
-  /** How many records it has. */
+  /** How many records it has, or had a few seconds ago. */
   records: number;
   /** How many conflicts are open. */
   open_conflicts: number;
@@ -2822,6 +2884,8 @@ export interface Unlocked {
   seq: number;
   /** The lock's fencing token. */
   token: number;
+  /** When it ended: the time of the commit. */
+  expires_at: string;
 }
 
 /** A person who is in the session now, or ever was (without connections). */

@@ -164,6 +164,7 @@ class Load:
             "connect_p99_ms": round(times[int(len(times) * 0.99)] * 1e3, 2),
         }
         if options.mode == "connect":
+            print(json.dumps(result), flush=True)
             await asyncio.sleep(options.seconds)
             return result
         for members in self.rooms.values():

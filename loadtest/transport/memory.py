@@ -9,6 +9,8 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .bench import running
 
@@ -25,24 +27,34 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.servers.split(","):
         with running(name) as (port, pid):
-            # A first hundred pays for what is loaded once; the rest is measured against it.
-            for count in (100, options.connections):
-                load = subprocess.Popen(
-                    [sys.executable, "-m", "loadtest.transport.generator", str(port), "connect",
-                     "--clients", str(count), "--seconds", "6", "--burst", "50"],
-                    stdout=subprocess.PIPE, text=True,
-                )  # fmt: skip
-                time.sleep(3 if count == 100 else 5 + count / 1000)
-                size = resident(pid)
-                connections = count_connections(port)
-                if count == 100:
-                    base, first = size, connections
-                assert load.stdout is not None
-                line = load.stdout.read()
-                load.wait()
-            each = (size - base) / (connections - first)
-            print(f"{name:6} {connections} connections: {size / 2**20:.1f} MiB, {each / 1024:.1f} KiB each")
-            print(f"       {line}", end="")
+            # The first hundred pays for what is loaded once; the others are measured against it.
+            with connected(port, 100):
+                base = resident(pid)
+                with connected(port, options.connections - 100) as connect_times:
+                    size = resident(pid)
+            each = (size - base) / (options.connections - 100)
+            print(f"{name:6} {options.connections} connections: {size / 2**20:.1f} MiB, {each / 1024:.1f} KiB each")
+            print(f"       connecting: {connect_times}", flush=True)
+
+
+@contextmanager
+def connected(port: int, count: int) -> Iterator[str]:
+    """That many more idle clients on the server; what the generator says of their connecting."""
+    generator = [sys.executable, "-m", "loadtest.transport.generator", str(port), "connect", "--clients", str(count)]
+    before = count_connections(port)
+    process = subprocess.Popen(
+        [*generator, "--seconds", "600", "--burst", "50"], stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+    )
+    try:
+        while count_connections(port) < before + count:
+            time.sleep(0.2)
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        time.sleep(2)  # for what the handshakes left behind to be freed
+        yield line
+    finally:
+        process.kill()
+        process.wait()
 
 
 def count_connections(port: int) -> int:

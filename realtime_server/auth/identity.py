@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from realtime_server.core.commits import is_reserved
 from realtime_server.core.roles import Role
 from realtime_server.errors import CollaborationError, ErrorCode
 
@@ -36,6 +37,8 @@ def identity_from_claims(claims: Mapping[str, Any]) -> Identity:
     Raises `CollaborationError` ``unauthenticated`` that names the claim at fault, never its content.
     """
     user_id = _label("sub", claims.get("sub"), MAX_USER_ID)
+    if is_reserved(user_id):
+        raise _refused("The token's claim sub is a name that only the server itself may use")
     name = user_id if claims.get("name") is None else _label("name", claims["name"], MAX_NAME)
     return Identity(user_id, name, _roles(claims.get("projects")), _expiry(claims.get("exp")))
 

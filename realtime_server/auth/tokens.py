@@ -124,6 +124,18 @@ def key_set_of(settings: Settings) -> KeySet | None:
     return None
 
 
+async def check_key_file(settings: Settings) -> None:
+    """For a server that starts: `ConfigurationError` where ``AUTH_JWKS_FILE`` is set and has no usable key set.
+
+    Behind ``AUTH_JWKS_URL`` is another service, which may come up later: it is asked when the first token comes.
+    """
+    if settings.auth_jwks_file is not None:
+        try:
+            await key_set_from_file(settings.auth_jwks_file).load()
+        except ConfigurationError as error:
+            raise ConfigurationError(f"AUTH_JWKS_FILE={str(settings.auth_jwks_file)!r}: {error}") from None
+
+
 def verifier_of(settings: Settings) -> TokenVerifier:
     """The verifier the settings ask for. Where they name neither a secret nor a key set, the secret under ``DATA_DIR``
     is used, and made if need be (`load_or_create_secret` logs that).

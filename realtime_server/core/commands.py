@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from realtime_server.core.commits import SYSTEM_USER
+from realtime_server.core.commits import SYSTEM_USER, is_reserved
 from realtime_server.core.roles import Role
 
 
@@ -51,7 +51,7 @@ class Command:
     def repeatable(self) -> bool:
         """Whether the same command may come again: only where a client chose its id."""
         user_id, _, own = self.command_id.rpartition("/")
-        return not own.startswith(GENERATED) and user_id.partition("/")[0] != SYSTEM_USER
+        return not own.startswith(GENERATED) and not is_reserved(user_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

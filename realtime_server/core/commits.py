@@ -23,6 +23,11 @@ GENESIS: Final = "0" * 64
 SYSTEM_USER: Final = "system"
 
 
+def is_reserved(user_id: str) -> bool:
+    """Whether the name is the server's own: what it does by itself is in the log under it, or under what begins so."""
+    return user_id.partition("/")[0] == SYSTEM_USER
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What a decision wants to happen, before it has its place in the log."""
@@ -127,7 +132,8 @@ def envelope(commit: Commit) -> dict[str, Any]:
     }
 
 
-def _sound(commit: Commit) -> bool:
+def is_sound(commit: Commit) -> bool:
+    """Whether the hash is that of the content."""
     try:
         return digest(commit) == commit.hash
     except orjson.JSONEncodeError:
@@ -169,7 +175,7 @@ class ChainVerifier:
             return ChainBreak(commit.seq, f"commit {commit.seq} was inserted: it stands after {self._seq}")
         if commit.session_id != self._session_id:
             return ChainBreak(commit.seq, f"commit {commit.seq} belongs to another session")
-        if not _sound(commit):
+        if not is_sound(commit):
             return ChainBreak(commit.seq, f"commit {commit.seq} was altered: its content does not give its hash")
         if commit.prev_hash != self._hash:
             return ChainBreak(commit.seq, f"commit {commit.seq} does not follow from commit {self._seq}")

@@ -121,7 +121,7 @@ def _field_document(item: FieldState) -> dict[str, Any]:
         "value": item.value,
         "version": item.version,
         "user_id": item.user_id,
-        "history": [list(entry) for entry in item.history],
+        "history": list(map(list, item.history)),
     }
     if item.conflict is not None:
         document["conflict"] = asdict(item.conflict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
 
@@ -189,3 +190,16 @@ _CHECKERS: Final[Mapping[FieldType, Callable[[str, Any, str], Any]]] = {
 def same(left: Any, right: Any) -> bool:
     """Whether two values are the same for a person: ``True`` is not 1, and text is compared exactly."""
     return type(left) is type(right) and bool(left == right)
+
+
+def stored_as(name: str, sent: Any, stored: Any) -> bool:
+    """Whether ``stored`` is the canonical form of a value that was sent for the named field.
+
+    Amounts are compared by what they are worth: the record's currency may have changed since.
+    """
+    try:
+        if field_type(name) is FieldType.MONEY and isinstance(stored, str) and isinstance(check_plain(sent), str | int):
+            return Decimal(sent) == Decimal(stored)
+        return same(check_value(name, sent, ""), stored)
+    except (ValueError, InvalidOperation):
+        return False

@@ -16,21 +16,26 @@ from dataclasses import dataclass, replace
 
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
-from realtime_server.core.decide import answer, needed_records
+from realtime_server.core.decide import needed_records
 from realtime_server.core.evolve import evolve, set_records
 from realtime_server.core.locks import due
+from realtime_server.core.repeats import refuse_used_id
 from realtime_server.core.snapshot import state_from_document
 from realtime_server.core.state import SessionState
-from realtime_server.engine.batch import Answer, Batch, Waiting, decide_batch
+from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide_batch
 from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.hinted import HintedCommits
 from realtime_server.engine.materialiser import Materialiser
 from realtime_server.engine.recent import RecentCommits
+from realtime_server.engine.record_loader import RecordLoader
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import CommitLog, RecordStore, SessionStore
 
 log = logging.getLogger(__name__)
 
 Publish = Callable[[Sequence[Commit]], None]
+#: (session_id, seq, commits): see `ports.Hints.tell`.
+Tell = Callable[[str, int, Sequence[Commit]], None]
 Needs = Callable[[SessionState], Collection[str]]
 
 #: Commits read from the log at a time.
@@ -66,22 +71,26 @@ class SessionActor:
         stores: Stores,
         config: EngineConfig,
         publish: Publish,
+        tell: Tell,
         clock: Callable[[], int],
         watched: Callable[[str], bool],
         on_exit: Callable[[SessionActor], None],
     ) -> None:
         self.session_id = session_id
         self._stores, self._config, self._publish, self._clock = stores, config, publish, clock
+        self._tell = tell
         self._watched, self._on_exit = watched, on_exit
         self._commands: deque[Waiting] = deque()
         self._questions: list[_Question] = []
         self._wake = asyncio.Event()
         self._closing = False
         self._stale = False
+        self._hinted = HintedCommits()
         self._used_at = asyncio.get_running_loop().time()
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
         self._materialiser = Materialiser(stores.sessions, stores.records, 0)
+        self._loader = RecordLoader(session_id, stores.records)
         self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
 
     # -- what the engine calls ---------------------------------------------------------------------------------------
@@ -112,6 +121,11 @@ class SessionActor:
         """Look at the log: another instance may have added to it."""
         self._stale = True
         self._wake.set()
+
+    def hint(self, seq: int, commits: Sequence[Commit] = ()) -> None:
+        """Another process says that the log has grown to ``seq``, and may have brought its newest commits along."""
+        if self._hinted.note(self._state.seq, seq, commits):
+            self._wake.set()
 
     async def close(self) -> None:
         """Answer what waits, store a checkpoint, and end."""
@@ -159,14 +173,9 @@ class SessionActor:
                 if self._idle and await self._stored_and_still_idle():
                     return False
                 self._materialiser.start(self._state)
-                self._stale = self._stale or self._polls
-            if self._stale:
+            if self._stale or self._hinted.ahead_of(self._state.seq):
                 return True
         return True
-
-    @property
-    def _polls(self) -> bool:
-        return self._config.poll_interval is not None and self._watched(self.session_id)
 
     @property
     def _idle(self) -> bool:
@@ -186,8 +195,6 @@ class SessionActor:
     def _patience(self) -> float:
         """Seconds until something has to be done without being asked."""
         patience = self._config.idle_unload
-        if self._polls and self._config.poll_interval is not None:
-            patience = self._config.poll_interval
         if self._state.seq > self._materialiser.stored_seq and not self._materialiser.folding:
             patience = min(patience, self._config.checkpoint_after)
         if self._state.locks:
@@ -212,11 +219,14 @@ class SessionActor:
         questions, self._questions = self._questions, []
         todo = [self._commands.popleft() for _ in range(min(len(self._commands), self._config.batch_size))]
         try:
-            if self._stale or any(question.refresh for question in questions):
+            if self._hinted.ahead_of(self._state.seq):
+                await self._follow_hints()
+            refresh = self._stale or any(question.refresh for question in questions)
+            if refresh:
                 await self._catch_up()
             wanted = {name for question in questions for name in question.needs(self._state)}
             await self._load(wanted)
-            await self._process(todo)
+            await self._process(todo, newest=refresh)
         except CollaborationError as error:
             self._stale = True
             _fail(todo, questions, error)
@@ -228,9 +238,15 @@ class SessionActor:
             if not question.future.done():
                 question.future.set_result(self._state)
         self._after_commits()
+        if self._state.seq - self._materialiser.stored_seq > self._config.tail_limit:
+            # Whoever opens the session after a crash replays what no checkpoint has: that stays bounded.
+            await self._materialiser.pause()
 
-    async def _process(self, todo: list[Waiting]) -> None:
-        """Decide, append, publish, answer; again with what is left while other instances are faster."""
+    async def _process(self, todo: list[Waiting], *, newest: bool) -> None:
+        """Decide, append, publish, answer; again with what is left while other instances are faster.
+
+        ``newest``: the log has been read since these commands came.
+        """
         lost_races = 0
         while lost_races < self._config.attempts:
             now = self._clock()
@@ -239,6 +255,12 @@ class SessionActor:
                 return
             missing = await self._load_needed(todo)
             batch = decide_batch(self._state, [*ended, *todo], self._recent.of_command, missing, now)
+            if batch.unproven and not newest:
+                # What is refused here may have become possible through another instance.
+                newest, known = True, self._state.seq
+                await self._catch_up()
+                if self._state.seq > known:
+                    continue
             complete, todo = await self._append(batch)
             if todo and not complete:
                 lost_races += 1
@@ -253,13 +275,14 @@ class SessionActor:
             # These were done long ago. Their commits answer them; everything else is decided again, now knowing them.
             left = [item.waiting for item in batch.decided if item.waiting.future is not None]
             return True, [item for item in left if not _settle_known(item, found)] + list(batch.rest)
-        count = 0
+        count, unknown = 0, False
         if batch.commits:
             try:
                 count = (await self._stores.log.append(batch.commits)).count
             except CollaborationError:
                 # The outcome is unknown. The log knows: reading it either fails too, or shows what became of the batch.
                 log.warning("append to session %s failed; reading the log", self.session_id)
+                unknown = True
         if count == len(batch.commits):
             self._adopt(batch.commits, batch.state)
         else:
@@ -267,6 +290,8 @@ class SessionActor:
             for commit in batch.commits[:count]:
                 state = evolve(state, commit)
             self._adopt(batch.commits[:count], state)
+        if count:
+            self._tell(self.session_id, self._state.seq, batch.commits[:count])
         # What was told depends on every commit before it, its own included: told only when those are durable.
         told = [item for item in batch.decided if item.position <= count]
         for item in told:
@@ -275,6 +300,8 @@ class SessionActor:
             return True, list(batch.rest)
         left = [item.waiting for item in batch.decided[len(told) :] if item.waiting.future is not None]
         await self._catch_up()
+        if unknown:  # some of it may be in the log after all, and the others have not heard of that
+            self._tell(self.session_id, self._state.seq, ())
         found = await self._stores.log.find(self.session_id, {item.command.command_id for item in left})
         return False, [item for item in left if not _settle_known(item, found)] + list(batch.rest)
 
@@ -298,23 +325,38 @@ class SessionActor:
         absent = {name for name in names if name not in self._state.records}
         if not absent:
             return absent
-        loaded = await self._stores.records.load(self.session_id, absent)
-        if loaded:
-            self._state = replace(self._state, records=self._state.records.update(loaded))
+        loaded = await self._loader.load(absent)
+        known = self._state.records
+        # What is in memory may be newer than what is stored.
+        fresh = {name: record for name, record in loaded.items() if name not in known}
+        if fresh:
+            self._state = replace(self._state, records=known.update(fresh))
         return absent - loaded.keys()
+
+    async def _follow_hints(self) -> None:
+        """Apply commits that came with hints; what is missing between or after them is read from the log."""
+        told = self._hinted.told
+        await self._apply(self._hinted.following(self._state.seq, self._state.hash))
+        if self._state.seq < told:
+            await self._catch_up()
+            self._hinted.settle(told)
 
     async def _catch_up(self, *, publish: bool = True) -> None:
         """Read and apply what other instances have added to the log."""
         while True:
             commits = await self._stores.log.read(self.session_id, self._state.seq, _PAGE)
-            await self._load({name for commit in commits for name in set_records(commit)})
-            state = self._state
-            for commit in commits:
-                state = evolve(state, commit)
-            self._adopt(commits, state, publish=publish)
+            await self._apply(commits, publish=publish)
             if len(commits) < _PAGE:
                 self._stale = False
                 return
+
+    async def _apply(self, commits: Sequence[Commit], *, publish: bool = True) -> None:
+        """Commits that follow the state and are in the log."""
+        await self._load({name for commit in commits for name in set_records(commit)})
+        state = self._state
+        for commit in commits:
+            state = evolve(state, commit)
+        self._adopt(commits, state, publish=publish)
 
     def _adopt(self, commits: Sequence[Commit], state: SessionState, *, publish: bool = True) -> None:
         """These commits are durable: they are the state, and everybody may know."""
@@ -339,12 +381,11 @@ class SessionActor:
 
 
 def _settle_known(waiting: Waiting, found: dict[str, Commit]) -> bool:
-    """Answer a command from the commit it made earlier, if it did."""
+    """Answer a command from the commit it made earlier, if it did; refuse another command under that one's id."""
     commit = found.get(waiting.command.command_id)
     if commit is None:
         return False
-    if waiting.future is not None and not waiting.future.done():
-        waiting.future.set_result(answer(commit))
+    Decided(waiting, refuse_used_id(waiting.command, commit) or commit, 0).settle()
     return True
 
 

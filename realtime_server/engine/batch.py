@@ -13,6 +13,7 @@ from realtime_server.core.commits import Commit
 from realtime_server.core.decide import answer, decide, needed_records
 from realtime_server.core.evolve import evolve
 from realtime_server.core.outcomes import NoChange
+from realtime_server.core.repeats import refuse_used_id
 from realtime_server.core.state import SessionState
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -60,6 +61,15 @@ class Batch:
     rest: Sequence[Waiting] = ()
 
     @property
+    def unproven(self) -> bool:
+        """Whether somebody would be told "no" or "nothing to do", and no append shows that this state is the newest."""
+        return not self.commits and any(
+            item.waiting.future is not None and (isinstance(item.outcome, Rejection) or item.waiting.command.repeatable)
+            for item in self.decided
+            if not isinstance(item.outcome, Commit)
+        )
+
+    @property
     def doubtful(self) -> list[Decided]:
         """Decisions that would be wrong if their command had been done long ago: it is worth asking the log."""
         return [
@@ -97,7 +107,7 @@ def decide_batch(
         command = item.command
         done = mine.get(command.command_id) or known(command.command_id)
         if done is not None:
-            batch.decided.append(Decided(item, done, len(batch.commits)))
+            batch.decided.append(Decided(item, refuse_used_id(command, done) or done, len(batch.commits)))
             continue
         if any(
             name not in batch.state.records and name not in missing for name in needed_records(batch.state, command)

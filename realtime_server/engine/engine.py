@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from realtime_server.core.commands import Command
@@ -14,9 +14,10 @@ from realtime_server.core.state import Conflict, SessionState
 from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores
 from realtime_server.engine.batch import Answer
 from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.poller import poll_forever
 from realtime_server.engine.sweeper import sweep_forever
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, Hints, RecordStore, SessionStore
 
 #: Seconds after which a followed session that had to close is opened again.
 _REOPEN_AFTER = 1.0
@@ -40,11 +41,25 @@ def _nothing(state: SessionState) -> Collection[str]:
     return ()
 
 
+class NoHints:
+    """`Hints` for a process that is alone, or whose commits the others look for."""
+
+    def follow(self, session_id: str) -> None:
+        pass
+
+    def unfollow(self, session_id: str) -> None:
+        pass
+
+    def tell(self, session_id: str, seq: int, commits: Sequence[Commit]) -> None:
+        pass
+
+
 class Engine:
     """Decides, stores and publishes what is asked of sessions. One for a process; create it inside a running loop.
 
     ``publish`` is called with durable commits, in ``seq`` order per session, before their submitters are answered. It
-    must not block, and must not raise.
+    must not block, and must not raise. ``hints``: how other processes hear of what was appended here; what they tell
+    comes in as `hint`.
     """
 
     def __init__(
@@ -54,17 +69,22 @@ class Engine:
         records: RecordStore,
         *,
         publish: Publish,
+        hints: Hints | None = None,
         config: EngineConfig | None = None,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         self._stores = Stores(log, sessions, records)
         self._publish = publish
+        self._hints: Hints = hints or NoHints()
         self._config = config or EngineConfig()
         self._clock = clock
         self._actors: dict[str, SessionActor] = {}
         self._watchers: Counter[str] = Counter()
         self._closed = False
-        self._sweeper = asyncio.create_task(sweep_forever(self, sessions, self._config.sweep_interval, clock))
+        self._tasks = [asyncio.create_task(sweep_forever(self, sessions, self._config.sweep_interval, clock))]
+        if self._config.poll_interval is not None:
+            polling = poll_forever(log, self._config.poll_interval, lambda: self._watchers.keys(), self._grown)
+            self._tasks.append(asyncio.create_task(polling))
 
     @property
     def open_sessions(self) -> int:
@@ -102,9 +122,12 @@ class Engine:
         found = (state.open_conflict(conflict_id) for conflict_id in state.conflicts)
         return sorted((item for item in found if item is not None), key=lambda item: item.candidates[0].seq)
 
-    async def replay(self, session_id: str, since: int) -> Replay:
-        """What happened after ``since``; ``reset`` when that is more than the replay limit, or lies in the future."""
-        state = await self.inspect(session_id)
+    async def replay(self, session_id: str, since: int, *, refresh: bool = True) -> Replay:
+        """What happened after ``since``; ``reset`` when that is more than the replay limit, or lies in the future.
+
+        ``refresh`` as for `inspect`; without it, for somebody who has just read the state so.
+        """
+        state = await self.inspect(session_id, refresh=refresh)
         if not 0 <= state.seq - since <= self._config.replay_limit:
             return Replay(state.seq, [], reset=True)
         commits = self._actor(session_id).commits_since(since)
@@ -115,6 +138,8 @@ class Engine:
     def watch(self, session_id: str) -> None:
         """Somebody follows this session: it stays open, and is looked after when other instances write to it."""
         self._watchers[session_id] += 1
+        if self._watchers[session_id] == 1:
+            self._hints.follow(session_id)
         self._reopen(session_id)
         # An actor that is open already has to learn that it is followed from now on, or it would not poll.
         self.poke(session_id)
@@ -124,6 +149,7 @@ class Engine:
         self._watchers[session_id] -= 1
         if self._watchers[session_id] <= 0:
             del self._watchers[session_id]
+            self._hints.unfollow(session_id)
 
     def watched(self, session_id: str) -> bool:
         return session_id in self._watchers
@@ -134,12 +160,32 @@ class Engine:
         if actor is not None:
             actor.poke()
 
+    def hint(self, session_id: str, seq: int, commits: Sequence[Commit] = ()) -> None:
+        """Another process says that a log is durable up to ``seq``; ``commits`` are the newest of it.
+
+        Commits that follow the state by number and by hash are applied as they are, everything else makes the engine
+        look at the log. They must come from somebody who may append (the adapter sees to that).
+        """
+        actor = self._actors.get(session_id)
+        if actor is not None:
+            actor.hint(seq, commits)
+
+    def poke_watched(self) -> None:
+        """Hints may have been lost: look at the log of every session that somebody follows."""
+        for session_id in self._watchers:
+            self.poke(session_id)
+
+    def _grown(self, heads: Mapping[str, int]) -> None:
+        for session_id, seq in heads.items():
+            self.hint(session_id, seq)
+
     async def close(self) -> None:
         """Answer everything that waits, store checkpoints, and refuse what comes after."""
         self._closed = True
-        self._sweeper.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*(actor.close() for actor in list(self._actors.values())))
-        await asyncio.gather(self._sweeper, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _actor(self, session_id: str) -> SessionActor:
         actor = self._actors.get(session_id)
@@ -150,7 +196,14 @@ class Engine:
         if len(self._actors) >= self._config.open_sessions:
             raise CollaborationError(ErrorCode.OVERLOADED, "too many sessions are open; try again later")
         actor = SessionActor(
-            session_id, self._stores, self._config, self._publish, self._clock, self.watched, self._forget
+            session_id,
+            self._stores,
+            self._config,
+            self._publish,
+            self._hints.tell,
+            self._clock,
+            self.watched,
+            self._forget,
         )
         self._actors[session_id] = actor
         return actor

@@ -7,10 +7,10 @@
 ``cursors``     where a page ended, as opaque text
 ``sessions``, ``people``, ``records``, ``writes``, ``conflicts``, ``history``, ``states``
                 the operations, by family
+``counts``      how many records a session has
 ``past``        records and sessions as of an earlier commit
 ``tally``       what the log says of the work in a session
 ``documents``   OpenAPI, AsyncAPI, JSON Schema and TypeScript, made from the schemas
 ``pages``       these documents, and pages to read and try them
 ``app``         all of it as one aiohttp application
-``process``     the same in a process of its own
 """

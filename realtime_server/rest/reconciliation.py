@@ -11,9 +11,9 @@ from realtime_server.core.matching.rules import Rule, from_document
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.reconciliation.run import RunService
 from realtime_server.rest.commands import command_id, submit
-from realtime_server.rest.dispatch import invalid
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.records import RECORD
+from realtime_server.rest.refusals import invalid
 from realtime_server.rest.sessions import SESSION
 from schemas import reconciliation as schemas
 from schemas import reconciliation_rest as bodies

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from realtime_server.auth.identity import Identity
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
 from realtime_server.reconciliation.run import RunService
 
@@ -32,6 +32,7 @@ class RestConfig:
     ``max_import``, ``import_timeout``  the same for a file of records
     ``rate``, ``burst``  requests of one person in the long run (per second), and at once after a pause
     ``heavy``            requests at a time that read whole logs; further ones are `overloaded`
+    ``uploads``          imports at a time, the same
     ``activity_lease``   so long after its last request somebody who only speaks HTTP is shown as present
     ``origins``          sites whose pages may call; ``*`` is every site
     """
@@ -46,6 +47,7 @@ class RestConfig:
     rate: float = 50.0
     burst: int = 100
     heavy: int = 4
+    uploads: int = 4
     activity_lease: float = 60.0
     origins: tuple[str, ...] = ()
 
@@ -58,6 +60,7 @@ class Services:
     log: CommitLog
     sessions: SessionStore
     records: RecordStore
+    mappings: MappingStore
     verifier: Verifier
     presence: Presence | None = None
     runs: RunService | None = None

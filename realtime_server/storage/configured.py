@@ -12,20 +12,35 @@ from realtime_server.storage.mongo import MongoStore, open_store
 
 
 @asynccontextmanager
-async def existing_store(settings: Settings, *, create_indexes: bool = True) -> AsyncIterator[MongoStore]:
-    """For commands that work on data which is there: open it beside a running server, or alone.
+async def configured_url(settings: Settings) -> AsyncIterator[str]:
+    """Where the database is; for as long as this lasts, an embedded one runs, a server's own where there is one.
 
-    ConfigurationError with one line when it cannot be had, or when nothing was ever stored under ``DATA_DIR``.
+    ConfigurationError with one line when it cannot be had.
     """
-    name = settings.mongodb_database
     if settings.mongodb_url is not None:
-        async with open_store(settings.mongodb_url, name, create_indexes=create_indexes) as store:
-            yield store
+        yield settings.mongodb_url
         return
-    if not (settings.data_dir / "mongodb").is_dir():
-        raise ConfigurationError(f"there is no data under {settings.data_dir}: set DATA_DIR or MONGODB_URL")
+    async with shared_mongod(settings.data_dir) as address:
+        yield address.url
+
+
+@asynccontextmanager
+async def configured_store(settings: Settings, *, create_indexes: bool = True) -> AsyncIterator[MongoStore]:
+    """The database itself, beside a running server or alone. ConfigurationError as in `configured_url`."""
     async with (
-        shared_mongod(settings.data_dir) as address,
-        open_store(address.url, name, create_indexes=create_indexes) as store,
+        configured_url(settings) as url,
+        open_store(url, settings.mongodb_database, create_indexes=create_indexes) as store,
     ):
+        yield store
+
+
+@asynccontextmanager
+async def existing_store(settings: Settings, *, create_indexes: bool = True) -> AsyncIterator[MongoStore]:
+    """`configured_store`, for commands that work on data which is there.
+
+    ConfigurationError, too, when nothing was ever stored under ``DATA_DIR``.
+    """
+    if settings.mongodb_url is None and not (settings.data_dir / "mongodb").is_dir():
+        raise ConfigurationError(f"there is no data under {settings.data_dir}: set DATA_DIR or MONGODB_URL")
+    async with configured_store(settings, create_indexes=create_indexes) as store:
         yield store

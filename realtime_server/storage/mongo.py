@@ -19,8 +19,11 @@ from pymongo.read_concern import ReadConcern
 
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
+from realtime_server.storage.mongo_failures import reason
 from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
+from realtime_server.storage.mongo_mappings import MongoMappingStore
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
+from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
 
 DEFAULT_TIMEOUT: Final = 5.0
@@ -55,16 +58,21 @@ INDEXES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MongoStore:
-    """The three stores of one database."""
+    """The stores of one database."""
 
     log: MongoCommitLog
     sessions: MongoSessionStore
     records: MongoRecordStore
+    mappings: MongoMappingStore
     database: AsyncDatabase[Document]
 
     async def ping(self) -> None:
         """Returns when the database answers. CollaborationError(UNAVAILABLE) when it does not."""
         await self.sessions.ping()
+
+    async def shared_secret(self) -> bytes:
+        """32 bytes that only processes with access to this database have."""
+        return await shared_secret(self.database["secrets"])
 
 
 @asynccontextmanager
@@ -88,7 +96,7 @@ async def open_store(
             # Somebody dropped the index and added entries by hand; `audit verify` looks without making it.
             raise ConfigurationError(f"MongoDB holds two entries where there can be one: {error}") from error
         except PyMongoError as error:
-            raise ConfigurationError(f"MongoDB cannot be used: {error}") from error
+            raise ConfigurationError(f"MongoDB cannot be used: {reason(error)}; MONGODB_URL says which") from error
         yield store
     finally:
         await client.close()
@@ -122,6 +130,7 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         log=MongoCommitLog(durable["commits"]),
         sessions=MongoSessionStore(durable["sessions"]),
         records=MongoRecordStore(durable["records"]),
+        mappings=MongoMappingStore(durable["import_mappings"]),
         database=durable,
     )
 

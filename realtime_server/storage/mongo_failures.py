@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +31,16 @@ def bounded() -> Iterator[None]:
         raise unavailable(error) from error
 
 
+def reason(error: PyMongoError) -> str:
+    """What went wrong, in a few words: the driver goes on with its settings and all it knows of every server."""
+    first = re.split(r" \(configured timeouts|, Timeout: |, full error", str(error), maxsplit=1)[0]
+    return " ".join(first.split())[:300]
+
+
 def unavailable(error: PyMongoError) -> CollaborationError:
     global _last_report
     now = time.monotonic()
     if now - _last_report >= _SILENCE:
         _last_report = now
-        log.warning("MongoDB: %s", str(error)[:500])
+        log.warning("MongoDB: %s", reason(error))
     return CollaborationError(ErrorCode.UNAVAILABLE, "the database did not answer in time")

@@ -62,6 +62,19 @@ class MongoCommitLog:
             raise CollaborationError(ErrorCode.INTERNAL, "the session's log is damaged")
         return commits
 
+    async def heads(self, session_ids: Collection[str]) -> dict[str, int]:
+        if not session_ids:
+            return {}
+        # Sorted and grouped just so, MongoDB steps from session to session in the index and reads one key of each.
+        pipeline: list[Document] = [
+            {"$match": {"session_id": {"$in": list(session_ids)}}},
+            {"$sort": {"session_id": -1, "seq": -1}},
+            {"$group": {"_id": "$session_id", "seq": {"$first": "$seq"}}},
+        ]
+        with bounded():
+            found = await (await self._commits.aggregate(pipeline, hint=LOG_ORDER)).to_list()
+        return {document["_id"]: document["seq"] for document in found}
+
     async def find(self, session_id: str, command_ids: Collection[str]) -> dict[str, Commit]:
         if not command_ids:
             return {}

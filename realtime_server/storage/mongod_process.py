@@ -31,7 +31,7 @@ _HEALTHY_AFTER = 600.0
 
 # Runs as the child, asks for SIGTERM at its parent's death, then becomes mongod. Not `preexec_fn`: that runs Python
 # between fork and exec in a process with threads, which may deadlock. The check closes the gap before prctl took hold.
-_LAUNCHER = """\
+LAUNCHER = """\
 import ctypes, os, sys
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)
@@ -173,7 +173,7 @@ class MongodProcess:
         arguments = [part for pair in options.items() for part in pair] + ["--nounixsocket", "--logappend", "--quiet"]
         with _open_log(layout.log_path) as output:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(self._binary), *arguments,
+                sys.executable, "-I", "-S", "-c", LAUNCHER, str(os.getpid()), str(self._binary), *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 env={**os.environ, "LC_ALL": "C"},  # mongod does not start under a locale the machine lacks
             )  # fmt: skip

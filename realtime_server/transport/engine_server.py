@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Any
 from weakref import WeakSet
 
@@ -27,10 +28,15 @@ from .hooks import Hooks
 from .lane import Workers
 from .limits import Limits
 from .metrics import TransportCollector, TransportStats
+from .websocket import WebSocketLink
 
 logger = logging.getLogger("realtime_server.transport")
 
 Receiver = Callable[[EngineSocket, bytes], None]
+
+#: Seconds. A timer is no finer than a millisecond; and nobody should feel that output is gathered.
+_LEAST_PAUSE = 0.0005
+_LONGEST_PAUSE = 0.02
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has no types
@@ -82,6 +88,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._polls: dict[EngineSocket, web.BaseRequest] = {}
         self._poll_sweep: asyncio.TimerHandle | None = None
         self._dirty: list[EngineSocket] = []
+        """Sockets with something to write; `_flush` is scheduled while there are any."""
+        self._next_flush = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._apps: WeakSet[web.Application] = WeakSet()
         self._started = False
@@ -124,11 +132,13 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         if not self._started:
             return
         sockets = list(self.sockets.values())
+        links = [socket.link for socket in sockets if socket.link is not None]
         for socket in sockets:
             socket.shut(self.reason.SERVER_DISCONNECT, code=1001)
         if self.sockets:
             self._emptied = self.loop.create_future()
             await asyncio.wait([self._emptied], timeout=2 * self.limits.close_timeout)
+        await self._goodbye(links)
         for deadlines in (self.pings, self.pongs, self.connects, self.probes, self._endings, self._farewell_ends):
             deadlines.stop()
         if self._poll_sweep is not None:
@@ -137,6 +147,15 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.workers.close()
         for task in self._tasks:
             task.cancel()
+
+    async def _goodbye(self, links: list[WebSocketLink]) -> None:
+        """Wait until the connections are closed, `close_timeout` at most, and drop those that are not."""
+        deadline = self.loop.time() + self.limits.close_timeout
+        while any(link.transport is not None for link in links) and self.loop.time() < deadline:  # noqa: ASYNC110 - rare
+            await asyncio.sleep(0.01)
+        for link in links:
+            link.abort()
+        await asyncio.sleep(0)
 
     # -- requests
 
@@ -206,15 +225,49 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             await socket.send(pkt)
 
     def mark(self, socket: EngineSocket) -> None:
-        """`socket` has something to write at the end of this turn of the event loop."""
+        """`socket` has something to write: at the end of this turn of the event loop, or a few ms later under load.
+
+        Writing is a system call for each client, and under load the larger part of a broadcast's cost. After writing
+        for a while we therefore do other work for twice as long, and what is queued meanwhile leaves in one write.
+        """
         if not self._dirty:
-            self.loop.call_soon(self._flush)
+            self._schedule_flush()
         self._dirty.append(socket)
 
+    def mark_all(self, sockets: list[EngineSocket]) -> None:
+        """`mark` for many."""
+        if not self._dirty:
+            self._schedule_flush()
+        self._dirty += sockets
+
+    def _schedule_flush(self) -> None:
+        pause = self._next_flush - perf_counter()
+        if pause < _LEAST_PAUSE:
+            self.loop.call_soon(self._flush)
+        else:
+            self.loop.call_later(pause, self._flush)
+
     def _flush(self) -> None:
+        began = perf_counter()
         dirty, self._dirty = self._dirty, []
+        frames = size = 0
         for socket in dirty:
-            socket.flush()
+            link = socket.link
+            if link is None or link.paused or (transport := link.transport) is None:
+                socket.flush()
+                continue
+            outbox = socket.outbox  # from here on `EngineSocket.flush`, without the call: this is once per delivery
+            if not outbox:
+                continue
+            data = outbox[0] if len(outbox) == 1 else b"".join(outbox)
+            frames += len(outbox)
+            size += len(data)
+            outbox.clear()
+            transport.write(data)
+        self.stats.frames_sent += frames
+        self.stats.bytes_sent += size
+        ended = perf_counter()
+        self._next_flush = ended + min(2 * (ended - began), _LONGEST_PAUSE)
 
     # -- receiving
 

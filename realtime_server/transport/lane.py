@@ -18,6 +18,7 @@ import asyncio
 from asyncio import _enter_task, _leave_task, current_task
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any, Final
 
@@ -100,7 +101,7 @@ class Worker:
                     error = cancelled  # meant for the job whose first step ran in this task's name
                 self._future, self._shrugs = None, False
             if self.job is None:
-                self._forget_cancels()
+                await self._take_cancels()
                 continue
             (lane, steps), self.job = self.job, None
             if steps is not None:
@@ -120,16 +121,18 @@ class Worker:
                     self._pool.failed(error)  # what the job waited for was cancelled; the job was not
                 except Exception as error:
                     self._pool.failed(error)
-                self._forget_cancels()
                 steps = None
+                if self.task.cancelling():
+                    await self._take_cancels()
         except asyncio.CancelledError:
             self._pool.discard(self)
-            if lane.has_jobs and not self._pool.is_closed:
-                self._pool.give(lane)
+            lane.orphaned()
             raise
 
-    def _forget_cancels(self) -> None:
-        """A cancellation is one job's; the next begins without."""
+    async def _take_cancels(self) -> None:
+        """A cancellation that a job asked for and did not stay for is that job's; the next begins without."""
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
         while self.task.cancelling():
             self.task.uncancel()
 
@@ -259,9 +262,11 @@ class Lane:
         function, args = jobs.popleft()
         return Steps(function(*args), copy_context())
 
-    @property
-    def has_jobs(self) -> bool:
-        return bool(self._jobs)
+    def orphaned(self) -> None:
+        """The worker of this lane was cancelled; another goes on, if there is anything to go on with."""
+        self.busy = bool(self._jobs) and not self._workers.is_closed
+        if self.busy:
+            self._workers.give(self)
 
     def when_drained(self, low: int, call: Callable[[], None]) -> None:
         """Call `call` once when no more than `low` jobs wait."""

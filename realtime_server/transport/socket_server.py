@@ -171,16 +171,19 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         ):  # fmt: skip
             return self._queue_with_care(frame, namespace, members, _as_set(skip_sid), volatile)
         eio = self.eio
-        sockets, mark = eio.sockets, eio.mark
+        sockets = eio.sockets
+        dirty: list[EngineSocket] = []
         count = 0
         for sid, eio_sid in members.items():
             if sid == skip_sid or (socket := sockets.get(eio_sid)) is None:
                 continue
             outbox = socket.outbox
             if not outbox:
-                mark(socket)
+                dirty.append(socket)
             outbox.append(frame)
             count += 1
+        if dirty:
+            eio.mark_all(dirty)
         return count
 
     def _recipients(self, namespace: str, room: Any) -> Mapping[str, str]:
@@ -280,11 +283,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         else:
             member.held = []
         refusal = await self._ask(socket, member, auth)
+        if socket.closed:  # it went away meanwhile, and nobody else will tell the application
+            await self._gone_while_connecting(member, refusal is None, socket.reason)
+            return
         if refusal is None:
             if not self.always_connect:
                 await self._accept(socket, member)
-            if socket.closed:  # it went away meanwhile, and nobody else will tell the application
-                await self.member_left(socket, member, socket.reason)
             return
         member.held = None  # what the application sent a client that it then refused
         if socket.peer.members.get(namespace) is member:
@@ -299,6 +303,11 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         await manager.disconnect(sid, namespace, ignore_queue=True)
         if not socket.peer.members and not socket.closing:
             self.eio.connects.set(socket)  # refused everywhere, it may not stay for ever either
+
+    async def _gone_while_connecting(self, member: Member, welcome: bool, reason: str) -> None:
+        if welcome and not self.always_connect:
+            await self._tell_disconnect(member, reason)
+        await self.manager.disconnect(member.sid, member.namespace, ignore_queue=True)
 
     async def _connect_again(self, socket: EngineSocket, namespace: str) -> str:
         for _ in range(200):
@@ -476,13 +485,15 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
             return
         manager.pre_disconnect(sid, namespace=namespace)
         try:
-            await _resolved(
-                await self._trigger_event("disconnect", namespace, sid, reason or self.reason.CLIENT_DISCONNECT)
-            )
-        except Exception:
-            self._log_exception("a disconnect handler failed")
+            await self._tell_disconnect(member, reason or self.reason.CLIENT_DISCONNECT)
         finally:
             await manager.disconnect(sid, namespace, ignore_queue=True)
+
+    async def _tell_disconnect(self, member: Member, reason: str) -> None:
+        try:
+            await _resolved(await self._trigger_event("disconnect", member.namespace, member.sid, reason))
+        except Exception:
+            self._log_exception("a disconnect handler failed")
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         """The connection ended: every client on it leaves."""

@@ -243,6 +243,7 @@ async def test_issuer_and_audience_do_not_matter_where_none_is_configured(by_sec
     "changes",
     [
         {"sub": ...}, {"sub": None}, {"sub": ""}, {"sub": " "}, {"sub": " alice"}, {"sub": 7}, {"sub": ["alice"]},
+        {"sub": "system"}, {"sub": "system/import"},
         {"sub": "x" * 129}, {"sub": "a\x00b"}, {"sub": "a\nb"}, {"sub": "a\u202eb"}, {"sub": "\ud800"},
         {"name": ""}, {"name": 7}, {"name": "x" * 129}, {"name": "a\tb"}, {"name": {}},
         {"projects": []}, {"projects": "demo"}, {"projects": {"demo": "owner"}}, {"projects": {"demo": None}},

@@ -54,6 +54,15 @@ async def test_a_scan_begins_after_a_commit(log: CommitLog) -> None:
     assert [commit async for commit in log.scan(SESSION, 3)] == commits[3:]
 
 
+async def test_heads_are_the_newest_numbers_of_the_logs_asked_for(log: CommitLog) -> None:
+    assert await log.heads([SESSION]) == {}
+    await log.append(edits(5))
+    await log.append(edits(3, session_id="session-2"))
+    await log.append(edits(4, session_id="session-3"))
+    assert await log.heads([SESSION, "session-2", "nobody knows this one"]) == {SESSION: 5, "session-2": 3}
+    assert await log.heads([]) == {}
+
+
 async def test_sessions_share_neither_numbers_nor_commands(log: CommitLog) -> None:
     here, there = edits(3), edits(3, session_id="session-2")
     assert await log.append(here) == Appended(3)

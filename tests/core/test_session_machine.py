@@ -20,6 +20,7 @@ from realtime_server.core.decide import answer, decide
 from realtime_server.core.evolve import evolve, replay
 from realtime_server.core.outcomes import NoChange
 from realtime_server.core.permissions import allowed
+from realtime_server.core.repeats import refuse_used_id
 from realtime_server.core.roles import Role
 from realtime_server.core.snapshot import record_document, record_from_document, state_document, state_from_document
 from realtime_server.core.state import SessionState, SessionStatus
@@ -107,6 +108,7 @@ class SessionMachine(RuleBasedStateMachine):
         assert commit.at >= before.at
         assert plain(commit.data) == commit.data
         assert command.command_id not in self.first_answers
+        assert refuse_used_id(command, commit) is None, "a retry would not be recognised as what it is"
         self.first_answers[command.command_id] = (commit, answer(commit))
         getattr(self, f"_see_{commit.family}", lambda commit: None)(commit)
 

@@ -16,7 +16,7 @@ from realtime_server.core.commits import Commit
 from realtime_server.core.roles import Role
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, NewRecord, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, Hints, NewRecord, RecordStore, SessionStore
 from realtime_server.storage.memory import MemoryStore
 from realtime_server.storage.mongo import open_store
 
@@ -59,7 +59,14 @@ class Bench:
     engines: list[Engine] = field(default_factory=list)
     published: list[list[Commit]] = field(default_factory=list)
 
-    def engine(self, *, clock: Callable[[], int] = wall_clock, log: CommitLog | None = None, **config: Any) -> Engine:
+    def engine(
+        self,
+        *,
+        clock: Callable[[], int] = wall_clock,
+        log: CommitLog | None = None,
+        hints: Hints | None = None,
+        **config: Any,
+    ) -> Engine:
         published: list[Commit] = []
 
         def publish(commits: Sequence[Commit]) -> None:
@@ -70,6 +77,7 @@ class Bench:
             self.stores.sessions,
             self.stores.records,
             publish=publish,
+            hints=hints,
             config=EngineConfig(**config),
             clock=clock,
         )

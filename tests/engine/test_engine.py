@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from immutables import Map
 
-from realtime_server.core.commands import AcquireLock, Join, Undo
+from realtime_server.core.commands import AcquireLock, Join, ReleaseLock, Undo
 from realtime_server.core.commits import Commit, verify
 from realtime_server.core.evolve import replay
 from realtime_server.core.state import SessionState
@@ -88,6 +88,24 @@ async def test_of_a_hundred_writers_who_saw_the_same_version_one_wins_and_the_re
     assert len({answer["conflict_id"] for answer in answers if answer["status"] == "conflict"}) == 1
     (conflict,) = await engines[0].open_conflicts(SESSION)
     assert len(conflict.candidates) == 99
+
+
+async def test_what_became_possible_through_another_instance_is_not_refused(bench: Bench) -> None:
+    first, second = bench.engine(), bench.engine()
+    await bench.create(first)
+    ann, bob = preparer("ann"), preparer("bob")
+    await second.state(SESSION)
+    lock = AcquireLock(actor=ann, command_id="ann/l", record_id="ledger:1", duration=60_000)
+    token = (await first.submit(SESSION, lock))["token"]
+    with pytest.raises(CollaborationError) as raised:
+        await second.submit(SESSION, edit(bob, "7.00"))
+    assert raised.value.code is ErrorCode.LOCKED
+    await first.submit(SESSION, ReleaseLock(actor=ann, command_id="ann/u", record_id="ledger:1", token=token))
+    assert (await second.submit(SESSION, edit(bob, "7.00")))["status"] == "applied"
+    # A version that only the other instance knows of yet, and a value that is there only until it is asked.
+    version = (await second.submit(SESSION, edit(bob, "8.00", record="ledger:2")))["version"]
+    assert (await first.submit(SESSION, edit(ann, "9.00", record="ledger:2", base=version)))["status"] == "applied"
+    assert (await second.submit(SESSION, edit(bob, "8.00", record="ledger:2", base=1)))["status"] == "conflict"
 
 
 async def test_an_idle_session_leaves_memory_and_comes_back_as_it_was(bench: Bench) -> None:

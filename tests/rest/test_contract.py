@@ -37,6 +37,7 @@ def _document() -> dict[str, Any]:
     return document
 
 
+schemathesis.serializer.alias(["application/x-ndjson", "application/jsonl", "text/csv"], "text/plain")
 schema = schemathesis.openapi.from_dict(_document())
 
 
@@ -129,7 +130,11 @@ def _real(case: Case, server: _Server) -> None:
         "session_id": server.session_for(case.operation.label),
         "record_id": RECORD,
         "user_id": "ada",
-        "conflict_id": "conflict-3", "match_id": "match-1-0@ledger-000001"}
+        "conflict_id": "conflict-3",
+        "project_id": "demo",
+        "source": "ledger",
+        "match_id": "match-1-0@ledger-000001",
+    }
     case.path_parameters = {name: real[name] for name in found}
 
 

@@ -39,6 +39,17 @@ async def test_a_bad_token_is_refused_with_a_code(server: Server, auth: Any, cod
     assert refusal.value.data["data"]["code"] == code
 
 
+async def test_a_token_that_has_just_expired_opens_no_connection_that_would_be_closed_at_once(server: Server) -> None:
+    client, alice = PythonClient(), await server.member("alice")
+    # Within what clocks may differ, so that REST takes it still.
+    just_expired = token_of("alice", ttl=-1)
+    with pytest.raises(NotConnected) as refusal:
+        await client.connect(server.url, {"token": just_expired})
+    assert refusal.value.data["data"]["code"] == "token_expired"
+    assert (await alice.refused("authenticate", None, token=just_expired))["code"] == "token_expired"
+    assert (await alice.done("edit", **record_edit("e1", "rent")))["status"] == "applied"
+
+
 async def test_javascript_sees_the_code_in_the_data_of_the_error(js_client: JsConnect) -> None:
     with pytest.raises(NotConnected) as refusal:
         await js_client("alice", token="nonsense")
@@ -114,14 +125,14 @@ async def test_a_client_is_warned_before_its_token_expires(server: Server) -> No
 
 
 async def test_a_client_whose_token_has_expired_is_told_and_disconnected(server: Server) -> None:
-    client = await server.client(token=token_of("alice", ttl=1))
+    client = await server.client(token=token_of("alice", ttl=2))
     await client.hears("notification.token_expired")
     await client.until(lambda: client.ended)
 
 
 async def test_a_refreshed_client_stays(server: Server) -> None:
-    first = await server.client(token=token_of("alice", ttl=1))
-    second = await server.client(token=token_of("bob", ttl=1))
+    first = await server.client(token=token_of("alice", ttl=2))
+    second = await server.client(token=token_of("bob", ttl=2))
     answer = await first.done("authenticate", None, token=token_of("alice", ttl=3600))
     assert answer["expires_at"] > "2026"
     await second.until(lambda: second.ended)
@@ -138,5 +149,5 @@ async def test_a_token_that_never_expires_is_taken(server: Server) -> None:
 
 
 async def test_expiry_closes_javascript_clients_for_good(js_client: JsConnect) -> None:
-    client = await js_client(token=token_of("alice", ttl=1), options={"reconnection": True})
+    client = await js_client(token=token_of("alice", ttl=2), options={"reconnection": True})
     assert await client.until(lambda: client.ended) == "io server disconnect"

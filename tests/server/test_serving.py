@@ -123,6 +123,8 @@ async def test_a_busy_port_stops_the_start_with_one_line(tmp_path: Path) -> None
         ({"WS_HOST": "256.1.1.1"}, "WS_HOST"),
         ({"MONGODB_URL": "mongodb://127.0.0.1:1/?timeoutMS=200"}, "MongoDB"),
         ({"AUTH_JWT_SECRET": "short"}, "AUTH_JWT_SECRET"),
+        ({"AUTH_JWKS_FILE": "/nowhere/keys.json"}, "AUTH_JWKS_FILE"),
+        ({"AUTH_JWKS_FILE": __file__}, "AUTH_JWKS_FILE"),
     ],
 )
 async def test_a_bad_setting_stops_the_start_with_one_line(
@@ -134,6 +136,7 @@ async def test_a_bad_setting_stops_the_start_with_one_line(
     _, errors = await process.communicate()
     assert process.returncode == 2, errors.decode()
     assert errors.decode().count("\n") == 1
+    assert len(errors) < 250
     assert named in errors.decode()
 
 

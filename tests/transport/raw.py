@@ -7,7 +7,7 @@ import base64
 import json
 import os
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -17,6 +17,13 @@ from aiohttp import web
 from realtime_server.transport import EngineServer, SocketServer, guarded_runner
 
 TIMEOUT = 10.0
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the event loop turn until `condition()` holds; there is no event to wait for inside the server."""
+    async with asyncio.timeout(TIMEOUT):
+        while not condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0)
 
 
 class Closed(Exception):
@@ -256,8 +263,8 @@ async def serving(server: SocketServer | EngineServer, path: str | None = None) 
     try:
         async with aiohttp.ClientSession() as harness.http:
             yield harness
-            await harness.close()
     finally:
+        await harness.close()
         await runner.cleanup()
 
 
@@ -265,6 +272,7 @@ class AnyClient:
     """One session with one interface, whatever carries it."""
 
     transport = ""
+    sid = ""
 
     async def send(self, *messages: str | bytes) -> None:
         """Send messages (engine packets as text, or binary) one after another."""
@@ -343,8 +351,7 @@ async def open_client(harness: Harness, transport: str) -> AnyClient:
     await socket.send("2probe")
     assert await socket.receive() == "3probe"
     await socket.send("5")
-    while harness.eio.transport(session.sid) != "websocket":
-        await asyncio.sleep(0)
+    await until(lambda: harness.eio.transport(session.sid) == "websocket")
     return WebSocketClient(socket, session.sid)
 
 

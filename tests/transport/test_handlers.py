@@ -13,7 +13,7 @@ import socketio
 
 from realtime_server.transport import DEFAULT_ERROR_ACK, Limits, SocketServer
 
-from .raw import TRANSPORTS, Harness, connect_client, open_client, serving
+from .raw import TRANSPORTS, Harness, connect_client, open_client, serving, until
 
 on_every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
@@ -314,8 +314,7 @@ async def test_a_client_that_goes_away_in_its_connect_handler_is_told_of_to_the_
         await client.send("40")
         await began.wait()
         await client.aclose()
-        while harness.eio.sockets:
-            await asyncio.sleep(0.01)
+        await until(lambda: not harness.eio.sockets)
         release.set()
         await left.wait()
         assert server.manager.rooms == {}
@@ -391,3 +390,21 @@ async def test_an_idle_client_costs_no_task(served: Harness, server: SocketServe
         await client.send('421["ask"]')
         await client.message()
     assert len(asyncio.all_tasks()) <= before + 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_handler_that_returns_a_future_is_answered_with_it_and_holds_up_nothing(
+    served: Harness, server: SocketServer, fails: bool
+) -> None:
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    server.on("later", lambda sid: answer)
+    server.on("now", lambda sid: "now")
+    client = await connect_client(served, "websocket")
+    await client.send('421["later"]', '422["now"]')
+    assert await client.message() == '432["now"]'
+    if fails:
+        answer.set_exception(Failure())
+        assert '431[{"ok":false' in str(await client.message())
+    else:
+        answer.set_result("done")
+        assert await client.message() == '431["done"]'

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from realtime_server.transport import EngineServer, Limits, SocketServer
 
-from .raw import Harness, serving
+from .raw import Harness, serving, until
 
 POLLING = "EIO=4&transport=polling"
 WEBSOCKET = "EIO=4&transport=websocket"
@@ -130,7 +130,7 @@ def engine_socket(engine: EngineServer) -> Any:
 async def test_a_transport_that_is_switched_off_is_unknown() -> None:
     async with serving(SocketServer(transports=["websocket"])) as harness:
         assert (await harness.get(POLLING))[0] == 400
-        socket, handshake = await harness.opened()
+        _socket, handshake = await harness.opened()
         assert handshake["upgrades"] == []
 
 
@@ -237,9 +237,9 @@ async def test_a_forwarded_address_that_is_none_is_not_believed(header: str) -> 
 )
 async def test_the_session_cookie_is_set_as_configured(cookie: Any, header: str) -> None:
     async with serving(SocketServer(cookie=cookie)) as harness:
-        async with harness.http.get(f"{harness.url}{harness.path}?{POLLING}") as response:
-            body = await response.text()
-            assert response.headers["Set-Cookie"] == header.format(sid=json.loads(body[1:])["sid"])
+        response = await harness.http.get(f"{harness.url}{harness.path}?{POLLING}")
+        body = await response.text()
+        assert response.headers["Set-Cookie"] == header.format(sid=json.loads(body[1:])["sid"])
 
 
 async def test_a_long_payload_is_compressed_for_those_who_take_it(served: Harness) -> None:
@@ -300,8 +300,7 @@ async def test_the_sessions_end_with_the_application() -> None:
         socket = await harness.connected()
         session = await harness.polling_connected()
         poll = asyncio.create_task(session.poll())
-        while next(iter(s for s in server.eio.sockets.values() if s.link is None)).poll is None:
-            await asyncio.sleep(0)
+        await until(lambda: any(s.poll is not None for s in server.eio.sockets.values()))
         await server.shutdown()
         assert await socket.closed() == 1001
         assert (await poll)[1] == "1"

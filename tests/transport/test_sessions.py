@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from realtime_server.transport import EngineServer, SocketServer
 
-from .raw import TRANSPORTS, Harness, Polling, connect_client, masked, open_client, serving
+from .raw import TRANSPORTS, Harness, Polling, connect_client, masked, open_client, serving, until
 
 
 @pytest_asyncio.fixture
@@ -26,8 +26,7 @@ async def echo() -> AsyncIterator[Harness]:
 async def waiting_poll(harness: Harness, session: Polling) -> asyncio.Task[tuple[int, str]]:
     """A poll that has reached the server and waits."""
     poll = asyncio.create_task(session.poll())
-    while harness.eio.sockets[session.sid].poll is None:
-        await asyncio.sleep(0)
+    await until(lambda: harness.eio.sockets[session.sid].poll is not None)
     return poll
 
 
@@ -74,8 +73,7 @@ async def test_a_second_post_while_one_is_read_ends_the_session(echo: Harness) -
     reader, writer = await echo.tcp()
     head = f"POST {echo.path}?{session.query} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n4h"
     writer.write(head.encode())
-    while not echo.eio.sockets[session.sid].posting:
-        await asyncio.sleep(0)
+    await until(lambda: echo.eio.sockets[session.sid].posting)
     assert (await session.post("4second"))[0] == 400
     writer.write(b"ello")
     assert (await reader.readline()).startswith(b"HTTP/1.1 400")

@@ -1,10 +1,13 @@
 // @vitest-environment node
 import "fake-indexeddb/auto";
 import { describe, expect, it } from "vitest";
+import { NoAnswer } from "../src/collaboration/core/channel";
 import { nextConnection, type Connection } from "../src/collaboration/core/connection";
 import type { Commit } from "../src/collaboration/core/contract";
-import { IndexedDbEditStorage, type StoredEdit } from "../src/collaboration/core/editStorage";
+import { EditQueue } from "../src/collaboration/core/edits";
+import { IndexedDbEditStorage, MemoryEditStorage, type StoredEdit } from "../src/collaboration/core/editStorage";
 import { LogFollower } from "../src/collaboration/core/log";
+import { RecordTable } from "../src/collaboration/core/records";
 import { browserTabs } from "../src/collaboration/core/tabs";
 import { claimsOf } from "../src/collaboration/core/tokens";
 
@@ -65,12 +68,12 @@ describe("following the log", () => {
   });
 });
 
-describe("the edits kept on the device", () => {
-  const edit = (edit_id: string, order: number, user_id = "alice"): StoredEdit => ({
-    edit_id, user_id, session_id: "s", owner: "t", order, record_id: "r", field_name: "amount", new_value: "1",
-    old_value: "2", base_version: 0, created_at: 0, offline: true,
-  });
+const edit = (edit_id: string, order: number, user_id = "alice"): StoredEdit => ({
+  edit_id, user_id, session_id: "s", owner: "t", order, record_id: "r", field_name: "amount", new_value: "1",
+  old_value: "2", base_version: 0, created_at: 0, offline: true,
+});
 
+describe("the edits kept on the device", () => {
   it("come back in order from a database opened anew, and only to their author", async () => {
     const first = (await IndexedDbEditStorage.open("one")) as IndexedDbEditStorage;
     expect(first.durable).toBe(true);
@@ -85,22 +88,44 @@ describe("the edits kept on the device", () => {
   });
 });
 
+/** The browser's Web Locks, as far as they are used. */
+function fakeLocks(): LockManager {
+  const last = new Map<string, Promise<unknown>>();
+  return {
+    request: (name: string, _: object, work: () => Promise<void>) => {
+      const turn = (last.get(name) ?? Promise.resolve()).then(work);
+      last.set(name, turn);
+      return turn;
+    },
+  } as unknown as LockManager;
+}
+
 describe("tabs", () => {
-  it("take over what belonged to a tab only when that tab is gone", async () => {
-    const held = new Set<string>();
-    const locks = {
-      request: async (name: string, _: object, work: (lock: object | null) => Promise<void> | undefined) => {
-        if (held.has(name)) return work(null);
-        held.add(name);
-        await work({});
-        held.delete(name);
-      },
-    } as unknown as LockManager;
-    const first = browserTabs("one", locks);
-    const second = browserTabs("two", locks);
-    expect(await second.adopt("one")).toBe(false);
+  it("learn that another tab is gone when it is, and not before", async () => {
+    const locks = fakeLocks();
+    const [first, second] = [browserTabs("one", locks), browserTabs("two", locks)];
+    let gone = false;
+    const told = second.gone("one").then(() => (gone = true));
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(gone).toBe(false);
     first.close();
-    await expect.poll(() => second.adopt("one")).toBe(true);
+    await told;
+  });
+
+  it("take over all edits of a tab that is gone, in order, and leave those of a tab that lives", async () => {
+    const locks = fakeLocks();
+    const storage = new MemoryEditStorage();
+    for (const [id, owner, order] of [["b", "gone", 2], ["a", "gone", 1], ["c", "alive", 3]] as const) {
+      await storage.put({ ...edit(id, order), owner });
+    }
+    browserTabs("alive", locks);
+    const queue = new EditQueue({
+      session_id: "s", user_id: "alice", storage, records: new RecordTable(), tabs: browserTabs("me", locks),
+      send: () => Promise.reject(new NoAnswer()), lockToken: () => undefined,
+    });
+    void queue.restore();
+    const taken = await queue.queued.when((edits) => edits.length > 0);
+    expect(taken.map(({ edit_id, owner }) => [edit_id, owner])).toEqual([["a", "me"], ["b", "me"]]);
   });
 });
 

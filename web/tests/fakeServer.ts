@@ -28,7 +28,7 @@ export class FakeServer {
   replayLimit = 100;
   refuses: ErrorCode | undefined;
   readonly #answered = new Map<string, Ack<Edited>>();
-  readonly #locks = new Map<string, Lock>();
+  readonly locks = new Map<string, Lock>();
   readonly #conflicts = new Map<string, Conflict>();
   readonly #clients = new Set<Connected>();
   #late: (() => void)[] = [];
@@ -91,7 +91,7 @@ export class FakeServer {
   lockBy(user_id: string, record_id: string): void {
     const lock = { record_id, holder: { user_id, name: user_id }, expires_at: new Date(Date.now() + 3e5).toISOString() };
     const commit = this.commit(user_id, "lock.acquired", { ...lock, token: this.seq + 1 });
-    this.#locks.set(record_id, { ...lock, token: commit.seq });
+    this.locks.set(record_id, { ...lock, token: commit.seq });
   }
 
   resolve(conflict_id: string, new_value: string): void {
@@ -103,7 +103,7 @@ export class FakeServer {
 
   /** A client of this server, with its own storage unless one is given. */
   client(user_id: string, storage: EditStorage = new MemoryEditStorage(), tab = `tab-${Math.random()}`): CollaborationSession {
-    const tabs: Tabs = { id: tab, adopt: () => Promise.resolve(true), close: () => undefined };
+    const tabs: Tabs = { id: tab, gone: () => Promise.resolve(), close: () => undefined };
     return new CollaborationSession({
       session_id: "s",
       user_id,
@@ -195,15 +195,16 @@ export class FakeServer {
     if (event === "edit") return this.#edit(client.user_id, body as EditRequest);
     if (event === "lock") {
       const { record_id } = body as { record_id: string };
-      const held = this.#locks.get(record_id);
+      const held = this.locks.get(record_id);
       if (held && held.holder.user_id !== client.user_id) return refuse("locked");
       if (!held) this.lockBy(client.user_id, record_id);
-      const { token, expires_at } = this.#locks.get(record_id)!;
+      const { token, expires_at } = this.locks.get(record_id)!;
       return { ok: true, seq: this.seq, token, expires_at } as Ack<object>;
     }
+    if (event.startsWith("reconciliation_")) return refuse("not_found");
     if (event === "unlock") {
       const { record_id, token } = body as { record_id: string; token: number };
-      this.#locks.delete(record_id);
+      this.locks.delete(record_id);
       this.commit(client.user_id, "lock.released", { record_id, token, user_id: client.user_id });
     }
     return { ok: true } as Ack<object>;
@@ -217,7 +218,7 @@ export class FakeServer {
       last_seen: new Date(0).toISOString(), connections: 1,
     }));
     return {
-      ok: true, seq: this.seq, role: "preparer", members, locks: [...this.#locks.values()],
+      ok: true, seq: this.seq, role: "preparer", members, locks: [...this.locks.values()],
       conflicts: [...this.#conflicts.values()], reconciliation: { status: "not_started" }, recovered,
       commits: recovered ? this.log.slice(since) : [],
       session: {
@@ -238,7 +239,7 @@ export class FakeServer {
   #decide(user_id: string, request: EditRequest): Ack<Edited> {
     const { edit_id, record_id, field_name, new_value, base_version } = request;
     if (this.refuses) return refuse(this.refuses);
-    const lock = this.#locks.get(record_id);
+    const lock = this.locks.get(record_id);
     if (lock && lock.holder.user_id !== user_id) return refuse("locked");
     const row = this.row(record_id);
     const version = row.versions[field_name] ?? 0;

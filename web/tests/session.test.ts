@@ -157,6 +157,25 @@ describe("an edit", () => {
     expect(session.records.get("ledger:1")!.conflicts).toEqual({});
   });
 
+  it("begun before somebody else's change clashes with it, however late it is sent", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.editBy("bob", "ledger:1", "amount", "11.00");
+    await session.seq.when((seq) => seq === server.seq);
+    session.edits.edit("ledger:1", "amount", "12.00", { base_version: 0 });
+    const [verdict] = await settled(session);
+    expect(verdict!.kind).toBe("conflict");
+  });
+
+  it("begun before one's own change does not clash with it", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    session.edits.edit("ledger:1", "amount", "11.00");
+    await settled(session);
+    session.edits.edit("ledger:1", "amount", "12.00", { base_version: 0 });
+    expect((await settled(session, 2))[1]!.kind).toBe("applied");
+  });
+
   it("made on top of one's own unanswered edit does not clash with it", async () => {
     const server = new FakeServer();
     const session = await enter(server);
@@ -245,6 +264,17 @@ describe("a lock", () => {
     await session.locks.when((locks) => !locks.has("ledger:1"));
   });
 
+  it("is given back only after the edits made under it have been answered", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    await session.leases.acquire("ledger:1");
+    await session.locks.when((locks) => locks.has("ledger:1"));
+    session.edits.edit("ledger:1", "amount", "20.00");
+    await session.leases.release("ledger:1");
+    const order = server.received.map(({ event }) => event).filter((event) => event === "edit" || event === "unlock");
+    expect(order).toEqual(["edit", "unlock"]);
+  });
+
   it("is given back only when the last who wanted it lets go", async () => {
     const server = new FakeServer();
     const session = await enter(server);
@@ -262,5 +292,37 @@ describe("a lock", () => {
     const answer = await session.leases.acquire("ledger:1");
     expect(answer).toMatchObject({ ok: false, error: { code: "locked" } });
     expect(session.locks.get().get("ledger:1")!.holder.name).toBe("bob");
+  });
+});
+
+describe("matches", () => {
+  const match = (match_id: string, status: "suggested" | "confirmed" | null, ledger = ["ledger:1"], statement = ["ledger:2"]) => ({
+    match_id, ledger, statement, status, was: null, sums: [],
+  });
+
+  it("set the status of their records, and are found by them until they are undone", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.commit("system", "match.suggested", { matches: [match("m1", "suggested"), match("m2", "suggested", ["ledger:3"], [])] });
+    await session.matches.matches.when((matches) => matches.size === 2);
+    expect(value(session, "ledger:2", "status")).toBe("suggested");
+    expect(session.matches.of("ledger:2")!.match_id).toBe("m1");
+    server.commit("alice", "match.confirmed", { matches: [match("m1", "confirmed")] });
+    await session.matches.matches.when((matches) => matches.get("m1")?.status === "confirmed");
+    expect(value(session, "ledger:1", "status")).toBe("matched");
+    server.commit("alice", "match.removed", { matches: [match("m1", null)] });
+    await session.matches.matches.when((matches) => !matches.has("m1"));
+    expect(value(session, "ledger:1", "status")).toBe("unmatched");
+    expect(session.matches.of("ledger:1")).toBeUndefined();
+  });
+
+  it("records set aside and assigned show it", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.commit("alice", "record.status_changed", { record_ids: ["ledger:1"], status: "exception" });
+    server.commit("alice", "record.assigned", { record_ids: ["ledger:2"], assignee: "bob" });
+    await session.seq.when((seq) => seq === server.seq);
+    expect(value(session, "ledger:1", "status")).toBe("exception");
+    expect(value(session, "ledger:2", "assignee")).toBe("bob");
   });
 });

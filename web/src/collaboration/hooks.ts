@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { Socket } from "socket.io-client";
 import {
-  SocketChannel, type Commit, type Conflict, type Connection, type HistoryPage, type Loading, type Lock, type Member,
+  SocketChannel, type Commit, type Conflict, type Connection, type HistoryPage, type HowToEdit, type Loading, type Lock, type Member,
   type Reconciliation, type RecordView, type Refusal, type Signal, type StoredEdit, type Value, RestError,
 } from "./core";
 import { useSession } from "./provider";
@@ -62,7 +62,7 @@ export function useOthers(): readonly Member[] {
 /** One record, and how to change it. `edit` shows the value at once and returns the edit's id. */
 export function useRecord(record_id: string): {
   record: RecordView | undefined;
-  edit: (field_name: string, value: Value, reason?: string) => string | undefined;
+  edit: (field_name: string, value: Value, how?: HowToEdit) => string | undefined;
 } {
   const session = useSession();
   const { records } = session;
@@ -70,7 +70,7 @@ export function useRecord(record_id: string): {
   const snapshot = () => records.get(record_id);
   const record = useSyncExternalStore(subscribe, snapshot, snapshot);
   const edit = useCallback(
-    (field_name: string, value: Value, reason?: string) => session.edits.edit(record_id, field_name, value, reason),
+    (field_name: string, value: Value, how?: HowToEdit) => session.edits.edit(record_id, field_name, value, how),
     [session, record_id],
   );
   return { record, edit };
@@ -166,5 +166,6 @@ export function useHistory(filter: { record_id?: string; limit?: number } = {}):
 /** The records that a commit is about. */
 export function recordsOf({ data }: Commit): string[] {
   const edits: { record_id: string }[] = data?.edits ?? [];
-  return [data?.record_id, ...edits.map((edit) => edit.record_id)].filter((id) => typeof id === "string");
+  const named: unknown[] = [data?.record_id, ...(data?.record_ids ?? []), ...edits.map((edit) => edit.record_id)];
+  return named.filter((id) => typeof id === "string");
 }

@@ -38,7 +38,7 @@ export default function Analytics() {
         <Tile label="Locks taken" value={count(locks.acquired)} />
         <Tile label="Takeovers" value={count(locks.taken_over)} />
       </dl>
-      <Bars title="How clashes ended" rows={[["By themselves", conflicts.automatic], ...Object.entries(conflicts.by_strategy).map(([key, n]) => [STRATEGIES[key] ?? key, n] as const)]} empty="No clash so far." />
+      <Bars title="How clashes ended" rows={[["By themselves", conflicts.automatic], ...Object.entries(conflicts.by_strategy).map(([key, n]) => [STRATEGIES[key] ?? key, n] as const)]} empty="No clash has ended yet." />
       <Bars title="Who did what (changes)" rows={people} empty="Nobody has changed anything yet." />
       <Bars title="By day (changes)" rows={Object.entries(by_day).slice(-14).map(([day, done]) => [day, done.commits] as const)} empty="Nothing yet." />
     </div>

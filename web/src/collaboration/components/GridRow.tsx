@@ -11,6 +11,9 @@ export interface Editing {
   record_id: string;
   field: string;
   draft: string;
+  typed: boolean;
+  /** The field's version when the person began. */
+  base_version: number;
 }
 
 export interface GridRowProps {
@@ -28,7 +31,7 @@ export interface GridRowProps {
   me: string;
   others: readonly Member[] | undefined;
   editing: Editing | undefined;
-  editor: Omit<CellEditorProps, "field" | "draft">;
+  editor: Omit<CellEditorProps, "field" | "draft" | "typed">;
   onPick: (record_id: string, column: number, edit: boolean) => void;
 }
 
@@ -57,7 +60,7 @@ export const GridRow = memo(function GridRow(props: GridRowProps) {
           me={me}
           onPick={onPick}
         >
-          {editing?.field === field ? <CellEditor field={field} draft={editing.draft} {...editor} /> : undefined}
+          {editing?.field === field ? <CellEditor field={field} draft={editing.draft} typed={editing.typed} {...editor} /> : undefined}
         </Cell>
       ))}
     </div>
@@ -119,7 +122,7 @@ function Cell({ record, field, column, active, focused, watching, lock, me, onPi
 
 function Content({ record, field }: { record: RecordView; field: string }) {
   if (field === "source") return <span className={`side side-${record.source}`}>{capital(record.source)}</span>;
-  if (field === "external_id") return <span className="mono">{record.external_id}</span>;
+  if (field === "external_id") return <span className="mono opens">{record.external_id}</span>;
   const content = shown(record, field);
   if (field === "status") return <StatusBadge status={String(content ?? "")} />;
   const text = value(field, content);

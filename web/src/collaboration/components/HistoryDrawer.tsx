@@ -28,7 +28,7 @@ export function Told({ commit, record }: { commit: Commit; record: (id: string) 
   }
   switch (message_type) {
     case "conflict.detected": case "conflict.extended":
-      return <>disagrees on {about} {fieldName(data.field_name)}</>;
+      return <>asked for another {fieldName(data.field_name)} of {about}</>;
     case "lock.acquired": return <>locked {about}</>;
     case "lock.renewed": return <>renewed the lock of {about}</>;
     case "lock.released": return <>unlocked {about}</>;
@@ -54,7 +54,7 @@ export function RecordHistory({ recordId }: { recordId: string }) {
   const role = useSignal(session.role);
   const restore = (commit: Commit) => {
     for (const set of fieldsSet(commit)) {
-      if (set.record_id === recordId) session.edits.edit(recordId, set.field_name, set.new_value, `Restored from change ${commit.seq}`);
+      if (set.record_id === recordId) session.edits.edit(recordId, set.field_name, set.new_value, { reason: `Restored from change ${commit.seq}` });
     }
   };
   return <Timeline {...{ commits, loading, error }} {...(mayEdit(role) ? { onRestore: restore } : {})} />;
@@ -82,9 +82,9 @@ function Timeline({ commits, loading, error, onRestore, onTravel }: TimelineProp
           <p className="muted small">
             #{commit.seq} · <time dateTime={commit.timestamp}>{instant(commit.timestamp)}</time>
             {onRestore && fieldsSet(commit).length > 0 && (
-              <> · <button type="button" className="link" onClick={() => onRestore(commit)}>Restore this value</button></>
+              <> <button type="button" className="link" onClick={() => onRestore(commit)}>Restore this value</button></>
             )}
-            {onTravel && <> · <button type="button" className="link" onClick={() => onTravel(commit.seq)}>Show the session as it stood</button></>}
+            {onTravel && <> <button type="button" className="link" onClick={() => onTravel(commit.seq)}>Show the session as it stood</button></>}
           </p>
         </li>
       ))}
@@ -129,7 +129,7 @@ function Past({ at, newest, onTravel, onBack }: { at: number; newest: number; on
       {error && <p className="notice bad" role="alert">{error}</p>}
       {past && (
         <>
-          <p className="small">{past.session ? `${count(past.session.open_conflicts)} open conflicts, ${count(past.session.locks.length)} locks. ` : ""}Records changed until then (of the first 1,000):</p>
+          <p className="small">{past.session ? `Open conflicts: ${count(past.session.open_conflicts)}. Locks: ${count(past.session.locks.length)}. ` : ""}Records changed until then (of the first 1,000):</p>
           {changed.length === 0 && <p className="empty">None yet.</p>}
           <ul className="plain">
             {changed.slice(0, 50).map((row) => (

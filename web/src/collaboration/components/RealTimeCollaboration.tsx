@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useEffect, useMemo, type ReactNode } from "react";
+import { lazy, Suspense, useCallback, useEffect, useId, useMemo, type ReactNode } from "react";
 import { Icon, type IconName } from "../../ui/Icon";
 import { capital, count, fieldName, STATUSES } from "../../ui/format";
 import { useNarrow } from "../../ui/narrow";
@@ -6,7 +6,7 @@ import { useParameters } from "../../ui/url";
 import type { TokenSource } from "../core";
 import { useConflicts, useSignal, useSyncStatus } from "../hooks";
 import { CollaborationProvider, useSession } from "../provider";
-import { Announcer, Toasts, useNews } from "./Announcements";
+import { Announcer, NewsBell, Toasts, useNews } from "./Announcements";
 import { Comments } from "./Comments";
 import { ConflictInbox } from "./ConflictResolver";
 import { HistoryDrawer } from "./HistoryDrawer";
@@ -67,7 +67,7 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
   const panel = isPanel(parameters.panel) ? parameters.panel : undefined;
   useNews();
   const open = useCallback((next: Panel | undefined) => change({ panel: next }, true), [change]);
-  const select = useCallback((record: string) => change({ record, panel: "record" }), [change]);
+  const select = useCallback((record: string, show = true) => change({ record, ...(show ? { panel: "record" } : {}) }), [change]);
   useEffect(() => {
     document.title = details ? `${details.name || details.session_id} · Reconcile` : "Reconcile";
   }, [details]);
@@ -92,6 +92,7 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
         <span className="grow" />
         <UserPresence />
         <Undo />
+        <NewsBell />
         {after}
       </header>
       {details && details.status !== "active" && <p className="notice bad banner">This session has {details.status}. It can be read, and nothing in it changes any more.</p>}
@@ -160,7 +161,7 @@ function PanelBar({ panel, onOpen, match, onMatch }: {
   );
 }
 
-function Records({ narrow, selected, onSelect }: { narrow: boolean; selected: string | undefined; onSelect: (id: string) => void }) {
+function Records({ narrow, selected, onSelect }: { narrow: boolean; selected: string | undefined; onSelect: (id: string, show?: boolean) => void }) {
   const session = useSession();
   const [parameters, change] = useParameters();
   const filter = useMemo(() => filterOf(parameters), [parameters]);
@@ -193,13 +194,14 @@ function Records({ narrow, selected, onSelect }: { narrow: boolean; selected: st
 }
 
 function Pick({ label, value, options, onPick }: { label: string; value: string | undefined; options: readonly (readonly [string, string])[]; onPick: (value: string | undefined) => void }) {
+  const id = useId();
   return (
-    <label className="pick"><span>{label}</span>
-      <select value={value ?? ""} onChange={(event) => onPick(event.target.value || undefined)}>
+    <span className="pick"><label htmlFor={id}>{label}</label>
+      <select id={id} value={value ?? ""} onChange={(event) => onPick(event.target.value || undefined)}>
         <option value="">{label === "Sort" ? "As loaded" : "All"}</option>
         {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
       </select>
-    </label>
+    </span>
   );
 }
 

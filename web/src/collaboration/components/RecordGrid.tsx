@@ -1,6 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
-import { count } from "../../ui/format";
+import { count, MONEY, time } from "../../ui/format";
 import { shown } from "../core";
 import { useSignal } from "../hooks";
 import { useSession } from "../provider";
@@ -12,7 +12,7 @@ import { useWorkspace } from "./workspace";
 
 const ROW_HEIGHT = 36;
 const WIDTHS: Record<string, string> = {
-  external_id: "minmax(150px, 1fr)", source: "96px", date: "116px", amount: "124px", currency: "72px",
+  external_id: "minmax(200px, 1fr)", source: "98px", date: "138px", amount: "124px", currency: "72px",
   description: "minmax(220px, 2.4fr)", reference: "minmax(120px, 1fr)", status: "126px",
 };
 
@@ -21,7 +21,8 @@ export interface RecordGridProps {
   sort: string | undefined;
   onSort: (sort: string | undefined) => void;
   selected: string | undefined;
-  onSelect: (record_id: string) => void;
+  /** `show`: the person wants to see the record by itself. */
+  onSelect: (record_id: string, show?: boolean) => void;
   readOnly: boolean;
 }
 
@@ -43,6 +44,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_HEIGHT,
     overscan: 8,
+    useFlushSync: false,
     getItemKey: (index) => ids[index]!,
   });
 
@@ -71,8 +73,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
       if (readOnly || READ_ONLY.has(field)) return false;
       const lock = session.locks.get().get(record_id);
       if (!lock || lock.holder.user_id === session.user_id) return true;
-      const until = new Date(lock.expires_at).toLocaleTimeString([...navigator.languages], { timeStyle: "short" });
-      workspace.toast("info", `${lock.holder.name} is editing this record until ${until}.`);
+      workspace.toast("info", `${lock.holder.name} is editing this record until ${time(lock.expires_at)}.`);
       return false;
     },
     [readOnly, session, workspace],
@@ -83,10 +84,15 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
       const record = session.records.get(record_id);
       const field = columns[column]!;
       if (!record || !mayEdit(record_id, field)) return;
-      setEditing({ record_id, field, draft: typed ?? draftOf(shown(record, field)) });
+      const others = [...session.members.get().values()].filter(({ user_id, focus, activity }) =>
+        user_id !== session.user_id && activity === "editing" && focus?.record_id === record_id && focus.field_name === field);
+      if (others.length > 0) {
+        workspace.toast("info", `${others.map(({ name }) => name).join(" and ")} is editing this field too: two different values will have to be decided between.`);
+      }
+      setEditing({ record_id, field, draft: typed ?? draftOf(shown(record, field)), typed: typed !== undefined, base_version: record.versions[field] ?? 0 });
       session.presence.say({ activity: "editing" });
     },
-    [session, columns, mayEdit],
+    [session, workspace, columns, mayEdit],
   );
 
   const endEdit = useCallback(() => {
@@ -97,9 +103,9 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
   const commit = useCallback(
     (move: "stay" | "down" | "next" | "previous") => {
       if (!editing) return;
-      const { record_id, field, draft } = editing;
+      const { record_id, field, draft, base_version } = editing;
       const before = session.records.get(record_id);
-      if (before) session.edits.edit(record_id, field, parsed(field, draft, shown(before, field)));
+      if (before) session.edits.edit(record_id, field, parsed(field, draft, shown(before, field)), { base_version });
       endEdit();
       const place = places.get(record_id);
       const column = columns.indexOf(field);
@@ -125,10 +131,10 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
   const onPick = useCallback(
     (record_id: string, column: number, edit: boolean) => {
       moveTo(record_id, column);
-      onSelect(record_id);
+      onSelect(record_id, columns[column] === "external_id");
       if (edit) beginEdit(record_id, column);
     },
-    [moveTo, onSelect, beginEdit],
+    [moveTo, onSelect, beginEdit, columns],
   );
 
   const current = active ?? (ids[0] === undefined ? undefined : { record_id: ids[0], column: 0 });
@@ -162,6 +168,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
 
   const template = columns.map((field) => WIDTHS[field] ?? "minmax(120px, 1fr)").join(" ");
   return (
+    <>
     <div
       className="grid-scroller"
       ref={scroller}
@@ -181,14 +188,13 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
         {columns.map((field, column) => {
           const direction = sort === field ? "ascending" : sort === `-${field}` ? "descending" : undefined;
           return (
-            <div key={field} role="columnheader" aria-colindex={column + 1} aria-sort={direction ?? "none"} className="cell">
+            <div key={field} role="columnheader" aria-colindex={column + 1} aria-sort={direction ?? "none"} className={MONEY.has(field) ? "cell number" : "cell"}>
               <button
                 type="button"
                 tabIndex={-1}
                 onClick={() => onSort(direction === "ascending" ? `-${field}` : direction === "descending" ? undefined : field)}
               >
                 {headerName(field)}
-                <span aria-hidden="true">{direction === "ascending" ? " ↑" : direction === "descending" ? " ↓" : ""}</span>
               </button>
             </div>
           );
@@ -214,8 +220,9 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
           );
         })}
       </div>
-      {ids.length === 0 && <p className="empty">No record fits. Take a filter away to see more.</p>}
-      <p className="visually-hidden" role="status">{count(ids.length)} records listed</p>
     </div>
+    {ids.length === 0 && <p className="empty over">No record fits. Take a filter away to see more.</p>}
+    <p className="visually-hidden" role="status">{count(ids.length)} records listed</p>
+    </>
   );
 }

@@ -1,13 +1,10 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { count, fieldName, time, value } from "../../ui/format";
 import type { VerdictKind } from "../core";
 import { useSignal, useSyncStatus } from "../hooks";
 import { useSession } from "../provider";
 import { Dialog } from "./Dialog";
-
-const SIGNS: Record<string, string> = {
-  online: "●", connecting: "◌", joining: "◌", reconnecting: "◌", offline: "○", refused: "✕", closed: "○",
-};
+import { useWorkspace } from "./workspace";
 
 export const VERDICTS: Record<VerdictKind, string> = {
   applied: "Saved", merged: "Merged with a newer value", unchanged: "Already so", conflict: "Kept as a candidate of a conflict",
@@ -19,6 +16,7 @@ export const VERDICTS: Record<VerdictKind, string> = {
 export function SyncBadge() {
   const { connection, queued, retry } = useSyncStatus();
   const [open, setOpen] = useState(false);
+  const workspace = useWorkspace();
   const { state } = connection;
   const waiting = queued.length;
   const text =
@@ -27,10 +25,11 @@ export function SyncBadge() {
     : state === "refused" ? "Not admitted"
     : state === "reconnecting" ? `Reconnecting${waiting > 0 ? `, ${count(waiting)} queued` : ""}`
     : "Connecting";
+  useEffect(() => workspace.announce(text), [workspace, text]);
   return (
     <>
       <button type="button" className={`sync sync-${state}`} onClick={() => setOpen(true)} aria-haspopup="dialog">
-        <span aria-hidden="true">{SIGNS[state]}</span> <span role="status">{text}</span>
+        {text}
       </button>
       {open && (
         <Dialog title="Your changes" onClose={() => setOpen(false)}>

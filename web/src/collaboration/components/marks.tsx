@@ -6,16 +6,9 @@ import type { Lock, Member } from "../core";
 import { useSignal } from "../hooks";
 import { useSession } from "../provider";
 
-const STATUS_SIGNS: Record<string, string> = {
-  unmatched: "○", suggested: "◐", matched: "●", exception: "▲", excluded: "⊘",
-};
-
+/** The sign before the word comes from the style sheet: neither colour nor sign stands alone. */
 export function StatusBadge({ status }: { status: string }) {
-  return (
-    <span className={`badge status-${status}`}>
-      <span aria-hidden="true">{STATUS_SIGNS[status] ?? "•"}</span> {capital(status)}
-    </span>
-  );
+  return <span className={`badge status-${status}`}>{capital(status)}</span>;
 }
 
 export function Avatar({ user_id, name, idle = false }: { user_id: string; name: string; idle?: boolean }) {
@@ -34,7 +27,7 @@ export function LockMark({ lock, mine }: { lock: Lock; mine: boolean }) {
       <Icon name="lock" />
       <span className="lock-text">
         <span className="visually-hidden">Locked by </span>
-        {mine ? "you" : lock.holder.name} <span className="visually-hidden">until</span> {until}
+        {mine ? "you" : lock.holder.name.split(" ")[0]} <span className="visually-hidden">until</span> {until}
       </span>
     </span>
   );

@@ -88,8 +88,9 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
   return { ids, stale: stale.size, refresh };
 }
 
-const ORDER = ["date", "amount", "currency", "description", "reference", "status", "assignee", "notes"];
-export const READ_ONLY = new Set(["external_id", "source", "record_id"]);
+const ORDER = ["date", "amount", "currency", "status", "description", "reference", "assignee", "notes"];
+/** A record's identity, and its status, which follows from matches and from what people set aside. */
+export const READ_ONLY = new Set(["external_id", "source", "record_id", "status"]);
 
 /** The fields that records have, known ones first. */
 export function useFields(): readonly string[] {

@@ -29,6 +29,40 @@ export interface Reconciliation {
   [name: string]: unknown;
 }
 
+/** A signature; one that does not hold any more stays visible. */
+export interface SignOff {
+  user_id: string;
+  name: string;
+  role: string;
+  at: string;
+  final: boolean;
+  comment: string | null;
+  suspended_by: number | null;
+}
+
+/** How the reconciliation stands: the answer to `reconciliation_status`. */
+export interface Standing {
+  seq: number;
+  run: Reconciliation;
+  workflow: {
+    status: "not_started" | "in_progress" | "in_review" | "approved";
+    prepared_by: string[];
+    submitted_by: string | null;
+    submitted_at: string | null;
+    reason: string | null;
+    signoffs: SignOff[];
+    settings: { threshold: number; due_date?: string | null; period_locked: boolean };
+  };
+  records: number | null;
+  difference: Record<string, string> | null;
+}
+
+/** What became of each item of a bulk action. */
+export interface BulkDone {
+  seq: number;
+  results: { ok: boolean; match_id?: string; record_id?: string; error?: { code: string; message: string } }[];
+}
+
 export interface Envelope {
   message_type: string;
   session_id: string | null;

@@ -1,7 +1,7 @@
 import { NoAnswer } from "./channel";
 import type { Ack, Commit, Edited, EditRequest, ErrorCode, Refusal, Value } from "./contract";
 import type { EditStorage, StoredEdit } from "./editStorage";
-import { shown, type RecordTable } from "./records";
+import { shown, type RecordTable, type RecordView } from "./records";
 import { Signal } from "./signal";
 import { newId, type Tabs } from "./tabs";
 
@@ -35,6 +35,13 @@ const PAUSE = { first: 300, longest: 5_000 };
 const MAX_VERDICTS = 200;
 /** Bound of the queue: beyond it an edit is refused at once rather than kept on a device that may be lost. */
 export const MAX_QUEUED = 2_000;
+
+export interface HowToEdit {
+  /** Kept in the audit trail. */
+  reason?: string;
+  /** The field's version when the person began to edit; without it, the newest. */
+  base_version?: number;
+}
 
 export interface EditQueueOptions {
   session_id: string;
@@ -75,14 +82,22 @@ export class EditQueue {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Take over what was left on this device by this person, in this session. */
+  /** Take over what was left on this device by this person, in this session: at once, or when its tab is gone. */
   async restore(): Promise<void> {
+    const { storage, tabs, user_id, session_id } = this.#options;
+    const owners = new Set<string>();
+    for (const edit of await storage.list(user_id, session_id)) {
+      this.#order = Math.max(this.#order, edit.order);
+      if (edit.owner !== tabs.id) owners.add(edit.owner);
+    }
+    await Promise.all([...owners].map((owner) => tabs.gone(owner).then(() => this.#takeOver(owner))));
+  }
+
+  async #takeOver(owner: string): Promise<void> {
     const { storage, tabs, user_id, session_id } = this.#options;
     const found: StoredEdit[] = [];
     for (const edit of await storage.list(user_id, session_id)) {
-      this.#order = Math.max(this.#order, edit.order);
-      if (this.queued.get().some((known) => known.edit_id === edit.edit_id)) continue;
-      if (!(await tabs.adopt(edit.owner))) continue;
+      if (edit.owner !== owner) continue;
       const mine = { ...edit, owner: tabs.id, offline: true };
       await storage.put(mine);
       this.#sent.add(mine.edit_id);
@@ -95,7 +110,7 @@ export class EditQueue {
   }
 
   /** Set a field. Its new value shows at once; the returned id leads to the verdict. */
-  edit(record_id: string, field_name: string, new_value: Value, edit_reason?: string): string | undefined {
+  edit(record_id: string, field_name: string, new_value: Value, how: HowToEdit = {}): string | undefined {
     const { records, session_id, user_id, tabs } = this.#options;
     const record = records.get(record_id);
     if (!record || this.queued.get().length >= MAX_QUEUED) return undefined;
@@ -112,10 +127,10 @@ export class EditQueue {
       field_name,
       new_value,
       old_value: waiting?.old_value ?? old_value,
-      base_version: waiting?.base_version ?? record.versions[field_name] ?? 0,
+      base_version: waiting?.base_version ?? this.#base(record, field_name, how.base_version),
       created_at: this.#clock(),
       offline: !this.#online,
-      ...(edit_reason ? { edit_reason } : {}),
+      ...(how.reason ? { edit_reason: how.reason } : {}),
     };
     const others = this.queued.get().filter((item) => item.edit_id !== edit.edit_id);
     this.#setQueue([...others, edit].sort((a, b) => a.order - b.order), new Set([record_id]));
@@ -128,7 +143,13 @@ export class EditQueue {
   retry(verdict: Verdict): string | undefined {
     const { record_id, field_name, new_value, edit_reason } = verdict.edit;
     this.dismiss(verdict);
-    return this.edit(record_id, field_name, new_value, edit_reason);
+    return this.edit(record_id, field_name, new_value, edit_reason ? { reason: edit_reason } : {});
+  }
+
+  /** What the author had seen: the version when they began, unless only they themselves have set the field since. */
+  #base(record: RecordView, field_name: string, seen: number | undefined): number {
+    const now = record.versions[field_name] ?? 0;
+    return seen === undefined || record.changes[field_name]?.user_id === this.#options.user_id ? now : Math.min(seen, now);
   }
 
   dismiss(verdict: Verdict): void {
@@ -220,7 +241,7 @@ export class EditQueue {
     const { status, version, value, conflict_id } = answer;
     if (status !== "conflict") {
       const holds = value === undefined ? edit.new_value : value;
-      this.#options.records.confirm(edit.record_id, edit.field_name, holds, version);
+      this.#options.records.confirm(edit.record_id, edit.field_name, holds, version, this.#options.user_id);
     }
     this.#settle(edit, {
       edit,

@@ -10,6 +10,8 @@ export interface LeaseOptions {
   user_id: string;
   locks: Signal<ReadonlyMap<string, Lock>>;
   request(event: "lock" | "renew" | "unlock", body: object): Promise<Ack<Locked>>;
+  /** Resolves when no edit of the record is on its way: edits name the lock under which they were made. */
+  settled(record_id: string): Promise<unknown>;
 }
 
 export type LeaseAnswer = { ok: true } | { ok: false; error: Refusal };
@@ -46,6 +48,8 @@ export class Leases {
 
   async release(record_id: string): Promise<void> {
     if (!this.#wanted.has(record_id) || this.#drop(record_id) > 0) return;
+    await this.#options.settled(record_id);
+    if (this.#wanted.has(record_id)) return;
     const lock = this.mine(record_id);
     if (lock) await this.#ask("unlock", { record_id, token: lock.token });
   }
@@ -64,10 +68,11 @@ export class Leases {
 
   close(): void {
     clearInterval(this.#timer);
-    for (const record_id of [...this.#wanted.keys()]) {
-      this.#wanted.set(record_id, 1);
-      void this.release(record_id);
+    for (const record_id of this.#wanted.keys()) {
+      const lock = this.mine(record_id);
+      if (lock) void this.#ask("unlock", { record_id, token: lock.token });
     }
+    this.#wanted.clear();
   }
 
   #drop(record_id: string): number {

@@ -22,25 +22,52 @@ export interface RecordView {
   readonly changes: Readonly<Record<string, Change>>;
 }
 
+/** A match as commits tell of it; `status` null: it does not stand any more. */
+export interface MatchEntry {
+  match_id: string;
+  ledger: string[];
+  statement: string[];
+  status: "suggested" | "confirmed" | null;
+  rule_id?: string | null;
+  score?: number | null;
+  reasons?: string[];
+  reason?: string | null;
+}
+
 interface FieldSet {
   record_id: string;
   field_name: string;
   new_value: Value;
 }
 
+const STATUS_OF_MATCH: Record<string, string> = { suggested: "suggested", confirmed: "matched" };
+
 /** The fields that a commit sets, as of its `seq`. */
-export function fieldsSet(commit: Commit): FieldSet[] {
-  switch (commit.message_type) {
+export function fieldsSet({ message_type, data }: Commit): FieldSet[] {
+  if (message_type.startsWith("match.")) {
+    const matches: MatchEntry[] = data.matches ?? [];
+    return matches.flatMap(({ ledger, statement, status }) => {
+      const new_value = (status && STATUS_OF_MATCH[status]) ?? "unmatched";
+      return [...ledger, ...statement].map((record_id) => ({ record_id, field_name: "status", new_value }));
+    });
+  }
+  switch (message_type) {
     case "edit.applied":
     case "edit.merged":
     case "conflict.resolved":
-      return [commit.data];
+      return [data];
     case "edit.batch_applied":
-      return commit.data.edits;
+      return data.edits;
+    case "record.status_changed":
+      return recordIds(data).map((record_id) => ({ record_id, field_name: "status", new_value: data.status }));
+    case "record.assigned":
+      return recordIds(data).map((record_id) => ({ record_id, field_name: "assignee", new_value: data.assignee }));
     default:
-      return Array.isArray(commit.data?.edits) ? commit.data.edits : [];
+      return [];
   }
 }
+
+const recordIds = (data: { record_ids?: string[] }): string[] => data.record_ids ?? [];
 
 /**
  * The records of a session. Rows arrive in pages that are as of some `seq`; commits arrive in order beside them. Every
@@ -137,13 +164,14 @@ export class RecordTable {
   }
 
   /** What the server answered to one's own edit; the same as its broadcast, which may come before or after. */
-  confirm(record_id: string, field_name: string, value: Value, version: number): void {
+  confirm(record_id: string, field_name: string, value: Value, version: number, user_id: string): void {
     const row = this.#rows.get(record_id);
     if (!row || (row.versions[field_name] ?? 0) >= version) return;
     this.#put({
       ...row,
       values: { ...row.values, [field_name]: value },
       versions: { ...row.versions, [field_name]: version },
+      changes: { ...row.changes, [field_name]: { user_id, seq: version, at: Date.now() } },
     });
   }
 

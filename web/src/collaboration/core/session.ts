@@ -2,12 +2,13 @@ import { NoAnswer, type Channel } from "./channel";
 import { LONG_AWAY, nextConnection, type Connection, type ConnectionEvent } from "./connection";
 import type {
   Ack, Comment, Commit, Conflict, Edited, Envelope, Joined, Lock, Locked, Member, Reconciliation, Refusal, Role,
-  Session, Strategy, Synced, Users, Value,
+  Session, Standing, Strategy, Synced, Users, Value,
 } from "./contract";
 import { EditQueue } from "./edits";
 import type { EditStorage } from "./editStorage";
 import { Leases } from "./leases";
 import { LogFollower } from "./log";
+import { MatchBook } from "./matches";
 import { PresenceReporter } from "./presence";
 import { RecordTable } from "./records";
 import { Rest, RestError } from "./rest";
@@ -67,12 +68,16 @@ export class CollaborationSession {
   /** Names of people, gathered from wherever they appear. */
   readonly names = new Signal<ReadonlyMap<string, string>>(new Map());
   readonly records = new RecordTable();
+  readonly matches = new MatchBook();
+  /** The way to the sign-off and what remains unexplained; undefined until the server has told. */
+  readonly standing = new Signal<Standing | undefined>(undefined);
   readonly edits: EditQueue;
   readonly leases: Leases;
   readonly presence: PresenceReporter;
   readonly #options: SessionOptions;
   readonly #log: LogFollower;
   readonly #commitListeners = new Set<(commit: Commit) => void>();
+  #standingTimer: ReturnType<typeof setTimeout> | undefined;
   #awayTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #load = 0;
@@ -89,6 +94,7 @@ export class CollaborationSession {
       user_id: options.user_id,
       locks: this.locks,
       request: (event, body) => this.request<Locked>(event, body),
+      settled: (record_id) => this.edits.queued.when((queued) => !queued.some((edit) => edit.record_id === record_id)),
     });
     this.edits = new EditQueue({
       session_id: options.session_id,
@@ -131,6 +137,7 @@ export class CollaborationSession {
     this.presence.close();
     clearTimeout(this.#awayTimer);
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#standingTimer);
     this.#load++;
     this.#joined++;
     this.edits.offline();
@@ -256,6 +263,7 @@ export class CollaborationSession {
     this.seq.update((seq) => Math.max(seq, answer.seq));
     this.#event({ type: "joined" });
     if (!caughtUp || this.loading.get().state === "failed") void this.reload();
+    this.#askStanding(0);
     this.edits.online();
     this.leases.restored();
     this.presence.restored();
@@ -290,6 +298,7 @@ export class CollaborationSession {
     try {
       const users = await this.#options.rest.get<Users>(`/sessions/${encodeURIComponent(this.session_id)}/users`);
       this.#meet(users.items);
+      await this.matches.load(this.#options.rest, this.session_id);
       for (const message_type of ["comment.added", "comment.resolved"]) {
         for await (const page of this.#options.rest.pages<{ items: Commit[]; next_cursor: string | null }>(path, {
           message_type, limit: 1_000,
@@ -317,7 +326,6 @@ export class CollaborationSession {
     if (envelope.session_id !== null && envelope.session_id !== this.session_id) return;
     if (envelope.seq !== undefined) this.#log.receive(envelope as Commit);
     else if (envelope.message_type.startsWith("presence.")) this.#presence(envelope);
-    else if (envelope.message_type === "reconciliation.progress") this.#reconcile(envelope);
     else this.#notify(envelope);
   }
 
@@ -371,6 +379,8 @@ export class CollaborationSession {
     else if (family === "reconciliation") this.#reconcile(commit);
     else if (family === "session") this.#session(commit);
     else if (commit.message_type === "record.imported") void this.reload();
+    else if (family === "match") this.matches.apply(commit);
+    if (CONTENT.has(family!) && commit.message_type !== "reconciliation.progress") this.#askStanding();
     this.recent.update((all) => [...all.slice(1 - MAX_RECENT), commit]);
     for (const listener of [...this.#commitListeners]) listener(commit);
   }
@@ -423,7 +433,28 @@ export class CollaborationSession {
 
   #reconcile({ message_type, data }: Envelope): void {
     const event = message_type.split(".")[1] ?? "";
-    this.reconciliation.update((known) => ({ ...known, ...(STATUS_AFTER[event] ? { status: STATUS_AFTER[event] } : {}), ...data }));
+    if (STATUS_AFTER[event]) this.reconciliation.update((known) => ({ ...known, status: STATUS_AFTER[event]!, ...data }));
+  }
+
+  /** Ask anew how the reconciliation stands: soon, and once for many changes. */
+  #askStanding(wait = STANDING_EVERY): void {
+    this.#standingTimer ??= setTimeout(() => {
+      this.#standingTimer = undefined;
+      void this.#standing();
+    }, wait);
+  }
+
+  async #standing(): Promise<void> {
+    try {
+      const answer = await this.request<Standing>("reconciliation_status");
+      if (!answer.ok) return;
+      this.standing.set(answer);
+      // The run's own commits tell more quickly; an answer that is older than the last of them is not worth it.
+      if (answer.seq >= this.seq.get()) this.reconciliation.update((known) => ({ ...known, ...answer.run }));
+    } catch (error) {
+      // The next join asks again.
+      if (!(error instanceof NoAnswer)) throw error;
+    }
   }
 
   #session({ message_type, data }: Commit): void {
@@ -438,4 +469,9 @@ export class CollaborationSession {
 
 const STATUS_AFTER: Record<string, string> = {
   started: "running", resumed: "running", progress: "running", paused: "paused", completed: "completed", failed: "failed",
+  cancelled: "cancelled",
 };
+/** Milliseconds between two questions how the reconciliation stands, while people work. */
+const STANDING_EVERY = 1_000;
+/** Families whose commits change what remains unexplained, or the way to the sign-off. */
+const CONTENT: ReadonlySet<string> = new Set(["edit", "match", "record", "conflict", "reconciliation"]);

@@ -1,8 +1,8 @@
 /** Which tabs of this browser are alive, so that one tab takes over what another left behind, and only then. */
 export interface Tabs {
   readonly id: string;
-  /** True when this tab now looks after what belonged to `owner`. */
-  adopt(owner: string): Promise<boolean>;
+  /** Resolves as soon as the tab `owner` is gone; for one of several that wait, and for the others after that one. */
+  gone(owner: string): Promise<void>;
   close(): void;
 }
 
@@ -10,26 +10,31 @@ const name = (id: string): string => `collaboration-tab-${id}`;
 
 /**
  * Each tab holds a Web Lock of its own name for as long as it lives; whoever gets another's lock knows that it is gone.
- * Without Web Locks (pages over plain HTTP from another machine) everything is taken over: an edit that two tabs send
- * has one id, so the server still applies it once.
+ * Without Web Locks (pages over plain HTTP from another machine) every other tab counts as gone: an edit that two tabs
+ * send has one id, so the server still applies it once.
  */
 export function browserTabs(id: string, locks: LockManager | undefined = globalThis.navigator?.locks): Tabs {
-  const releases: (() => void)[] = [];
-  const hold = (owner: string): Promise<boolean> =>
-    new Promise((resolve) => {
-      void locks!
-        .request(name(owner), { ifAvailable: true }, (lock) => {
-          resolve(lock !== null);
-          if (lock === null) return undefined;
-          return new Promise<void>((release) => releases.push(release));
-        })
-        .catch(() => resolve(true));
+  const ended = new AbortController();
+  const hold = (owner: string): Promise<void> =>
+    new Promise((held) => {
+      const work = () => {
+        held();
+        return new Promise<void>((release) => ended.signal.addEventListener("abort", () => release()));
+      };
+      // Refused only when this tab ends first: then nobody waits for it any more.
+      locks!.request(name(owner), { signal: ended.signal }, work).catch(() => undefined);
     });
   if (locks) void hold(id);
+  const known = new Map<string, Promise<void>>();
   return {
     id,
-    adopt: (owner) => (owner === id || !locks ? Promise.resolve(true) : hold(owner)),
-    close: () => releases.splice(0).forEach((release) => release()),
+    gone(owner) {
+      if (owner === id || !locks) return Promise.resolve();
+      const waiting = known.get(owner) ?? hold(owner);
+      known.set(owner, waiting);
+      return waiting;
+    },
+    close: () => ended.abort(),
   };
 }
 

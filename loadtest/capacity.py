@@ -1,0 +1,93 @@
+"""The most that a server sustains: the rate is raised step by step, then held for as long as the figure claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.controller import Generator
+from loadtest.histogram import Histogram
+from loadtest.results import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``asked`` and ``done``: edits a second; latencies of the 99th percentile in ms."""
+
+    asked: float
+    done: float
+    delivery_p99: float
+    ack_p99: float
+    seconds: int
+    deliveries: float
+
+    def holds(self, limit_ms: float) -> bool:
+        """What was asked was done, and told in time."""
+        return self.delivery_p99 < limit_ms and self.done >= 0.97 * self.asked
+
+
+def measured(windows: list[Window], asked: float) -> Step:
+    delivery, ack = Histogram(), Histogram()
+    for window in windows:
+        for total, name in ((delivery, "delivery"), (ack, "ack")):
+            if name in window.histograms:
+                total.add(window.histograms[name].sparse())
+    done = sum(window.counts["acks"] for window in windows) / len(windows)
+    told = sum(window.counts["deliveries"] for window in windows) / len(windows)
+    endless = float("inf")
+    return Step(asked, done, delivery.quantile(0.99) or endless, ack.quantile(0.99) or endless, len(windows), told)
+
+
+class Search:
+    """Finds the peak on a generator whose clients are in."""
+
+    def __init__(self, generator: Generator, *, limit_ms: float = 100.0, action: str = "edit") -> None:
+        self._generator, self._limit, self._action = generator, limit_ms, action
+        self.steps: list[Step] = []
+
+    async def _at(self, rate: float, settle: int, seconds: int) -> Step:
+        await self._generator.tell_all({"rates": {self._action: rate}})
+        await self._generator.seconds(settle + seconds)
+        step = measured(self._generator.result.windows[-seconds:], rate)
+        self.steps.append(step)
+        return step
+
+    async def peak(
+        self, begin: float, *, seconds: int = 30, factor: float = 1.25, step_seconds: int = 3
+    ) -> Step | None:
+        """The highest rate that held for ``seconds``; None where not even a tenth of ``begin`` did."""
+        await self._at(begin / 2, 1, step_seconds)
+        rate, held = begin, begin / 2
+        while (await self._at(rate, 1, step_seconds)).holds(self._limit):
+            held, rate = rate, rate * factor
+        rate = held
+        while rate > begin / 10:
+            await self._rest(rate)
+            step = await self._at(rate, 2, seconds)
+            if step.holds(self._limit):
+                return step
+            rate = min(rate * 0.9, step.done)
+        return None
+
+    async def _rest(self, rate: float) -> None:
+        """What the last step left behind is not the next one's fault."""
+        for _ in range(10):
+            if (await self._at(rate / 4, 0, 1)).delivery_p99 < self._limit / 2:
+                return
+
+
+def _known(milliseconds: float) -> float | None:
+    return None if milliseconds == float("inf") else milliseconds
+
+
+def described(step: Step | None) -> dict[str, Any]:
+    if step is None:
+        return {"edits": 0.0}
+    return {
+        "edits": round(step.done, 1),
+        "asked": round(step.asked, 1),
+        "deliveries": round(step.deliveries, 1),
+        "delivery_p99_ms": _known(step.delivery_p99),
+        "ack_p99_ms": _known(step.ack_p99),
+        "seconds": step.seconds,
+    }

@@ -1,0 +1,88 @@
+"""A real redis-server for tests, with the faults that a test can cause."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from realtime_server.storage.embedded_redis import find_redis
+
+PASSWORD = "a password of the tests"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+class RedisServer:
+    """A redis-server on a port of its own; it comes back on the same one."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._port = free_port()
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self._port}/0"
+
+    async def start(self) -> None:
+        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--save", "",
+                   "--appendonly", "no", "--dir", str(self._directory)]  # fmt: skip
+        self._process = await asyncio.create_subprocess_exec(
+            str(find_redis()), *options, stdout=asyncio.subprocess.DEVNULL
+        )
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await self.command("PING")
+                    return
+                except RedisError:
+                    await asyncio.sleep(0.01)
+
+    async def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
+    def pause(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    async def command(self, *arguments: object) -> object:
+        client = Redis.from_url(self.url)
+        try:
+            return await client.execute_command(*arguments)
+        finally:
+            await client.aclose()
+
+    async def stop(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGCONT)
+            await self.kill()
+
+
+@asynccontextmanager
+async def running_redis() -> AsyncIterator[RedisServer]:
+    directory = Path(tempfile.mkdtemp(prefix="redis-"))
+    server = RedisServer(directory)
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()
+        shutil.rmtree(directory, ignore_errors=True)

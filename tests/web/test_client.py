@@ -1,0 +1,40 @@
+"""The web client's own tests: its core and components, and people in real browsers on the real server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WEB = Path(__file__).parents[2] / "web"
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("node") is None, reason="the web client's tests need Node 20 or newer"),
+    pytest.mark.skipif(not (WEB / "node_modules").is_dir(), reason="the web client's packages: cd web && npm ci"),
+]
+
+
+def _run(*command: str, timeout: float) -> None:
+    environment = {**os.environ, "PYTHON": sys.executable, "CHROMIUM": CHROMIUM or "", "NO_COLOR": "1"}
+    done = subprocess.run(
+        command, cwd=WEB, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout
+    )
+    assert done.returncode == 0, done.stdout[-20_000:]
+
+
+def test_the_core_and_the_components_pass_their_tests() -> None:
+    _run("npm", "test", timeout=120)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="tests in the browser need chromium (Debian: apt-get install chromium)")
+@pytest.mark.skipif(not (WEB / "dist" / "index.html").is_file(), reason="not built: cd web && npm run build")
+@pytest.mark.parametrize("part", ["together", "accessible"])
+def test_people_in_real_browsers(part: str) -> None:
+    _run("node", "--test", f"tests/browser/{part}.test.mjs", timeout=240)

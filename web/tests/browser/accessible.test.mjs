@@ -1,0 +1,139 @@
+// Every screen against WCAG 2.2 AA as far as a machine can tell, light and dark, desktop and phone; and by keyboard.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { AxeBuilder } from "@axe-core/playwright";
+import { cell, holds, People, Server, setCell } from "./harness.mjs";
+
+let server, people, session;
+before(async () => {
+  server = await Server.start();
+  people = await People.start(server);
+  session = await server.session("Accessible", 40);
+});
+after(async () => {
+  await people?.stop();
+  await server?.stop();
+});
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/** Violations, and contrasts that could not be settled: those count as failures too. */
+async function complaints(page, dark, within) {
+  // Rows are all alike: the first three stand for them.
+  const axe = new AxeBuilder({ page }).exclude(".rows .row:nth-child(n+4)").exclude("[role=listitem]:nth-child(n+4)").exclude(".side-list li:nth-child(n+4)");
+  if (within) axe.include(within);
+  // In the dark only colours differ.
+  const { violations, incomplete } = await (dark ? axe.withRules(["color-contrast"]) : axe.withTags(TAGS)).analyze();
+  const unsettled = incomplete.filter(({ id }) => id === "color-contrast");
+  return [...violations, ...unsettled].map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
+}
+
+const SCREENS = ["", "?panel=record&record=ledger%3AL00001", "?panel=conflicts", "?panel=comments", "?panel=history", "?panel=analytics", "?panel=import", "?view=match"];
+
+for (const [name, options] of [
+  ["on a desktop", { colorScheme: "light" }], ["in the dark", { colorScheme: "dark" }],
+  ["on a phone", { ...PHONE, colorScheme: "light" }],
+]) {
+  test(`no screen breaks a rule ${name}`, async () => {
+    const dark = options.colorScheme === "dark";
+    const context = await people.context(options);
+    const signIn = await context.newPage();
+    await signIn.goto(server.url);
+    await signIn.getByRole("button", { name: /Alice Adams/ }).waitFor();
+    assert.deepEqual(await complaints(signIn, dark), [], "sign-in");
+    await signIn.getByRole("button", { name: /Alice Adams/ }).click();
+    await signIn.getByRole("link", { name: /October close/ }).waitFor();
+    assert.deepEqual(await complaints(signIn, dark), [], "sessions");
+    const page = await people.enter("alice", session, { context, viewport: options.viewport });
+    for (const screen of SCREENS) {
+      await page.evaluate((search) => {
+        history.replaceState(null, "", location.pathname + search);
+        dispatchEvent(new Event("addresschange"));
+      }, screen);
+      await page.getByText("Loading…", { exact: true }).waitFor({ state: "detached" });
+      // A panel stands beside what was looked at before.
+      assert.deepEqual(await complaints(page, dark, screen.includes("panel") ? ".panel" : undefined), [], screen || "records");
+      const { scrolls, width } = await page.evaluate(() => ({ scrolls: document.documentElement.scrollWidth, width: innerWidth }));
+      assert.ok(scrolls <= width, `${screen || "records"} is wider than the page`);
+    }
+    await context.close();
+  });
+}
+
+test("everything that can be pressed on a phone is 24 pixels at least", async () => {
+  const page = await people.enter("alice", session, PHONE);
+  for (const screen of SCREENS) {
+    await page.evaluate((search) => {
+      history.replaceState(null, "", location.pathname + search);
+      dispatchEvent(new Event("addresschange"));
+    }, screen);
+    await page.getByText("Loading…", { exact: true }).waitFor({ state: "detached" });
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll("button, a[href], input, select, textarea, summary")]
+        .map((element) => [element.closest("label")?.contains(element) && element.matches("[type=radio], [type=checkbox]") ? element.closest("label") : element, element])
+        .map(([target, element]) => ({ text: element.outerHTML.slice(0, 90), ...target.getBoundingClientRect().toJSON() }))
+        .filter(({ width, height }) => width > 0 && (width < 24 || height < 24))
+        .map(({ text, width, height }) => `${Math.round(width)}x${Math.round(height)} ${text}`));
+    assert.deepEqual(small, [], screen || "records");
+  }
+  await page.context().close();
+});
+
+test("the grid is walked, edited and left by keyboard alone", async () => {
+  const page = await people.enter("alice", session);
+  const place = () => page.evaluate(() => {
+    const element = document.activeElement;
+    return `${element.closest("[data-record]")?.dataset.record} ${element.dataset.field}`;
+  });
+  await cell(page, "ledger:L00001", "date").click();
+  const walk = async (key, expected) => {
+    await page.keyboard.press(key);
+    await page.waitForFunction((wanted) => {
+      const element = document.activeElement;
+      return `${element.closest("[data-record]")?.dataset.record} ${element.dataset.field}` === wanted;
+    }, expected).catch(async () => assert.equal(await place(), expected, key));
+  };
+  await walk("ArrowRight", "ledger:L00001 amount");
+  await walk("ArrowDown", "ledger:L00002 amount");
+  await walk("End", "ledger:L00002 notes");
+  await walk("Home", "ledger:L00002 external_id");
+  await walk("Control+End", "statement:S00040 notes");
+  await walk("Control+Home", "ledger:L00001 external_id");
+  await walk("ArrowRight", "ledger:L00001 source");
+  for (const field of ["date", "amount", "currency", "status", "description"]) await walk("ArrowRight", `ledger:L00001 ${field}`);
+  await page.keyboard.press("F2");
+  await page.locator(".cell-input").fill("not kept");
+  await walk("Escape", "ledger:L00001 description");
+  await holds(cell(page, "ledger:L00001", "description"), "Payment number 1");
+  await page.keyboard.press("Enter");
+  await page.locator(".cell-input").fill("kept");
+  await walk("Tab", "ledger:L00001 reference");
+  await holds(cell(page, "ledger:L00001", "description"), "kept");
+  await page.keyboard.type("R-1");
+  await walk("Enter", "ledger:L00002 reference");
+  await holds(cell(page, "ledger:L00001", "reference"), "R-1");
+  await page.keyboard.press("Tab");
+  assert.ok(await page.evaluate(() => !document.activeElement.closest("[role=grid]")), "Tab leaves the grid");
+  assert.equal(await page.getByRole("grid").getAttribute("aria-rowcount"), "81");
+  await page.context().close();
+});
+
+test("on a phone a card opens a full-screen editor, and what is saved there reaches the others", async () => {
+  const phone = await people.enter("alice", session, PHONE);
+  const desktop = await people.enter("bob", session);
+  await phone.locator('[data-record="ledger:L00003"]').click();
+  const { width, height } = await phone.getByRole("complementary", { name: "Record" }).boundingBox();
+  assert.deepEqual([width, height], [390, 844]);
+  await phone.getByRole("textbox", { name: "Amount" }).fill("33.00");
+  await phone.getByRole("button", { name: "Save" }).click();
+  await holds(cell(desktop, "ledger:L00003", "amount"), "33.00");
+  await setCell(desktop, "ledger:L00004", "amount", "44.00");
+  await phone.getByRole("button", { name: "Close Record" }).click();
+  await holds(phone.locator('[data-record="ledger:L00004"]'), "44.00");
+  await phone.context().close();
+});
+
+test("nothing in all that broke a page or its content security policy", () => {
+  assert.deepEqual(people.problems, []);
+});

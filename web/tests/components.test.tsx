@@ -1,0 +1,207 @@
+import { act, cleanup, render, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CollaborationSession, MemoryEditStorage, type Standing } from "../src/collaboration/core";
+import { ConflictInbox } from "../src/collaboration/components/ConflictResolver";
+import { preview, withHeader } from "../src/collaboration/components/csv";
+import { ReconciliationStatus } from "../src/collaboration/components/ReconciliationStatus";
+import { RecordEditor } from "../src/collaboration/components/RecordEditor";
+import { suggestions } from "../src/collaboration/components/candidates";
+import { SignOffBar } from "../src/collaboration/components/SignOffBar";
+import { UserPresence } from "../src/collaboration/components/UserPresence";
+import { SyncBadge } from "../src/collaboration/components/SyncBadge";
+import { Workspace, WorkspaceContext } from "../src/collaboration/components/workspace";
+import { SessionProvider } from "../src/collaboration/provider";
+import { fromUnits, money, parseMoney, units } from "../src/ui/format";
+import { FakeServer } from "./fakeServer";
+
+let server: FakeServer;
+let session: CollaborationSession;
+let workspace: Workspace;
+
+beforeEach(async () => {
+  server = new FakeServer();
+  session = server.client("alice", new MemoryEditStorage());
+  workspace = new Workspace();
+  session.start();
+  await session.loading.when((loading) => loading.state === "done");
+});
+
+afterEach(() => {
+  cleanup();
+  session.stop();
+});
+
+const show = (element: React.ReactNode) =>
+  render(<WorkspaceContext value={workspace}><SessionProvider session={session}>{element}</SessionProvider></WorkspaceContext>);
+
+describe("RecordEditor", () => {
+  it("locks the record when one begins, sends what was changed, and gives the lock back", async () => {
+    const user = userEvent.setup();
+    show(<RecordEditor recordId="ledger:1" />);
+    await user.clear(screen.getByLabelText("Amount"));
+    await user.type(screen.getByLabelText("Amount"), "12.50");
+    await session.locks.when((locks) => locks.has("ledger:1"));
+    await user.click(screen.getByRole("button", { name: "Save" }));
+    await session.locks.when((locks) => !locks.has("ledger:1"));
+    expect(server.row("ledger:1").values.amount).toBe("12.50");
+  });
+
+  it("says who holds the lock and until when, and offers no field to type into", async () => {
+    show(<RecordEditor recordId="ledger:1" />);
+    server.lockBy("bob", "ledger:1");
+    expect(await screen.findByText(/bob is editing this record until \d/)).toBeTruthy();
+    expect(screen.queryByRole("textbox")).toBeNull();
+  });
+
+  it("keeps what one has typed when the field changes meanwhile, and sends it as what it is: made on the older value", async () => {
+    const user = userEvent.setup();
+    show(<RecordEditor recordId="ledger:1" />);
+    await user.type(screen.getByLabelText("Description"), " (mine)");
+    await session.locks.when((locks) => locks.has("ledger:1"));
+    server.locks.clear();
+    server.editBy("bob", "ledger:1", "description", "Theirs");
+    await screen.findByText("bob has just set this to Theirs.");
+    expect(screen.getByLabelText<HTMLTextAreaElement>("Description").value).toBe("Row 1 (mine)");
+    await user.click(screen.getByRole("button", { name: "Save" }));
+    const [verdict] = await session.edits.verdicts.when((verdicts) => verdicts.length === 1);
+    expect(verdict!.kind).toBe("conflict");
+  });
+});
+
+describe("ConflictInbox", () => {
+  it("shows what the field holds and what others wanted, and says who decides", async () => {
+    show(<ConflictInbox />);
+    expect(screen.getByText(/Nobody disagrees/)).toBeTruthy();
+    server.behaviours.add("loses_broadcasts");
+    server.editBy("bob", "ledger:1", "amount", "11.00");
+    server.behaviours.delete("loses_broadcasts");
+    session.edits.edit("ledger:1", "amount", "12.00");
+    const conflict = await screen.findByRole("region", { name: /Conflict: Amount of 1/ });
+    expect(within(conflict).getByText("11.00")).toBeTruthy();
+    expect(within(conflict).getByText("12.00")).toBeTruthy();
+    expect(within(conflict).getByText(/A reviewer decides this/)).toBeTruthy();
+    expect(within(conflict).getAllByRole("radio")[0]!.closest("fieldset")!.disabled).toBe(true);
+  });
+});
+
+describe("the connection", () => {
+  it("is named in words, with how many changes wait", async () => {
+    show(<SyncBadge />);
+    expect(screen.getByRole("button", { name: "Online" })).toBeTruthy();
+    server.stop();
+    session.edits.edit("ledger:1", "amount", "20.00");
+    expect(await screen.findByRole("button", { name: /Reconnecting, 1 queued/ })).toBeTruthy();
+    session.network(false);
+    expect(await screen.findByRole("button", { name: "Offline, 1 queued" })).toBeTruthy();
+  });
+
+  it("lists a refused change with its reason and a retry", async () => {
+    const user = userEvent.setup();
+    show(<SyncBadge />);
+    server.refuses = "frozen";
+    session.edits.edit("ledger:1", "amount", "20.00");
+    await session.edits.verdicts.when((verdicts) => verdicts.length === 1);
+    await user.click(screen.getByRole("button", { name: "Online" }));
+    expect(screen.getByText(/Not saved: the session takes no changes\. refused: frozen/)).toBeTruthy();
+    server.refuses = undefined;
+    await user.click(screen.getByRole("button", { name: "Try again" }));
+    await waitFor(() => expect(server.row("ledger:1").values.amount).toBe("20.00"));
+  });
+});
+
+it("UserPresence goes to where a person is", async () => {
+  const user = userEvent.setup();
+  session.members.set(new Map([["bob", {
+    user_id: "bob", name: "Bob Brown", role: "preparer", status: "active", activity: "editing", last_seen: "", connections: 1,
+    focus: { record_id: "ledger:2", field_name: "amount" },
+  }]]));
+  show(<UserPresence />);
+  await user.click(screen.getByRole("button", { name: /Bob Brown, preparer: editing at 2, Amount/ }));
+  expect(workspace.jump.get()).toEqual({ record_id: "ledger:2", field_name: "amount" });
+});
+
+it("ReconciliationStatus shows a run's progress, rate and time left, and what remains to be explained", async () => {
+  session.reconciliation.set({ status: "running", total: 1_000, processed: 250, matched: 200, suggested: 10, exceptions: 1, rate: 125, seconds_left: 6 });
+  show(<ReconciliationStatus />);
+  expect(screen.getByRole("progressbar", { name: "Matching run" }).getAttribute("value")).toBe("250");
+  expect(screen.getByText(/250 of 1,000 · 200 matched · 10 suggested · 1 exceptions · 125\/s · 6 s left/)).toBeTruthy();
+  expect(screen.getByRole("button", { name: "Pause for everyone" })).toBeTruthy();
+  expect(screen.getByText("30.00")).toBeTruthy();
+});
+
+describe("SignOffBar", () => {
+  const standing = (workflow: Partial<Standing["workflow"]>): Standing => ({
+    seq: 1, run: { status: "completed" }, records: 3, difference: { GBP: "0.00" },
+    workflow: {
+      status: "in_progress", prepared_by: ["bob"], submitted_by: null, submitted_at: null, reason: null, signoffs: [],
+      settings: { threshold: 0, period_locked: false }, ...workflow,
+    },
+  });
+  const buttons = () => screen.queryAllByRole("button").map((button) => button.textContent);
+
+  it("lets a preparer submit when nothing stands in the way, and else says what does", () => {
+    session.standing.set(standing({}));
+    show(<SignOffBar />);
+    expect(buttons()).toEqual(["Submit for review…"]);
+    act(() => session.reconciliation.set({ status: "running" }));
+    expect(buttons()).toEqual([]);
+    expect(screen.getByText("To submit: a matching run is under way.")).toBeTruthy();
+  });
+
+  it("lets a reviewer sign or send back, but not one who prepared", () => {
+    session.role.set("reviewer");
+    session.standing.set(standing({ status: "in_review", submitted_by: "bob", submitted_at: "2026-11-22T10:00:00.000Z" }));
+    show(<SignOffBar />);
+    expect(buttons()).toEqual(["Sign…", "Send back…"]);
+    act(() => session.standing.set(standing({ status: "in_review", prepared_by: ["alice"] })));
+    expect(buttons()).toEqual([]);
+    expect(screen.getByText(/somebody else signs/)).toBeTruthy();
+  });
+
+  it("keeps a signature visible that does not hold any more", () => {
+    const signoff = { user_id: "carol", name: "Carol", role: "reviewer", at: "2026-11-22T10:00:00.000Z", final: true, comment: null, suspended_by: 9 };
+    session.standing.set(standing({ signoffs: [signoff] }));
+    show(<SignOffBar />);
+    expect(screen.getByText(/Signature suspended: Carol, Reviewer/)).toBeTruthy();
+  });
+});
+
+describe("amounts", () => {
+  it.each([["1234567890123456.10", "1,234,567,890,123,456.10"], ["-0.5", "-0.5"], ["12", "12"]])("%s reads %s: no digit is lost", (amount, text) => {
+    expect(money(amount)).toBe(text);
+  });
+
+  it.each([["1,234.50", "1234.50"], ["1 234.5", "1234.5"], ["-7", "-7"]])("%s typed is %s sent", (typed, sent) => {
+    expect(parseMoney(typed)).toBe(sent);
+  });
+
+  it.each(["0.00", "-12.05", "99999999999999999.99"])("%s comes back from a sum as it was", (amount) => {
+    expect(fromUnits(units(amount))).toBe(amount);
+  });
+});
+
+describe("a file to import", () => {
+  it("shows its columns whatever stands between them", () => {
+    expect(preview('\uFEFFNr;"Betrag; EUR"\n1;"2,50"')).toEqual({ delimiter: ";", header: ["Nr", "Betrag; EUR"], rows: [["1", "2,50"]] });
+    expect(preview("one column")).toBeUndefined();
+  });
+
+  it("gets other names in its first line, and nothing else in it changes", async () => {
+    const renamed = await withHeader(new Blob(["Nr;Betrag\r\n1;2\r\n3;4"]), ["external_id", 'a"b'], ";");
+    expect(await renamed.text()).toBe('external_id;"a""b"\n1;2\r\n3;4');
+  });
+});
+
+it("candidates of the other side come likeliest first, with what speaks for them", () => {
+  const row = (record_id: string, source: "ledger" | "statement", amount: string, description: string, date = "2026-11-01") => ({
+    record_id, source, external_id: record_id, versions: {}, conflicts: {}, pending: {}, changes: {},
+    values: { amount, description, date, currency: "EUR", status: "unmatched" },
+  });
+  const found = suggestions(row("L", "ledger", "10.00", "Rent Kavanagh"), [
+    row("far", "statement", "99.00", "Other", "2026-03-01"), row("near", "statement", "10.00", "KAVANAGH", "2026-11-03"),
+    row("same", "statement", "10.00", "Something", "2026-11-01"), row("side", "ledger", "10.00", "Rent Kavanagh"),
+  ]);
+  expect(found.map(({ record }) => record.record_id)).toEqual(["near", "same"]);
+  expect(found[0]!.reasons).toEqual(["same amount", "shares “kavanagh”", "2 days apart"]);
+});
