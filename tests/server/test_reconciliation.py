@@ -74,11 +74,11 @@ async def test_the_way_to_the_sign_off_over_http(server: Server) -> None:
     )
     base = f"{server.url}/api/collaboration/sessions/{SESSION}"
 
-    async def ask(user: str, method: str, path: str, status: int = 200, **body: Any) -> Any:
+    async def ask(user: str, method: str, path: str, expect: int = 200, **body: Any) -> Any:
         headers = {"Authorization": f"Bearer {token_of(user)}"}
         async with http.request(method, base + path, headers=headers, json=body or None) as response:
             answer = await response.json()
-            assert response.status == status, answer
+            assert response.status == expect, answer
             return answer
 
     async with aiohttp.ClientSession() as http:
@@ -89,13 +89,13 @@ async def test_the_way_to_the_sign_off_over_http(server: Server) -> None:
         dry = await ask("alice", "POST", "/reconciliation/dry-run")
         assert dry["records"] == 5
         await ask("alice", "POST", "/matches", ledger=["l1"], statement=["s1"])
-        refused = await ask("alice", "POST", "/reconciliation/submit", status=409)
+        refused = await ask("alice", "POST", "/reconciliation/submit", expect=409)
         assert refused["code"] == "unbalanced"
         records = ["r1", "r2", "r3"]
         await ask("alice", "POST", "/status-changes", record_ids=records, status="exception", reason="asked")
         await ask("alice", "POST", "/reconciliation/submit", comment="ready")
-        assert (await ask("alice", "POST", "/matches", status=409, ledger=["l1"], statement=["s1"]))["code"] == "frozen"
-        await ask("rita", "POST", "/reconciliation/reject", status=422)
+        assert (await ask("alice", "POST", "/matches", expect=409, ledger=["l1"], statement=["s1"]))["code"] == "frozen"
+        await ask("rita", "POST", "/reconciliation/reject", expect=422)
         await ask("rita", "POST", "/reconciliation/reject", reason="which bank?")
         await ask("alice", "POST", "/reconciliation/submit")
         signed = await ask("rita", "POST", "/reconciliation/approve", comment="fine")
