@@ -2,9 +2,9 @@
 
 Prints precision, recall, what is confirmed by itself, and seconds of processor time: on the payments set and on
 variants of it (rows shuffled, amounts scaled, dates pulled apart, names exchanged), on generated books with known
-truth, and with ``--large`` on 45,000 x 45,000 rows. Where splink is installed (``pip install 'realtime-server[bench]'``), its figures
-stand beside ours on the same pairs of files: Fellegi and Sunter's model on DuckDB, trained without truth, then greedy
-one to one.
+truth, and with ``--large`` on 45,000 x 45,000 rows. Where splink is installed, its figures stand beside ours on the
+same files (``pip install 'realtime-server[bench]'``): Fellegi and Sunter's model on DuckDB, trained without truth, then
+greedy one to one.
 
 A proposal counts as right only when it joins exactly the records that truly belong together.
 """
