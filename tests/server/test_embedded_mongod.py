@@ -26,6 +26,7 @@ from realtime_server.storage.embedded import (
     shared_mongod,
 )
 from realtime_server.storage.mongod_process import MongoAddress, connectable
+from tests.support import eventually
 
 HOLD_FOR_EVER = """\
 import asyncio, sys, uvloop
@@ -37,7 +38,6 @@ async def main():
         await asyncio.Event().wait()
 (uvloop if sys.argv[2] == "uvloop" else asyncio).run(main())
 """
-from tests.support import eventually
 
 
 @asynccontextmanager
