@@ -218,6 +218,7 @@ def test_a_name_that_no_json_can_carry_is_not_sent_back() -> None:
 
 def test_every_message_type_has_a_schema_of_its_own_family() -> None:
     families = {
-        "edit", "lock", "conflict", "comment", "record", "match", "reconciliation", "session", "presence", "notification",
+        "edit", "lock", "conflict", "comment", "record", "match", "reconciliation", "session", "presence",
+        "notification",
     }  # fmt: skip
     assert {name.partition(".")[0] for name in MESSAGE_TYPES} == families
