@@ -60,8 +60,8 @@ async def _served(
             await generator.start()
             await generator.seconds(3 + seconds)
             await generator.stop()
-        if faults := result.counter("faults"):
-            raise SystemExit(f"{clients} clients in {sessions} sessions: {dict(faults)}")
+        if wrong := result.counter("faults") + result.counter("refused"):
+            raise SystemExit(f"{clients} clients in {sessions} sessions: {dict(wrong)}")
         counts = result.counter("counts")
         edits = max(1, counts["applied"])
         cpu = result.server.get("cpu_us_per_edit", 0.0)
@@ -80,7 +80,7 @@ async def _members(count: int) -> Mapping[str, float]:
 
 
 async def _sessions(count: int) -> Mapping[str, float]:
-    return await _served(max(count, 20), count, 200)
+    return await _served(max(2 * count, 20), count, 200)
 
 
 async def _connections(count: int) -> Mapping[str, float]:
