@@ -1,9 +1,9 @@
 """How long a long session takes to open: ``python -m loadtest.bench_open [RECORDS] [COMMITS]``.
 
 Makes a session in a database of its own on an embedded mongod, drops every trace of it from memory without a last
-checkpoint (as a crash does), and times the first join, several times: in the engine alone, and as a client sees it, from
-its `join` to the acknowledgement, on a server that has just started. Prints milliseconds and the memory that the open
-session takes.
+checkpoint (as a crash does), and times the first join, several times: in the engine alone, and as a client sees it,
+from its `join` to the acknowledgement, on a server that has just started. Prints milliseconds and the memory that the
+open session takes.
 """
 
 from __future__ import annotations
