@@ -112,6 +112,36 @@ async def _join(url: str, data_dir: Path) -> float:
     return took
 
 
+async def figures(records: int, commits: int) -> dict[str, float]:
+    """For `growth`: the first join after a crash, medians of later ones and of an edit (ms), and the memory (MB)."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with embedded_mongod(Path(directory)) as address, open_store(address.url, DATABASE) as store:
+            await _fill(store, records, commits)
+            joins = [(await _open(store))[0] for _ in range(5)]
+            tracemalloc.start()
+            _, memory = await _open(store)
+            tracemalloc.stop()
+            return {
+                "join_after_crash_ms": round(joins[0], 2),
+                "first_join_ms": round(statistics.median(joins[1:]), 2),
+                "edit_ms": round(await _edits(store, records), 2),
+                "memory_mb": round(memory / 1e6, 2),
+            }
+
+
+async def _edits(store: Any, records: int) -> float:
+    """Milliseconds of one edit at a time, the median of fifty, each of another record."""
+    engine = Engine(store.log, store.sessions, store.records, publish=_ignore, config=EngineConfig())
+    state = await engine.state(SESSION)
+    took = []
+    for number in range(50):
+        began = perf_counter()
+        await engine.submit(SESSION, _edit(state.seq + number, records))
+        took.append((perf_counter() - began) * 1000)
+    await engine.close()
+    return statistics.median(took)
+
+
 async def main(records: int, commits: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         async with embedded_mongod(Path(directory)) as address, open_store(address.url, DATABASE) as store:

@@ -130,8 +130,8 @@ def _redis() -> Iterator[str]:
 def _listening(command: Sequence[str], cores: Sequence[int], more: Mapping[str, str]) -> Iterator[tuple[list[str], int]]:
     """A program that prints its ports when it listens, and ends with its standard input."""
     process = subprocess.Popen(
-        command, env={**os.environ, "NODE_ENV": "production", **more}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
+        command, env={**os.environ, "NODE_ENV": "production", **more}, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
     )  # fmt: skip
     try:
         assert process.stdout is not None

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from socketio.exceptions import ConnectionRefusedError as ConnectRefused
 
+from realtime_server.collaboration import reconciling  # noqa: F401 - for the handlers it declares
 from realtime_server.collaboration.actions import ACTIONS
 from realtime_server.collaboration.admission import Admission, Verifier
 from realtime_server.collaboration.attendance import Attendance
@@ -27,6 +28,7 @@ from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.presence.ports import Presence
+from realtime_server.reconciliation.run import RunService
 from schemas import MessageForm, loader
 
 Ack = dict[str, Any]
@@ -58,9 +60,11 @@ class Collaboration:
         verifier: Verifier,
         config: CollaborationConfig,
         clock: Callable[[], int],
+        runs: RunService,
         observe: Observe = lambda event, code, seconds: None,
     ) -> None:
         self.presence = presence
+        self.runs = runs
         self.admission = Admission(verifier, sockets, rooms, config, clock)
         self.attendance = Attendance(engine, presence, rooms, config, clock)
         self._sockets = sockets

@@ -131,6 +131,8 @@ def _real(case: Case, server: _Server) -> None:
         "record_id": RECORD,
         "user_id": "ada",
         "conflict_id": "conflict-3",
+        "project_id": "demo",
+        "source": "ledger",
     }
     case.path_parameters = {name: real[name] for name in found}
 

@@ -8,7 +8,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+// SERVER_ROOT: another checkout whose server is to be tried.
+const ROOT = process.env.SERVER_ROOT ?? join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 export const CHROMIUM = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 
 async function freePort() {
@@ -127,7 +128,7 @@ export async function setCell(page, record, field, text) {
   await page.keyboard.press("Enter");
 }
 
-/** Waits until the element holds the text. */
-export async function holds(locator, text) {
-  await locator.filter({ hasText: text }).waitFor();
+/** Waits until the element holds the text, `timeout` milliseconds at most. */
+export async function holds(locator, text, timeout = 15_000) {
+  await locator.filter({ hasText: text }).waitFor({ timeout });
 }
