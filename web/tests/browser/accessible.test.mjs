@@ -46,7 +46,7 @@ for (const [name, options] of [
     await signIn.getByRole("link", { name: /October close/ }).waitFor();
     assert.deepEqual(await complaints(signIn, dark), [], "sessions");
     const page = await people.enter("alice", session, { context, viewport: options.viewport });
-    for (const screen of SCREENS) {
+    for (const screen of dark ? ["", "?panel=record&record=ledger%3AL00001", "?panel=history", "?view=match"] : SCREENS) {
       await page.evaluate((search) => {
         history.replaceState(null, "", location.pathname + search);
         dispatchEvent(new Event("addresschange"));

@@ -23,8 +23,10 @@ async function freePort() {
 
 /** The server as `make run` starts it, on a free port and a folder of its own. */
 export class Server {
-  static async start() {
+  /** `settings`: variables of the environment. */
+  static async start(settings = {}) {
     const server = new Server();
+    server.settings = settings;
     server.folder = mkdtempSync(join(tmpdir(), "web-"));
     server.port = await freePort();
     server.url = `http://127.0.0.1:${server.port}`;
@@ -34,7 +36,7 @@ export class Server {
   }
 
   async run() {
-    const env = { ...process.env, DATA_DIR: this.folder, WS_HOST: "127.0.0.1", WS_PORT: String(this.port), PYTHONPATH: ROOT };
+    const env = { ...process.env, DATA_DIR: this.folder, WS_HOST: "127.0.0.1", WS_PORT: String(this.port), PYTHONPATH: ROOT, ...this.settings };
     this.process = spawn(process.env.PYTHON ?? "python3", ["-m", "realtime_server", "serve", "--demo"], { cwd: ROOT, env });
     this.said = "";
     this.process.stderr.on("data", (data) => (this.said += data));
@@ -94,7 +96,7 @@ export class People {
     const people = new People();
     people.server = server;
     people.problems = [];
-    people.browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+    people.browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage", "--lang=en-GB"] });
     return people;
   }
 

@@ -12,7 +12,7 @@ import { useWorkspace } from "./workspace";
 
 const ROW_HEIGHT = 36;
 const WIDTHS: Record<string, string> = {
-  external_id: "minmax(200px, 1fr)", source: "98px", date: "138px", amount: "124px", currency: "72px",
+  external_id: "minmax(200px, 1fr)", source: "116px", date: "138px", amount: "124px", currency: "72px",
   description: "minmax(220px, 2.4fr)", reference: "minmax(120px, 1fr)", status: "126px",
 };
 
