@@ -20,7 +20,7 @@ from loadtest.controller import Generator, usage
 from loadtest.plots import Line, chart
 from loadtest.results import Result, machine
 from loadtest.spec import WorkerSpec
-from loadtest.target import own_server
+from loadtest.target import end_in_order, own_server
 
 FOUND: Final = Path("docs/growth.json")
 PLOTS: Final = Path("docs/plots")
@@ -45,7 +45,7 @@ async def _served(
     seats = -(-clients // sessions)
     settings = {"COLLABORATION_MAX_USERS": str(max(50, seats)), "WS_MAX_CONNECTIONS": "20000"}
     with own_server([0], settings) as target:
-        empty = usage(target.pid)["rss"]
+        empty = usage(target.pids)["rss"]
         records = 10 + max(seats, 20)
         ids = [target.create_session(f"growth {number}", records) for number in range(sessions)]
         spec = WorkerSpec(
@@ -54,14 +54,14 @@ async def _served(
             connect_over=connect_over,
         )  # fmt: skip
         result = Result("growth", 3.0)
-        async with Generator(spec, 1, [1], result, target.pid) as generator:
+        async with Generator(spec, 1, [1], result, target.pids) as generator:
             await generator.connected()
-            joined = usage(target.pid)["rss"]
+            joined = usage(target.pids)["rss"]
             await generator.start()
             await generator.seconds(3 + seconds)
             await generator.stop()
-        if faults := result.counter("faults"):
-            raise SystemExit(f"{clients} clients in {sessions} sessions: {dict(faults)}")
+        if wrong := result.counter("faults") + result.counter("refused"):
+            raise SystemExit(f"{clients} clients in {sessions} sessions: {dict(wrong)}")
         counts = result.counter("counts")
         edits = max(1, counts["applied"])
         cpu = result.server.get("cpu_us_per_edit", 0.0)
@@ -80,7 +80,7 @@ async def _members(count: int) -> Mapping[str, float]:
 
 
 async def _sessions(count: int) -> Mapping[str, float]:
-    return await _served(max(count, 20), count, 200)
+    return await _served(max(2 * count, 20), count, 200)
 
 
 async def _connections(count: int) -> Mapping[str, float]:
@@ -133,6 +133,7 @@ def _table(name: str, points: Sequence[Mapping[str, float]]) -> str:
 
 
 def main() -> None:
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dimensions", nargs="*", default=[], metavar="DIMENSION", help=", ".join(DIMENSIONS))
     parser.add_argument("--top", type=int, default=10**9, help="leave out larger points")

@@ -38,9 +38,10 @@ Observe = Callable[[str, str, float], None]
 #: Every event of the contract but `message`, which is another form of them.
 EVENTS: Final = (*ACTIONS.handlers, *COMMANDS.handlers)
 
-#: How a connection ends when its client meant it (or we did): nobody waits for it to come back. Some clients close
-#: their WebSocket (RFC 6455, code 1000: normal closure) without a word of Socket.IO before it.
-_CLEAN: Final = frozenset({"client disconnect", "server disconnect"})
+#: How a connection ends when nobody waits for it to come back: its client meant it, or we did, or it has been silent
+#: for so long (ping interval and timeout) that it has been waited for already. Some clients close their WebSocket
+#: (RFC 6455, code 1000: normal closure) without a word of Socket.IO before it.
+_FOR_GOOD: Final = frozenset({"client disconnect", "server disconnect", "ping timeout"})
 _NORMAL_CLOSURE: Final = 1000
 
 _load_message = loader(MessageForm())
@@ -98,7 +99,7 @@ class Collaboration:
         connection = self._connections.pop(sid, None)
         if connection is not None:
             self.admission.forget(connection)
-            clean = reason in _CLEAN or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
+            clean = reason in _FOR_GOOD or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
             await self.attendance.gone(connection, clean=clean)
 
     def _receive(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:

@@ -54,7 +54,7 @@ def detect_kind(path: Path) -> FileKind | None:
     if head.startswith(b"%PDF"):
         refuse_file("the file is a PDF: ask the bank for CAMT.053, MT940, OFX or CSV")
     mark, encoding = next((item for item in _MARKS if head.startswith(item[0])), (b"", "latin-1"))
-    text = head.removeprefix(mark).decode(encoding, "replace").lstrip()
+    text = head.removeprefix(mark).decode(encoding, "replace").lstrip("\ufeff \t\r\n")
     if text[:9].upper() == "OFXHEADER":
         return FileKind.OFX
     if text.startswith("<"):

@@ -28,7 +28,7 @@ RECORD_ORDER: Final = "record_order"
 #: Documents sent at a time: about 5 ms of encoding, so that a large import lets the event loop breathe.
 _WRITE_BATCH: Final = 1_000
 #: The same for what people changed: with its history such a record takes ten times as long.
-_FOLD_BATCH: Final = 50
+_FOLD_BATCH: Final = 100
 
 
 class MongoRecordStore:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from realtime_server.core.commits import Commit
-from realtime_server.ports import Appended, CommitLog
 from realtime_server.core.state import RecordState
+from realtime_server.ports import Appended, CommitLog
 from tests.engine.conftest import ADMIN, SESSION, Bench, edit
 
 RECORDS = 200
