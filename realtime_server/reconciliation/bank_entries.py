@@ -167,15 +167,16 @@ class _EntryReader:
             "date": _checked("date", entry.date, currency),
             "amount": _checked("amount", entry.amount, currency),
             "currency": currency,
-            "description": _checked("description", entry.description, currency),
-            "reference": _checked("reference", entry.reference, currency),
+            "description": entry.description,
+            "reference": entry.reference,
+            **entry.details,
         }
         if entry.account:
-            values["account"] = _checked("account", entry.account, currency)
-        for name, text in entry.details.items():
+            values["account"] = entry.account
+        for name, text in values.items():
             # Most of them are what `check_value` would leave as it is.
-            is_plain = name not in _KINDS and len(text) <= MAX_TEXT and text.isascii() and text.isprintable()
-            values[name] = text if is_plain else _checked(name, text, currency)
+            if name in _KINDS or not (text.isascii() and text.isprintable() and len(text) <= MAX_TEXT):
+                values[name] = text if name in _DONE else _checked(name, text, currency)
         return values
 
     def _external_id(self, entry: BankEntry, values: Mapping[str, Any]) -> str:
@@ -206,6 +207,7 @@ def digest(content: list[str], size: int = 12) -> str:
     return blake2b(json.dumps(content, separators=(",", ":")).encode(), digest_size=size).hexdigest()
 
 
+_DONE: Final = frozenset({"date", "amount"})
 _day: Final = lru_cache(maxsize=4_096)(canonical_date)
 _KINDS: Final = {name: kind for name, kind in FIELD_TYPES.items() if kind in (FieldType.MONEY, FieldType.DATE)}
 

@@ -166,7 +166,8 @@ class _Reader:
         self._above.append(node)
         child = node.get(name)
         if child is None:
-            self._node = self._stray(name)
+            if node is not self._skipped or len(self._above) > MAX_DEPTH:
+                self._node = self._stray(name)
             return
         self._node = child
         if child.is_special:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from realtime_server.reconciliation.camt import open_camt
 from realtime_server.reconciliation.csv_rows import ImportRow, RowError
@@ -15,7 +16,8 @@ from realtime_server.reconciliation.csv_source import refuse_file
 from realtime_server.reconciliation.json_lines import open_json_lines
 from realtime_server.reconciliation.mt940 import open_mt940
 from realtime_server.reconciliation.ofx import open_ofx
-from realtime_server.reconciliation.reading import ReadOptions, open_csv
+from realtime_server.reconciliation.reading import ReadOptions
+from realtime_server.reconciliation.saved_mappings import open_with_saved, settled
 
 
 class FileKind(StrEnum):
@@ -52,7 +54,7 @@ def detect_kind(path: Path) -> FileKind | None:
     if head.startswith(b"%PDF"):
         refuse_file("the file is a PDF: ask the bank for CAMT.053, MT940, OFX or CSV")
     mark, encoding = next((item for item in _MARKS if head.startswith(item[0])), (b"", "latin-1"))
-    text = head.removeprefix(mark).decode(encoding, "replace").lstrip()
+    text = head.removeprefix(mark).decode(encoding, "replace").lstrip("\ufeff \t\r\n")
     if text[:9].upper() == "OFXHEADER":
         return FileKind.OFX
     if text.startswith("<"):
@@ -62,24 +64,49 @@ def detect_kind(path: Path) -> FileKind | None:
     return FileKind.JSON_LINES if text.startswith("{") else None
 
 
-def open_records(
-    path: Path, options: ReadOptions | None = None, *, kind: FileKind | None = None, otherwise: FileKind = FileKind.CSV
-) -> RecordFile:
-    """Look through a file and give its rows. ``kind``: what it is, where that is known; ``otherwise``: what it is where
-    nothing in it says. Options that mean nothing to a format are passed over.
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """A file of records. ``uses_saved``: it was read by the mapping that was saved before. ``settled``: what to save of
+    a CSV (`saved_mappings`); None for the other formats, which leave nothing to settle."""
+
+    kind: FileKind
+    records: RecordFile
+    uses_saved: bool = False
+    settled: Mapping[str, Any] | None = None
+
+
+def open_file(
+    path: Path,
+    options: ReadOptions | None = None,
+    *,
+    kind: FileKind | None = None,
+    otherwise: FileKind = FileKind.CSV,
+    saved: Mapping[str, Any] | None = None,
+) -> OpenedFile:
+    """Look through a file. ``kind``: what it is, where that is known; ``otherwise``: what it is where nothing in it
+    says; ``saved``: how a CSV is read, if it is one that this was saved for. Options that mean nothing to a format are
+    passed over.
 
     `CollaborationError` (`invalid`) with a message that says what is wrong, `OSError` where it cannot be opened.
     """
     options = options or ReadOptions()
+    kind = kind or detect_kind(path) or otherwise
+    if kind is FileKind.CSV:
+        table, uses_saved = open_with_saved(path, options, saved)
+        return OpenedFile(kind, table, uses_saved, settled(table, options))
+    return OpenedFile(kind, _open(path, options, kind))
+
+
+def open_records(path: Path, options: ReadOptions | None = None, *, kind: FileKind | None = None) -> RecordFile:
+    """The rows of a file. As `open_file`."""
+    return open_file(path, options, kind=kind).records
+
+
+def _open(path: Path, options: ReadOptions, kind: FileKind) -> RecordFile:
     currency, max_rows = options.default_currency, options.max_rows
-    match kind or detect_kind(path) or otherwise:
-        case FileKind.JSON_LINES:
-            return open_json_lines(path, default_currency=currency, max_rows=max_rows)
-        case FileKind.OFX:
-            return open_ofx(path, encoding=options.encoding, default_currency=currency, max_rows=max_rows)
-        case FileKind.MT940:
-            return open_mt940(path, encoding=options.encoding, default_currency=currency, max_rows=max_rows)
-        case FileKind.CAMT053:
-            return open_camt(path, default_currency=currency, max_rows=max_rows)
-        case _:
-            return open_csv(path, options)
+    if kind is FileKind.JSON_LINES:
+        return open_json_lines(path, default_currency=currency, max_rows=max_rows)
+    if kind is FileKind.CAMT053:
+        return open_camt(path, default_currency=currency, max_rows=max_rows)
+    opener = open_ofx if kind is FileKind.OFX else open_mt940
+    return opener(path, encoding=options.encoding, default_currency=currency, max_rows=max_rows)

@@ -41,7 +41,7 @@ _ENVELOPE: Final = re.compile(r"\{[1-5S]:|-\}")
 _ENTRY: Final = re.compile(
     r"(?P<value_date>[0-9]{6})(?P<entry_date>[0-9]{4}|\s{4})?"
     r"(?P<mark>R?[DC]|E[DC])(?P<funds>[A-Z])?\s?"
-    r"(?P<amount>[0-9]{1,15}(?:[.,][0-9]{0,10})?)"
+    r"(?P<amount>[0-9]{1,15}(?:[.,][0-9]{0,10})?)(?![0-9.,])"  # never the beginning of a longer number
     r"(?P<type>[A-Z][A-Z0-9 ]{3})?"
     r"(?P<reference>(?:(?!//)[^\n]){0,40})(?://(?P<bank>[^\n]{0,40}))?"
     r"(?:\n(?P<more>[\s\S]*))?"

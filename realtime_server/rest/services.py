@@ -10,8 +10,9 @@ from aiohttp import web
 
 from realtime_server.auth.identity import Identity
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
+from realtime_server.reconciliation.run import RunService
 
 
 class Verifier(Protocol):
@@ -53,14 +54,16 @@ class RestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Handed to every operation. ``presence`` is None where no presence is to be had; ``clock`` gives milliseconds."""
+    """Handed to every operation. ``presence`` and ``runs`` are None where there are none; ``clock``: milliseconds."""
 
     engine: Engine
     log: CommitLog
     sessions: SessionStore
     records: RecordStore
+    mappings: MappingStore
     verifier: Verifier
     presence: Presence | None = None
+    runs: RunService | None = None
     clock: Callable[[], int] = wall_clock
 
 

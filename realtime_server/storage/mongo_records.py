@@ -9,7 +9,7 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from realtime_server.core.snapshot import changes_document
+from realtime_server.core.snapshot import record_document
 from realtime_server.core.state import RecordState
 from realtime_server.core.values import check_field_name
 from realtime_server.ports import ImportedRecord, NewRecord
@@ -117,10 +117,21 @@ class MongoRecordStore:
             return await self._records.count_documents({"session_id": session_id}, hint=RECORD_ORDER)
 
 
+#: Of a record's document: what an import says, and what is there only when it applies.
+_IMPORTED: Final = frozenset({"record_id", "source", "external_id", "base"})
+_OPTIONAL: Final = frozenset({"match", "disposition", "rejected"})
+
+
 def _fold(session_id: str, record: RecordState) -> UpdateOne:
     """What was imported stays; what people changed is replaced as a whole, if it is newer."""
     older = {"session_id": session_id, "record_id": record.record_id, "seq": {"$lt": record.seq}}
-    return UpdateOne(older, {"$set": changes_document(record)})
+    document = record_document(record)
+    changed = {name: value for name, value in document.items() if name not in _IMPORTED}
+    update: Document = {"$set": changed}
+    absent = dict.fromkeys(_OPTIONAL - changed.keys(), "")
+    if absent:
+        update["$unset"] = absent
+    return UpdateOne(older, update)
 
 
 def _mark(session_id: str, record_id: str, name: str, value: Any, version: int) -> UpdateOne:

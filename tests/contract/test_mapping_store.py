@@ -26,7 +26,8 @@ async def test_a_mapping_is_loaded_as_it_was_saved_whatever_the_columns_are_call
 async def test_each_side_of_each_project_has_its_own(mappings: MappingStore) -> None:
     await mappings.save("p", "ledger", SavedMapping({"decimal": ","}, "alice", 1))
     await mappings.save("q", "ledger", SavedMapping({"decimal": "."}, "bob", 2))
-    found = [await mappings.load(project, side) for project, side in (("p", "ledger"), ("p", "statement"), ("q", "ledger"))]
+    asked = (("p", "ledger"), ("p", "statement"), ("q", "ledger"))
+    found = [await mappings.load(project, side) for project, side in asked]
     assert [item and item.saved_by for item in found] == ["alice", None, "bob"]
 
 

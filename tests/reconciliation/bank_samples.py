@@ -1,4 +1,4 @@
-"""Bank files made for the tests, in the dialects that banks are publicly known for. Every name and number is invented."""
+"""Bank files made for the tests, in dialects that banks are known for. Every name and number is invented."""
 
 from __future__ import annotations
 

@@ -131,6 +131,9 @@ def _real(case: Case, server: _Server) -> None:
         "record_id": RECORD,
         "user_id": "ada",
         "conflict_id": "conflict-3",
+        "project_id": "demo",
+        "source": "ledger",
+        "match_id": "match-1-0@ledger-000001",
     }
     case.path_parameters = {name: real[name] for name in found}
 
