@@ -78,7 +78,7 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> 
     try:
         async with running(settings, create) as (app, port):
             click.echo(await greet(app, port))
-            _tune_collector()
+            tune_collector()
             await loop.create_future()
     except asyncio.CancelledError:
         if not stopping:
@@ -100,7 +100,7 @@ async def running(settings: Settings, create: Create = create_app) -> AsyncItera
             await runner.cleanup()
 
 
-def _tune_collector() -> None:
+def tune_collector() -> None:
     """Look for garbage in cycles rarely, and never among what lives as long as the process.
 
     The state of sessions is frozen data without cycles: counting references frees it. Looking through all of it for
@@ -109,7 +109,7 @@ def _tune_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(10_000, 5, 1_000)
 
 
 def _listen(host: str, port: int) -> socket.socket:
