@@ -8,7 +8,7 @@ WEB_STAMP := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
 
-.PHONY: run test lint web screenshots bench-transport clean
+.PHONY: run test lint web screenshots bench bench-transport documents clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
@@ -50,6 +50,10 @@ test: lint web
 # Ours, stock python-socketio and Node's socket.io side by side; needs two cores, node and npm. About ten minutes.
 bench-transport: $(STAMP)
 	$(BIN)/python -m loadtest.transport.bench
+
+# Ours and its peers on the same work, in alternation; needs Node.js. About an hour; BENCH=--help says how to shorten it.
+bench: $(STAMP)
+	$(BIN)/python -m loadtest.bench $(BENCH)
 
 clean:
 	rm -rf $(VENV) build *.egg-info web/dist web/node_modules

@@ -1,14 +1,16 @@
 """How long a long session takes to open: ``python -m loadtest.bench_open [RECORDS] [COMMITS]``.
 
-Makes a session in a database of its own on an embedded mongod, drops every trace of it from memory without a last
-checkpoint (as a crash does), and times the first join, several times: in the engine alone, and as a client sees it, from
-its `join` to the acknowledgement, on a server that has just started. Prints milliseconds and the memory that the open
-session takes.
+Makes a session in a database of its own on an embedded mongod, in a process that then kills itself in the middle of its
+work, and times the first join: the very first after the crash, then several more, in the engine alone and as a client
+sees it, from its `join` to the acknowledgement, on a server that has just started. Prints milliseconds, how many
+commits the crash left without a checkpoint, and the memory that the open session takes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -62,7 +64,13 @@ async def _fill(store: Any, records: int, commits: int) -> None:
         edits = [_edit(seq + n, records) for n in range(min(_WAITING, commits + 1 - seq))]
         await asyncio.gather(*(engine.submit(SESSION, command) for command in edits))
         seq += len(edits)
-    # No close: what a crash leaves behind is what is timed.
+
+
+async def _fill_and_crash(url: str, records: int, commits: int) -> None:
+    """In a process of its own: what it leaves behind is what is timed."""
+    async with open_store(url, DATABASE) as store:
+        await _fill(store, records, commits)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _edit(number: int, records: int) -> Edit:
@@ -104,22 +112,58 @@ async def _join(url: str, data_dir: Path) -> float:
     return took
 
 
+async def figures(records: int, commits: int) -> dict[str, float]:
+    """For `growth`: the first join after a crash, medians of later ones and of an edit (ms), and the memory (MB)."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with embedded_mongod(Path(directory)) as address, open_store(address.url, DATABASE) as store:
+            await _fill(store, records, commits)
+            joins = [(await _open(store))[0] for _ in range(5)]
+            tracemalloc.start()
+            _, memory = await _open(store)
+            tracemalloc.stop()
+            return {
+                "join_after_crash_ms": round(joins[0], 2),
+                "first_join_ms": round(statistics.median(joins[1:]), 2),
+                "edit_ms": round(await _edits(store, records), 2),
+                "memory_mb": round(memory / 1e6, 2),
+            }
+
+
+async def _edits(store: Any, records: int) -> float:
+    """Milliseconds of one edit at a time, the median of fifty, each of another record."""
+    engine = Engine(store.log, store.sessions, store.records, publish=_ignore, config=EngineConfig())
+    state = await engine.state(SESSION)
+    took = []
+    for number in range(50):
+        began = perf_counter()
+        await engine.submit(SESSION, _edit(state.seq + number, records))
+        took.append((perf_counter() - began) * 1000)
+    await engine.close()
+    return statistics.median(took)
+
+
 async def main(records: int, commits: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         async with embedded_mongod(Path(directory)) as address, open_store(address.url, DATABASE) as store:
             began = perf_counter()
-            await _fill(store, records, commits)
+            filling = [sys.executable, "-m", "loadtest.bench_open", str(records), str(commits), address.url]
+            await (await asyncio.create_subprocess_exec(*filling)).wait()
             rate = commits / (perf_counter() - began)
             print(f"{records} records, {commits} commits ({rate:.0f} a second with the import)")
+            checkpoint = await store.sessions.load(SESSION)
+            assert checkpoint is not None
+            first, _ = await _open(store)
+            tail = commits + 1 - checkpoint["seq"]
+            print(f"first join after the crash, engine: {first:.1f} ms, with {tail} commits to replay")
             times = [(await _open(store))[0] for _ in range(7)]
-            tracemalloc.start()
-            _, memory = await _open(store)
             print(f"first join, engine: median {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")
-            tracemalloc.stop()
             acks = [await _join(address.url, Path(directory)) for _ in range(7)]
             print(f"first join, client: median {statistics.median(acks):.1f} ms, worst {max(acks):.1f} ms")
+            tracemalloc.start()
+            _, memory = await _open(store)
             print(f"memory of the open session: {memory / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(int(argument) for argument in sys.argv[1:3] or ("100000", "50000"))))
+    counts = (int(argument) for argument in sys.argv[1:3] or ("100000", "50000"))
+    asyncio.run(_fill_and_crash(sys.argv[3], *counts) if len(sys.argv) > 3 else main(*counts))

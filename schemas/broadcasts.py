@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from schemas import common as c
 from schemas.common import Message, Person, nested
+from schemas.reconciliation import RECONCILIATION_MESSAGES
 from schemas.requests import STRATEGIES
 from schemas.strict import Choice, Integer, Listed, Text
 from schemas.views import Candidate, FieldBase, FieldNow, Member
@@ -229,6 +230,7 @@ MESSAGE_TYPES: Final[Mapping[str, type[Schema]]] = {
     "session.updated": SessionUpdated,
     "session.ended": SessionEnded,
     "session.expired": SessionExpired,
+    **RECONCILIATION_MESSAGES,
     "presence.joined": Member,
     "presence.updated": Member,
     "presence.left": PresenceLeft,

@@ -23,17 +23,17 @@ HERE: Final = Path(__file__).parent
 
 @dataclass(slots=True)
 class Running:
-    """A contender that listens. ``pid``: of the process that clients talk to."""
+    """A contender that listens. ``pids``: of the processes that clients talk to."""
 
     url: str
     sessions: list[str]
-    pid: int
+    pids: Sequence[int]
     dialect: str = "collaboration"
     target: Target | None = None
     rss: float = field(default=0.0)
 
     def __post_init__(self) -> None:
-        self.rss = usage(self.pid).get("rss", 0.0)
+        self.rss = usage(self.pids).get("rss", 0.0)
 
     def tokens(self, clients: int) -> list[str]:
         count = len(self.sessions)
@@ -49,7 +49,7 @@ class Running:
 
     def grown(self, clients: int) -> int:
         """Bytes of memory per connection since it listened."""
-        return round((usage(self.pid).get("rss", 0.0) - self.rss) / clients)
+        return round((usage(self.pids).get("rss", 0.0) - self.rss) / clients)
 
 
 Start = Callable[[Sequence[int], int, int], AbstractContextManager[Running]]
@@ -69,8 +69,7 @@ class Contender:
 def _ours(cores: Sequence[int], sessions: int, records: int) -> Iterator[Running]:
     with own_server(cores, {}) as target:
         ids = [target.create_session(f"bench {number}", records) for number in range(sessions)]
-        assert target.pid is not None
-        yield Running(target.websocket_url, ids, target.pid, target=target)
+        yield Running(target.websocket_url, ids, target.pids, target=target)
 
 
 @contextmanager
@@ -100,10 +99,10 @@ def _peer(command: Sequence[str], dialect: str, *, processes: int = 1) -> Start:
             environment |= {"RECORDS": str(records), "PROCESSES": str(processes)}
             if processes > 1:
                 environment["REDIS_URL"] = stack.enter_context(_redis())
-            ports, pid = stack.enter_context(_listening(command, cores, environment))
+            ports, pids = stack.enter_context(_listening(command, cores, environment))
             path = "/socket.io/?EIO=4&transport=websocket" if dialect == "collaboration" else "/"
             names = [f"session-{number:04d}" for number in range(sessions)]
-            yield Running(" ".join(f"ws://127.0.0.1:{port}{path}" for port in ports), names, pid, dialect)
+            yield Running(" ".join(f"ws://127.0.0.1:{port}{path}" for port in ports), names, pids, dialect)
 
     return start
 
@@ -127,18 +126,21 @@ def _redis() -> Iterator[str]:
 
 
 @contextmanager
-def _listening(command: Sequence[str], cores: Sequence[int], more: Mapping[str, str]) -> Iterator[tuple[list[str], int]]:
-    """A program that prints its ports when it listens, and ends with its standard input."""
+def _listening(
+    command: Sequence[str], cores: Sequence[int], more: Mapping[str, str]
+) -> Iterator[tuple[list[str], list[int]]]:
+    """A program that prints its ports when it listens, ``port:pid`` where another process does; ends with its input."""
     process = subprocess.Popen(
-        command, env={**os.environ, "NODE_ENV": "production", **more}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
+        command, env={**os.environ, "NODE_ENV": "production", **more}, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
     )  # fmt: skip
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise TargetError(f"{' '.join(command)} did not start")
-        yield line.split(), process.pid
+        found = [part.partition(":") for part in line.split()]
+        yield [port for port, _, _ in found], [int(pid) if pid else process.pid for _, _, pid in found]
     finally:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):

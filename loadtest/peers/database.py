@@ -1,4 +1,4 @@
-"""``python -m loadtest.peers.database FOLDER``: a mongod for a peer; prints its address, ends with its standard input."""
+"""``python -m loadtest.peers.database FOLDER``: a mongod for a peer; prints its address, ends with its input."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ async function main() {
   const client = await MongoClient.connect(process.env.MONGODB_URL);
   const count = Number(process.env.PROCESSES || 1);
   if (process.send) {
-    process.send(await serve(client));
+    process.send(`${await serve(client)}:${process.pid}`);
     return;
   }
   await fill(client.db("peer"));

@@ -22,6 +22,10 @@ def admit(present: Collection[str], user_id: str, maximum: int) -> Rejection | N
     """Whether a person may enter. Somebody who is there already always may: a second tab takes no second place."""
     if user_id in present or len(present) < maximum:
         return None
+    return session_full(maximum)
+
+
+def session_full(maximum: int) -> Rejection:
     return reject(ErrorCode.SESSION_FULL, f"the session has its {maximum} people already", maximum=maximum)
 
 

@@ -238,6 +238,9 @@ class SessionActor:
             if not question.future.done():
                 question.future.set_result(self._state)
         self._after_commits()
+        if self._state.seq - self._materialiser.stored_seq > self._config.tail_limit:
+            # Whoever opens the session after a crash replays what no checkpoint has: that stays bounded.
+            await self._materialiser.pause()
 
     async def _process(self, todo: list[Waiting], *, newest: bool) -> None:
         """Decide, append, publish, answer; again with what is left while other instances are faster.

@@ -21,13 +21,13 @@ import hashlib
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from hmac import compare_digest
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -51,6 +51,9 @@ _PIPELINE: Final = 256
 _CHUNK: Final = 500
 #: Seconds: an answer of Redis; between two pings; silence after which the connection counts as lost; between attempts.
 TIMEOUT: Final = 1.0
+#: Connections for commands, and seconds that a command waits for one of them.
+_CONNECTIONS: Final = 16
+_TURN: Final = 4.0
 _PING: Final = 0.5
 _SILENCE: Final = 2.0
 _FIRST_RETRY: Final = 0.05
@@ -63,6 +66,14 @@ COUNTED: Final = ("published", "dropped", "received", "ignored")
 EVERYBODY: Final = "all"
 
 _AWAY = (RedisError, OSError, TimeoutError, EOFError)
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel until they are done: redis-py uses `wait_for`, which in Python 3.11 may swallow a cancellation."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_PING)
 
 
 class RedisBus:
@@ -110,6 +121,16 @@ class RedisBus:
         if not listeners and topic != EVERYBODY:
             self._listeners.pop(topic, None)
             self._changed.set()
+
+    async def ready(self) -> bool:
+        """Wait for the first answer of Redis; False when there is none in time."""
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                while not self._up:  # noqa: ASYNC110 - once, at the start
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            return False
+        return True
 
     async def subscribed(self, topic: str) -> bool:
         """Wait until a topic that is listened to is subscribed; False when Redis does not confirm it in time."""
@@ -165,6 +186,8 @@ class RedisBus:
                 if not self._warned:
                     log.warning("Redis is away, and other processes are heard later: %s", str(error)[:200])
                     self._warned = True
+            except Exception:
+                log.exception("the subscriptions in Redis are made anew")
             finally:
                 self._lost()
                 with suppress(*_AWAY):
@@ -184,8 +207,7 @@ class RedisBus:
         try:
             await self._read(connection)
         finally:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+            await end_tasks([sender])
 
     async def _send_subscriptions(self, connection: AbstractConnection) -> None:
         """Keep what is subscribed at what is listened to, and the connection from being silent."""
@@ -193,6 +215,7 @@ class RedisBus:
         while True:
             self._changed.clear()
             wanted = set(self._listeners)
+            self._confirmed -= sent - wanted
             for command, topics in (("SUBSCRIBE", wanted - sent), ("UNSUBSCRIBE", sent - wanted)):
                 channels = [self.channel(topic) for topic in topics]
                 for start in range(0, len(channels), _CHUNK):
@@ -200,7 +223,8 @@ class RedisBus:
             sent = wanted
             await connection.send_command("PING", check_health=False)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _PING)
+                async with asyncio.timeout(_PING):
+                    await self._changed.wait()
 
     async def _read(self, connection: AbstractConnection) -> None:
         while True:
@@ -285,9 +309,7 @@ class RedisBus:
         """Send what waits, as far as Redis takes it, and end."""
         while self._outgoing and self._up:
             await self._publish_some()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         with suppress(*_AWAY):
             await self.client.aclose()
             await self._pool.disconnect()
@@ -301,13 +323,14 @@ async def open_bus(url: str, prefix: str, key: bytes) -> AsyncIterator[RedisBus]
     where it is none.
     """
     try:
-        pool = ConnectionPool.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
             protocol=2,
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 1),
-            max_connections=64,
+            max_connections=_CONNECTIONS,
+            timeout=_TURN,
         )
     except (ValueError, RedisError):
         raise ConfigurationError("REDIS_URL is not usable: see redis://, rediss:// and unix:// URLs") from None

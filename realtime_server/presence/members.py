@@ -16,7 +16,8 @@ class Seat:
     """One connection in one session.
 
     ``changed_at``: when its person last said what they do, 0 for never; ``seen_at``: when they last did anything.
-    Milliseconds since 1970. ``alive``: False while a dropped connection is waited for.
+    ``came_at``: when they took their place, 0 where nobody asks. Milliseconds since 1970.
+    ``alive``: False while a dropped connection is waited for.
     """
 
     connection_id: str
@@ -29,6 +30,7 @@ class Seat:
     activity: str | None = None
     focus: Mapping[str, str] | None = None
     changed_at: int = 0
+    came_at: int = 0
     alive: bool = True
 
 

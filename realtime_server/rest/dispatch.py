@@ -23,6 +23,7 @@ from schemas.common import CLIENT_ID
 REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
 RATE: Final = web.AppKey("rate", RateLimit)
 HEAVY: Final = web.AppKey("heavy", Turnstile)
+UPLOADS: Final = web.AppKey("uploads", Turnstile)
 
 _BEARER: Final = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 _KEY: Final = re.compile(CLIENT_ID)

@@ -22,6 +22,7 @@ from realtime_server.reconciliation.reading import ReadOptions
 from realtime_server.reconciliation.saved_mappings import OPEN, read_as
 from realtime_server.rest.bodies import body_chunks
 from realtime_server.rest.counts import COUNTS
+from realtime_server.rest.dispatch import UPLOADS
 from realtime_server.rest.mappings import checked_reading, save_mapping
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.records import RECORDS
@@ -46,7 +47,6 @@ _ERRORS_SHOWN: Final = 100
     answer=answers.ImportDone,
     command=c.RecordImport,
     media=(*_TABLES, *_JSON_LINES, *_BANKS),
-    heavy=True,
     refusals=(ErrorCode.SESSION_ENDED, ErrorCode.FROZEN),
 )
 async def import_records(call: Call) -> Answer:
@@ -59,28 +59,35 @@ async def import_records(call: Call) -> Answer:
     be taken is listed in `errors` and stops no other; with `all_or_nothing` it refuses the whole.
     """
     state = await call.session()
-    query, services, source = call.query, call.services, call.query["source"]
-    importer = Importer(services.engine, services.log, services.records)
-    saved = await services.mappings.load(state.project_id, source) if query["saved_mapping"] else None
-    async with _file(call) as path:
-        reading = None if saved is None else saved.reading
-        opened = await asyncio.to_thread(_open, path, call.request.content_type, query, reading)
-        summary = await importer.run(
-            state.session_id,
-            call.actor(state.project_id),
-            source,
-            opened.records,
-            all_or_nothing=query["all_or_nothing"],
-            listeners=Listeners(),
-        )
+    # Places of their own: an upload that takes its time keeps nobody from reading.
+    with call.request.config_dict[UPLOADS].turn():
+        opened, summary = await _import(call, state.session_id, call.actor(state.project_id), state.project_id)
     call.request.config_dict[COUNTS].forget(state.session_id)
     if not summary.written:
         message = f"{summary.refused} of {summary.rows} rows cannot be taken; nothing was imported"
         errors = [_error_view(error) for error in summary.errors[:_ERRORS_SHOWN]]
         raise CollaborationError(ErrorCode.INVALID, message, {"errors": errors})
-    if query["save_mapping"] and opened.settled is not None:
-        await save_mapping(call, state.project_id, source, opened.settled)
+    if call.query["save_mapping"] and opened.settled is not None:
+        await save_mapping(call, state.project_id, call.query["source"], opened.settled)
     return Answer(_view(summary, opened))
+
+
+async def _import(call: Call, session_id: str, actor: c.Actor, project_id: str) -> tuple[OpenedFile, ImportSummary]:
+    query, services, source = call.query, call.services, call.query["source"]
+    importer = Importer(services.engine, services.log, services.records)
+    saved = await services.mappings.load(project_id, source) if query["saved_mapping"] else None
+    async with _file(call) as path:
+        reading = None if saved is None else saved.reading
+        opened = await asyncio.to_thread(_open, path, call.request.content_type, query, reading)
+        summary = await importer.run(
+            session_id,
+            actor,
+            source,
+            opened.records,
+            all_or_nothing=query["all_or_nothing"],
+            listeners=Listeners(),
+        )
+    return opened, summary
 
 
 @asynccontextmanager

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from realtime_server.rest import conflicts, history, imports, mappings, people, records, sessions, states, writes
+from realtime_server.rest import (
+    conflicts,
+    history,
+    imports,
+    mappings,
+    people,
+    reconciliation,
+    records,
+    sessions,
+    states,
+    writes,
+)
 from realtime_server.rest.operations import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -17,4 +28,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *conflicts.OPERATIONS,
     *history.OPERATIONS,
     *states.OPERATIONS,
+    *reconciliation.OPERATIONS,
 )

@@ -286,3 +286,27 @@ async def test_a_session_nobody_uses_expires_and_one_that_is_watched_does_not(be
     with pytest.raises(CollaborationError) as raised:
         await engine.submit(SESSION, edit(ADMIN, "1.00"))
     assert raised.value.code is ErrorCode.SESSION_ENDED
+
+
+async def test_records_beside_a_touched_one_are_in_memory_before_they_are_asked_for(bench: Bench) -> None:
+    engine = bench.engine()
+    await bench.create(engine, records=40)
+    await engine.submit(SESSION, edit(preparer("p"), "1.50", record="ledger:9"))
+    assert len((await engine.state(SESSION)).records) > 1
+    # What came along is never older than what the session knows: an edit of it is decided on its stored value.
+    state = await engine.inspect(SESSION, lambda state: [f"ledger:{number}" for number in range(1, 41)])
+    assert state.records["ledger:9"].value("amount") == "1.50"
+    assert {name: record.value("amount") for name, record in state.records.items() if name != "ledger:9"} == {
+        f"ledger:{number}": f"{number}.00" for number in range(1, 41) if number != 9
+    }
+
+
+async def test_a_miss_far_from_all_others_is_loaded_too(bench: Bench) -> None:
+    engine = bench.engine()
+    await bench.create(engine, records=300)
+    for number in (300, 150, 299, 1):
+        answer = await engine.submit(SESSION, edit(preparer("p"), "0.75", record=f"ledger:{number}"))
+        assert answer["status"] == "applied"
+    with pytest.raises(CollaborationError) as refused:
+        await engine.submit(SESSION, edit(preparer("p"), "0.75", record="ledger:301"))
+    assert refused.value.code is ErrorCode.NOT_FOUND

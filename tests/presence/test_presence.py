@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from itertools import count
 
 import pytest
 
 from realtime_server.core.roles import Role
 from realtime_server.errors import CollaborationError
+from realtime_server.fanout.redis_bus import open_bus
 from realtime_server.presence.members import ChangeKind, Doing, Member, PresenceChange, Seat
 from realtime_server.presence.memory import MAX_SEATS_PER_PERSON, MemoryPresence
 from realtime_server.presence.ports import Presence
+from realtime_server.presence.redis import RedisPresence
+from tests.redis_server import running_redis
 
 _connections = count()
 
@@ -50,11 +54,19 @@ def clock() -> Iterator[Callable[[], int]]:
     return lambda: next(instants)
 
 
-@pytest.fixture
-async def presence(told: Told, clock: Callable[[], int]) -> AsyncIterator[Presence]:
-    adapter = MemoryPresence(told, clock)
-    yield adapter
-    await adapter.close()
+@pytest.fixture(params=["memory", "redis"])
+async def presence(request: pytest.FixtureRequest, told: Told, clock: Callable[[], int]) -> AsyncIterator[Presence]:
+    async with AsyncExitStack() as stack:
+        adapter: Presence
+        if request.param == "memory":
+            adapter = MemoryPresence(told, clock)
+        else:
+            redis = await stack.enter_async_context(running_redis())
+            bus = await stack.enter_async_context(open_bus(redis.url, "test:", b"k" * 32))
+            assert await bus.ready()
+            adapter = RedisPresence(told, clock, bus)
+        yield adapter
+        await adapter.close()
 
 
 def seat(user: str, *, device: str | None = None, at: int = 1, connection: str = "") -> Seat:

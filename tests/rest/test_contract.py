@@ -133,6 +133,7 @@ def _real(case: Case, server: _Server) -> None:
         "conflict_id": "conflict-3",
         "project_id": "demo",
         "source": "ledger",
+        "match_id": "match-1-0@ledger-000001",
     }
     case.path_parameters = {name: real[name] for name in found}
 

@@ -33,6 +33,7 @@ _PATH_EXAMPLES: Final = {
     "record_id": "ledger-000017",
     "user_id": "alice",
     "conflict_id": "conflict-43",
+    "match_id": "match-57-0@ledger-000017",
 }
 
 #: Refusals that every operation can answer.

@@ -38,6 +38,9 @@ export function Belonging({ record }: { record: RecordView }) {
   );
 }
 
+/** Nothing that waits for a person's judgement is certain. */
+const likely = (score: number): string => (score > 0.99 ? `over ${percent(0.99)}` : percent(score));
+
 /** A match with its records and reasons, and what may be done with it. */
 export function MatchCard({ match }: { match: MatchEntry }) {
   const session = useSession();
@@ -49,7 +52,7 @@ export function MatchCard({ match }: { match: MatchEntry }) {
     <article className="match-card">
       <p className="small">
         <b>{match.status === "confirmed" ? "Matched" : "Suggested"}</b>
-        {match.score == null ? " by hand" : `, ${percent(match.score)} likely`}
+        {match.score == null ? " by hand" : `, ${likely(match.score)} likely`}
         {match.reasons && match.reasons.length > 0 ? `: ${match.reasons.join(", ")}` : ""}
         {match.reason ? ` “${match.reason}”` : ""}
       </p>

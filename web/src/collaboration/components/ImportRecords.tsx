@@ -70,12 +70,12 @@ export default function ImportRecords() {
             <table className="mapping">
               <thead><tr>{seen.header.map((name, column) => (
                 <th key={column} scope="col">
-                  <label>{name || `Column ${column + 1}`}
-                    <select value={mapping[name] ?? ""} onChange={(event) => setMapping({ ...mapping, [name]: event.target.value })}>
+                  <span className="stack"><label htmlFor={`column-${column}`}>{name || `Column ${column + 1}`}</label>
+                    <select id={`column-${column}`} value={mapping[name] ?? ""} onChange={(event) => setMapping({ ...mapping, [name]: event.target.value })}>
                       <option value="">as named</option>
                       {FIELDS.map((field) => <option key={field} value={field}>{fieldName(field)}</option>)}
                     </select>
-                  </label>
+                  </span>
                 </th>
               ))}</tr></thead>
               <tbody>{seen.rows.slice(0, 3).map((row, n) => <tr key={n}>{seen.header.map((_, column) => <td key={column}>{row[column]}</td>)}</tr>)}</tbody>

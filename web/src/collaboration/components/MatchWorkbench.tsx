@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from "react";
 import { count, fromUnits, money, units, value } from "../../ui/format";
 import { shown, type MatchEntry, type RecordView } from "../core";
-import { useSignal } from "../hooks";
+import { useNowAndThen, useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { useAction } from "./actions";
 import { MatchCard } from "./Belonging";
@@ -21,7 +21,8 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
     () => [...matches.values()].filter((item) => item.status === "suggested").sort((a, b) => (b.score ?? 0) - (a.score ?? 0)),
     [matches],
   );
-  const revision = useSignal(session.records.revision);
+  // Both sides are gone through whenever anything changes; once a second is soon enough.
+  const revision = useNowAndThen(session.records.revision, 1_000);
   const role = useSignal(session.role);
   const [ledger, setLedger] = useState<ReadonlySet<string>>(new Set());
   const [statement, setStatement] = useState<ReadonlySet<string>>(new Set());

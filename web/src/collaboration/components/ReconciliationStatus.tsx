@@ -11,7 +11,7 @@ import { useDifferences } from "./totals";
 /** The matching run, for everybody: how far it is, how fast, how long still; and what remains to be explained. */
 export function ReconciliationStatus() {
   return (
-    <div className="reconciliation">
+    <div className="reconciliation" role="group" aria-label="Reconciliation" tabIndex={0}>
       <Run />
       <SignOffBar />
       <Differences />

@@ -447,10 +447,10 @@ export class CollaborationSession {
   async #standing(): Promise<void> {
     try {
       const answer = await this.request<Standing>("reconciliation_status");
-      if (answer.ok) {
-        this.standing.set(answer);
-        if (answer.run) this.reconciliation.update((known) => ({ ...known, ...answer.run }));
-      }
+      if (!answer.ok) return;
+      this.standing.set(answer);
+      // The run's own commits tell more quickly; an answer that is older than the last of them is not worth it.
+      if (answer.seq >= this.seq.get()) this.reconciliation.update((known) => ({ ...known, ...answer.run }));
     } catch (error) {
       // The next join asks again.
       if (!(error instanceof NoAnswer)) throw error;

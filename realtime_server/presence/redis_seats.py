@@ -1,0 +1,182 @@
+"""Seats as they lie in Redis, and the commands on them.
+
+``<prefix>presence:<session>``   hash: process NUL connection NUL person -> the seat as JSON. It is cleaned up by
+                                 whoever has the session open, and ends by itself an hour after the last of them
+``<prefix>processes``            sorted set: process -> until when its lease runs, in Redis' own milliseconds
+
+A seat holds as long as its process's lease does: one renewal keeps all the seats of a process, and a process that was
+killed gives them all up. (Two keys in one script: on a Redis Cluster let ``REDIS_SESSION_PREFIX`` hold a hash tag.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import orjson
+
+from realtime_server.core.roles import Role
+from realtime_server.fanout.redis_bus import RedisBus
+from realtime_server.presence.members import Seat
+
+#: Seconds that a process's seats outlive its last sign of life. A killed server's people are gone within 30 s
+#: (section 4 of the contract): the lease, and two rounds of `redis.RENEW`.
+LEASE: Final = 12.0
+_KEEP_SESSION: Final = 3600
+_KEEP_LEASE: Final = 3_600_000
+
+# KEYS: the session, the processes. ARGV: field, person, maximum, seat, seconds to keep the session.
+# 1 when the seat was taken, 0 when the session is full. One script is one step to Redis: nobody comes in between.
+_CLAIM: Final = """
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+local alive, people, count = {}, {}, 0
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local process, _, person = string.match(field, '^(%x+)%z(.-)%z(.*)$')
+  if process then
+    if alive[process] == nil then
+      local lease = redis.call('ZSCORE', KEYS[2], process)
+      alive[process] = (lease and tonumber(lease) > now) or false
+    end
+    if alive[process] and not people[person] then
+      people[person] = true
+      count = count + 1
+    end
+  end
+end
+if not people[ARGV[2]] and count >= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return 1
+"""
+
+# KEYS: the processes. ARGV: process, milliseconds of the lease, milliseconds after which old ones are dropped.
+# Whether the process was known, then those whose leases run.
+_RENEW: Final = """
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+local answer = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
+table.insert(answer, 1, known and '1' or '0')
+return answer
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSeat:
+    """A seat, whose it is, and its ``revision``: of two, the higher one is the newer."""
+
+    process: str
+    revision: int
+    seat: Seat
+
+    def to_json(self) -> dict[str, Any]:
+        return {"process": self.process, "revision": self.revision, **asdict(self.seat)}
+
+
+def shared_seat(members: Mapping[str, Any]) -> SharedSeat:
+    """The inverse of `SharedSeat.to_json`; ValueError, TypeError or KeyError for anything else."""
+    rest = dict(members)
+    process, revision = rest.pop("process"), rest.pop("revision")
+    if type(process) is not str or type(revision) is not int:
+        raise ValueError("not a seat")
+    return SharedSeat(process, revision, Seat(**{**rest, "role": Role(rest["role"])}))
+
+
+class Seats:
+    """Commands; all of them raise redis-py's errors."""
+
+    def __init__(self, bus: RedisBus) -> None:
+        self._bus = bus
+        self._processes = f"{bus.prefix}processes"
+        self._claim = bus.client.register_script(_CLAIM)
+        self._renew = bus.client.register_script(_RENEW)
+
+    def _key(self, session_id: str) -> str:
+        return f"{self._bus.prefix}presence:{session_id}"
+
+    async def claim(self, session_id: str, shared: SharedSeat, maximum: int) -> bool:
+        """Take a seat unless ``maximum`` people are there and this one is not among them."""
+        answer = await self._claim(
+            keys=[self._key(session_id), self._processes],
+            args=[_field(shared), shared.seat.user_id, maximum, orjson.dumps(shared.to_json()), _KEEP_SESSION],
+        )
+        return bool(answer)
+
+    async def renew(self, lease: float = LEASE) -> tuple[bool, set[str]]:
+        """This process lives: (was it known, the processes that live)."""
+        answer = await self._renew(keys=[self._processes], args=[self._bus.instance, round(lease * 1000), _KEEP_LEASE])
+        known, *alive = answer
+        return known == b"1", {process.decode() for process in alive}
+
+    async def of_session(self, session_id: str) -> list[SharedSeat]:
+        """Everybody's seats, the oldest first, those of dead processes too."""
+        found = await self._bus.client.hgetall(self._key(session_id))
+        seats = []
+        for value in found.values():
+            try:
+                seats.append(shared_seat(orjson.loads(value)))
+            except (ValueError, TypeError, KeyError):
+                self._bus.counts["ignored"] += 1
+        return sorted(seats, key=lambda item: (item.seat.came_at, item.revision))
+
+    async def write(self, changes: Iterable[Changes]) -> None:
+        """Store changes and tell those who listen, in this order: who reads after listening misses nothing."""
+        pipeline = self._bus.client.pipeline(transaction=False)
+        for change in changes:
+            key = self._key(change.session_id)
+            if change.put:
+                values: dict[Any, Any] = {_field(item): orjson.dumps(item.to_json()) for item in change.put}
+                pipeline.hset(key, mapping=values)
+            if change.gone:
+                pipeline.hdel(key, *(_field(item) for item in change.gone))
+            pipeline.expire(key, _KEEP_SESSION)
+            topic, body = change.message()
+            pipeline.publish(self._bus.channel(topic), self._bus.seal(topic, KIND, body))
+        await pipeline.execute()
+
+    async def keep(self, session_ids: Iterable[str]) -> None:
+        """These sessions are in use."""
+        pipeline = self._bus.client.pipeline(transaction=False)
+        for session_id in session_ids:
+            pipeline.expire(self._key(session_id), _KEEP_SESSION)
+        await pipeline.execute()
+
+
+#: Of messages about seats, beside the hints of the same session's log.
+KIND: Final = b"p"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has changed in a session: seats as they are now, and seats that were given up."""
+
+    session_id: str
+    put: list[SharedSeat]
+    gone: list[SharedSeat]
+
+    def message(self) -> tuple[str, bytes]:
+        """(topic, body)."""
+        body = {"put": [item.to_json() for item in self.put], "gone": [item.to_json() for item in self.gone]}
+        return topic_of(self.session_id), orjson.dumps(body)
+
+
+def topic_of(session_id: str) -> str:
+    return f"session:{session_id}"
+
+
+def changes_of(session_id: str, body: bytes) -> Changes:
+    """The inverse of `Changes.message`; ValueError, TypeError or KeyError for anything else."""
+    members = orjson.loads(body)
+    return Changes(
+        session_id,
+        [shared_seat(item) for item in members["put"]],
+        [shared_seat(item) for item in members["gone"]],
+    )
+
+
+def _field(shared: SharedSeat) -> str:
+    return "\0".join((shared.process, shared.seat.connection_id, shared.seat.user_id))
