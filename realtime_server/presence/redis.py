@@ -21,7 +21,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from realtime_server.core.sessions import admit, session_full
-from realtime_server.fanout.redis_bus import RedisBus, end_tasks
+from realtime_server.redis_bus import RedisBus, end_tasks
 from realtime_server.presence.members import Member, Seat, member_of
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.ports import Announce

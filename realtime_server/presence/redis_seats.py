@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from realtime_server.core.roles import Role
-from realtime_server.fanout.redis_bus import RedisBus
+from realtime_server.redis_bus import RedisBus
 from realtime_server.presence.members import Seat
 
 #: Seconds that a process's seats outlive its last sign of life. A killed server's people are gone within 30 s

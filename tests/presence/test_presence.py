@@ -11,7 +11,7 @@ import pytest
 
 from realtime_server.core.roles import Role
 from realtime_server.errors import CollaborationError
-from realtime_server.fanout.redis_bus import open_bus
+from realtime_server.redis_bus import open_bus
 from realtime_server.presence.members import ChangeKind, Doing, Member, PresenceChange, Seat
 from realtime_server.presence.memory import MAX_SEATS_PER_PERSON, MemoryPresence
 from realtime_server.presence.ports import Presence
