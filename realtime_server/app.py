@@ -18,13 +18,13 @@ from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
-from realtime_server.redis_bus import COUNTED, RedisBus, open_bus
 from realtime_server.fanout.redis_hints import RedisHints
 from realtime_server.metrics import EventMetrics, counter, gauge
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
 from realtime_server.presence.redis import HANDOVER, RedisPresence
+from realtime_server.redis_bus import COUNTED, RedisBus, open_bus
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod

@@ -102,6 +102,8 @@ class Team:
 
     async def result(self) -> list[dict[str, Any]]:
         """End the work: what each client saw."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         output, _ = await asyncio.wait_for(self._process.communicate(), 60)
         assert self._process.returncode == 0
         return [json.loads(line) for line in output.splitlines()]

@@ -106,5 +106,5 @@ for (const member of members) {
     if (tries % 20 === 19) await member.catchUp();
   }
 }
-for (const member of members) process.stdout.write(JSON.stringify(member.result) + "\n");
-process.exit(0);
+const lines = members.map((member) => JSON.stringify(member.result) + "\n");
+process.stdout.write(lines.join(""), () => process.exit(0));
