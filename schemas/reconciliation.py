@@ -24,9 +24,9 @@ def match_id(**options: Any) -> Text:
     return Text("The match.", example, maximum=260, line=True, **{"required": True, **options})
 
 
-def _records(description: str, **options: Any) -> Listed:
+def _records(description: str, *, side: str = "ledger", **options: Any) -> Listed:
     usual: dict[str, Any] = {"minimum": 0, "maximum": MAX_MATCH_RECORDS, "required": True}
-    return Listed(c.record_id(required=False), description, ["ledger-000017"], **{**usual, **options})
+    return Listed(c.record_id(required=False), description, [f"{side}-000017"], **{**usual, **options})
 
 
 def run_id(**options: Any) -> Text:
@@ -53,6 +53,8 @@ class Asked(Message):
 
 
 class MatchIds(Asked):
+    """Matches by id."""
+
     match_ids = Listed(match_id(required=False), "The matches; each is answered for.", ["match-57-0@ledger-000017"],
                        minimum=1, maximum=MAX_BULK, required=True)  # fmt: skip
 
@@ -76,8 +78,10 @@ class RemoveMatches(MatchIds):
 
 
 class Sides(Message):
+    """The records of a match, by side."""
+
     ledger = _records("Records of the ledger.")
-    statement = _records("Records of the statement.")
+    statement = _records("Records of the statement.", side="statement")
 
 
 class MakeMatch(Asked, Sides):
@@ -86,11 +90,16 @@ class MakeMatch(Asked, Sides):
     reason = c.reason("Needed where the two sides do not net to zero.")
 
 
+_PART: Final = {"ledger": ["ledger-000017"], "statement": ["statement-000017"]}
+
+
 class SplitMatch(Asked):
     """Make several matches of one. Records that no part names are open again."""
 
     match_id = match_id()
-    parts = Listed(fields.Nested(Sides), "The new matches.", [], minimum=1, maximum=MAX_MATCH_RECORDS, required=True)
+    parts = Listed(
+        fields.Nested(Sides), "The new matches.", [_PART], minimum=1, maximum=MAX_MATCH_RECORDS, required=True
+    )
     reason = c.reason("Needed where a part does not net to zero.")
 
 
@@ -129,10 +138,13 @@ class Rule(Message):
     auto_score = Number("The probability from which it is.", 0.9995, minimum=0.9, maximum=1)
 
 
+_EXACT: Final = {"rule_id": "exact", "name": "Same amount", "kind": "pair", "days_after": 45}
+
+
 class SetRules(Asked):
     """Set all rules, in order."""
 
-    rules = Listed(fields.Nested(Rule), "The rules.", [], minimum=1, maximum=50, required=True)
+    rules = Listed(fields.Nested(Rule), "The rules.", [_EXACT], minimum=1, maximum=50, required=True)
     base_version = Integer("The version that the author saw; 0 are the defaults.", 0, required=True)
 
 
@@ -203,6 +215,8 @@ class Reopen(RejectSubmission):
 
 
 class ItemError(Message):
+    """Why one item of a bulk action was refused."""
+
     code = Text("As in any refusal.", "already_matched", maximum=64, required=True)
     message = Text("One sentence, for people.", "l1 is matched already", maximum=2_000, required=True)
     details = fields.Dict(keys=fields.String(), metadata={"description": "More about it.", "example": {}})
@@ -333,6 +347,8 @@ class Rules(Message):
 
 
 class Reasoned(Message):
+    """Why records were matched."""
+
     score = Number("The probability.", 0.9991, minimum=0, maximum=1, required=True, allow_none=True)
     reasons = Listed(Text("A reason.", "same amount", maximum=400), "Why, for people.", ["same amount", "3 days later"],
                      maximum=20, required=True)  # fmt: skip
@@ -345,6 +361,8 @@ class MatchCandidate(Reasoned):
 
 
 class Candidates(Message):
+    """What a record might match."""
+
     items = Listed(fields.Nested(MatchCandidate), "The likeliest first.", [], maximum=50, required=True)
 
 
@@ -356,6 +374,8 @@ class DryRunMatch(Sides, Reasoned):
 
 
 class ByRule(Message):
+    """What one rule would find."""
+
     matches = Integer("Matches.", 100, required=True)
     confirmed = Integer("Of them confirmed at once.", 90, required=True)
 
@@ -374,7 +394,7 @@ class DryRun(Message):
 class DryRunBody(Message):
     """By which rules; the session's own without."""
 
-    rules = Listed(fields.Nested(Rule), "The rules to try.", [], minimum=1, maximum=50)
+    rules = Listed(fields.Nested(Rule), "The rules to try.", [_EXACT], minimum=1, maximum=50)
     examples = Integer("How many matches of each rule to show.", 5, maximum=20, load_default=5)
 
 
@@ -407,6 +427,8 @@ class MatchesChanged(Message):
 
 
 class StatusChange(Message):
+    """One record whose status changed."""
+
     record_id = c.record_id()
     source = Text("The side.", "ledger", maximum=40, required=True)
     was = Choice("Before.", SETTABLE, required=True)
@@ -476,6 +498,8 @@ class Configured(Message):
 
 
 class _Figures(Message):
+    """The numbers of a run."""
+
     name = c.person_name()
     records = Integer("Records.", 2_000)
     open_records = Integer("Records that are neither matched nor set aside.", 0)

@@ -140,6 +140,7 @@ export interface BulkDone {
   match_id?: string;
 }
 
+/** What one rule would find. */
 export interface ByRule {
   /** Matches. */
   matches: number;
@@ -171,6 +172,7 @@ export interface Candidate {
   edit_reason?: string;
 }
 
+/** What a record might match. */
 export interface Candidates {
   /** The likeliest first. */
   items: MatchCandidate[];
@@ -963,6 +965,7 @@ export interface ImportMappingForgotten {
   forgotten: boolean;
 }
 
+/** Why one item of a bulk action was refused. */
 export interface ItemError {
   /** As in any refusal. */
   code: string;
@@ -2612,6 +2615,7 @@ export interface Settings {
   period_locked?: boolean;
 }
 
+/** The records of a match, by side. */
 export interface Sides {
   /** Records of the ledger. */
   ledger: string[];
@@ -2725,6 +2729,7 @@ export interface Status {
   difference: Record<string, string> | null;
 }
 
+/** One record whose status changed. */
 export interface StatusChange {
   /** The record. */
   record_id: string;
