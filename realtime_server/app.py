@@ -19,14 +19,14 @@ from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
-from realtime_server.fanout.redis_bus import COUNTED, RedisBus, open_bus
 from realtime_server.fanout.redis_hints import RedisHints
 from realtime_server.metrics import EventMetrics, counter, gauge
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
-from realtime_server.presence.redis import RedisPresence
+from realtime_server.presence.redis import HANDOVER, RedisPresence
 from realtime_server.reconciliation.run import RunService
+from realtime_server.redis_bus import COUNTED, RedisBus, open_bus
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod
@@ -59,11 +59,34 @@ SERVICES = web.AppKey("services", Services)
 METRICS = web.AppKey("metrics", CollectorRegistry)
 
 
+class Draining:
+    """The end of a process that others go on without: it is not ready any more, and sends its clients to them.
+
+    ``begin`` returns when every client has been told; nothing is closed by it that closes at the end anyway.
+    """
+
+    def __init__(self, settings: Settings, sockets: SocketServer) -> None:
+        self._seconds = settings.ws_drain_time
+        self._sockets = sockets
+        self.collaboration: Collaboration | None = None
+        self.has_begun = False
+
+    async def begin(self) -> None:
+        self.has_begun = True
+        if self.collaboration is not None and self.collaboration.connections:
+            self.collaboration.drain(HANDOVER)
+            await self._sockets.eio.drain(self._seconds)
+
+
+DRAINING = web.AppKey("draining", Draining)
+
+
 def create_app(settings: Settings) -> web.Application:
     """The server as an aiohttp application: Socket.IO, health and metrics. Start it to open its resources."""
     app = web.Application(client_max_size=settings.ws_max_message_size)
     app[METRICS] = CollectorRegistry()
     sockets = _socket_server(settings)
+    app[DRAINING] = Draining(settings, sockets)
     for path in ("socket.io", settings.ws_path):
         sockets.attach(app, socketio_path=path)
     app[METRICS].register(sockets.collector())
@@ -93,6 +116,7 @@ def _socket_server(settings: Settings) -> SocketServer:
     origins: Any = list(settings.cors_allowed_origins) or None
     return SocketServer(
         cors_allowed_origins="*" if origins == ["*"] else origins,
+        trusted_proxies=settings.ws_trusted_proxies,
         ping_interval=settings.ws_ping_interval,
         ping_timeout=settings.ws_ping_timeout,
         limits=Limits(
@@ -227,6 +251,7 @@ async def _collaboration(
         observe=EventMetrics(app[METRICS]).observe,
     )
     gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
         yield Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
@@ -273,7 +298,10 @@ async def _healthz(request: web.Request) -> web.Response:
 
 
 async def _readyz(request: web.Request) -> web.Response:
-    """Requests would succeed: the database answers."""
+    """Requests would succeed: the process goes on, and the database answers."""
+    draining = request.app.get(DRAINING)
+    if draining is not None and draining.has_begun:
+        return web.json_response({"status": "draining"}, status=503)
     try:
         await request.app[SERVICES].store.ping()
     except CollaborationError as error:

@@ -10,14 +10,14 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import click
 import uvloop
 from aiohttp import web
 
-from realtime_server.app import SERVICES, create_app
+from realtime_server.app import DRAINING, SERVICES, create_app
 from realtime_server.demo import SESSION_ID, create_demo, demo_people, demo_text
 from realtime_server.errors import ConfigurationError
 from realtime_server.logs import configure_logging
@@ -64,26 +64,42 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> 
     """Serve an application until SIGINT or SIGTERM; ``greet`` says what to print once it listens."""
     task = asyncio.current_task()
     assert task is not None
-    stopping = False
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[signal.Signals] = loop.create_future()
+    hurry = asyncio.Event()
+    serving = False
 
-    def stop() -> None:
-        nonlocal stopping
-        if not stopping:  # a second Ctrl-C must not interrupt the clean end that the first one began
-            stopping = True
+    def stop(number: signal.Signals) -> None:
+        if told.done():  # a second Ctrl-C must not interrupt the clean end that the first one began
+            hurry.set()
+            return
+        told.set_result(number)
+        if not serving:
             task.cancel()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number)
     try:
         async with running(settings, create) as (app, port):
             click.echo(await greet(app, port))
             tune_collector()
-            await loop.create_future()
+            serving = True
+            # SIGTERM is how a process is told to make way for others, Ctrl-C how somebody ends the one they started.
+            if await told is signal.SIGTERM and (draining := app.get(DRAINING)) is not None:
+                await _unless(hurry, draining.begin())
     except asyncio.CancelledError:
-        if not stopping:
+        if not told.done():
             raise
-        click.echo("realtime-server has stopped.")
+    click.echo("realtime-server has stopped.")
+
+
+async def _unless(hurry: asyncio.Event, drain: Coroutine[None, None, None]) -> None:
+    """Drain; a second signal cuts that short."""
+    draining, hurried = asyncio.ensure_future(drain), asyncio.ensure_future(hurry.wait())
+    await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    draining.cancel()
+    await asyncio.gather(draining, hurried, return_exceptions=True)
 
 
 @asynccontextmanager

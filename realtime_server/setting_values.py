@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 from collections.abc import Callable
@@ -84,6 +85,14 @@ def secret(minimum: int) -> Callable[[str], bytes]:
         return value
 
     return parse
+
+
+def networks(raw: str) -> tuple[str, ...]:
+    """IP networks or addresses, in their normal form."""
+    try:
+        return tuple(str(ipaddress.ip_network(part.strip(), strict=False)) for part in raw.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("networks such as 10.0.0.0/8 with commas between them") from None
 
 
 def origins(raw: str) -> tuple[str, ...]:

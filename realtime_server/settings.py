@@ -91,6 +91,20 @@ class Settings:
         unit="bytes",
     )
 
+    ws_drain_time: float = _setting(
+        "WS_DRAIN_TIME",
+        "3",
+        values.number(0, 300),
+        "After SIGTERM clients are sent to other processes one by one over this time",
+        unit="s",
+    )
+    ws_trusted_proxies: tuple[str, ...] = _setting(
+        "WS_TRUSTED_PROXIES",
+        "",
+        values.networks,
+        "Networks of reverse proxies whose `X-Forwarded-For` is believed, with commas between them; unset: none",
+    )
+
     collaboration_session_timeout: int = _setting(
         "COLLABORATION_SESSION_TIMEOUT",
         "3600",
@@ -215,6 +229,9 @@ class Settings:
         "Origins of other sites whose pages may connect, with commas between them; `*` for all; unset: none",
     )
 
+    web_dir: Path | None = _setting(  # noqa: RUF009 - a field specifier
+        "WEB_DIR", "", Path, "Folder of the built web client; unset: `web/dist` of the checkout"
+    )
     web_oidc_client_id: str | None = _setting(
         "WEB_OIDC_CLIENT_ID",
         "",
@@ -253,8 +270,8 @@ def _declaration(field: dataclasses.Field[Any]) -> _Declaration:
 def _read(declaration: _Declaration, environment: Mapping[str, str]) -> Any:
     raw = environment.get(declaration.variable, "").strip() or declaration.default
     if not raw:
-        # `origins` has an empty tuple for "none"; everything else that may be empty is None then.
-        return () if declaration.parse is values.origins else None
+        # Lists have an empty tuple for "none"; everything else that may be empty is None then.
+        return () if declaration.parse in (values.origins, values.networks) else None
     try:
         return declaration.parse(raw)
     except ValueError as error:

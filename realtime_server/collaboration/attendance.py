@@ -38,6 +38,8 @@ class Attendance:
         self._rooms = rooms
         self._config = config
         self._clock = clock
+        #: Seconds for which somebody whose connection was dropped is waited for.
+        self.grace = config.presence_grace
         self._departures = Departures(engine, presence, config.lock_grace)
 
     async def join(
@@ -128,7 +130,7 @@ class Attendance:
     async def gone(self, connection: Connection, *, clean: bool) -> None:
         """The connection has ended. ``clean``: its client said so; otherwise it may be back in a moment."""
         connection.open = False
-        grace = 0.0 if clean else self._config.presence_grace
+        grace = 0.0 if clean else self.grace
         await asyncio.gather(
             *(self.leave(connection, session_id, grace=grace) for session_id in list(connection.sessions))
         )

@@ -72,6 +72,7 @@ class Collaboration:
         self._config = config
         self._observe = observe
         self._connections: dict[str, Connection] = {}
+        self._draining = False
         self._register(sockets)
 
     def _register(self, sockets: Sockets) -> None:
@@ -100,7 +101,12 @@ class Collaboration:
         if connection is not None:
             self.admission.forget(connection)
             clean = reason in _FOR_GOOD or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
-            await self.attendance.gone(connection, clean=clean)
+            await self.attendance.gone(connection, clean=clean and not self._draining)
+
+    def drain(self, grace: float) -> None:
+        """From now on connections end because this process does: their people are waited for, ``grace`` seconds."""
+        self._draining = True
+        self.attendance.grace = grace
 
     def _receive(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:
         """A future for a command: the client's later events need not wait for it. A coroutine for an action."""

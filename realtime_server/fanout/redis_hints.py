@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from realtime_server.core.commits import Commit
-from realtime_server.fanout.redis_bus import MAX_BODY, RedisBus
+from realtime_server.redis_bus import MAX_BODY, RedisBus
 
 _KIND: Final = b"c"
 _MEMBERS: Final = {field.name for field in fields(Commit)}

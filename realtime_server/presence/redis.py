@@ -21,11 +21,11 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from realtime_server.core.sessions import admit, session_full
-from realtime_server.fanout.redis_bus import RedisBus, end_tasks
 from realtime_server.presence.members import Member, Seat, member_of
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.ports import Announce
 from realtime_server.presence.redis_seats import KIND, LEASE, Changes, Seats, SharedSeat, changes_of, topic_of
+from realtime_server.redis_bus import RedisBus, end_tasks
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from typing import Any, Final
 import orjson
 
 from realtime_server.core.roles import Role
-from realtime_server.fanout.redis_bus import RedisBus
 from realtime_server.presence.members import Seat
+from realtime_server.redis_bus import RedisBus
 
 #: Seconds that a process's seats outlive its last sign of life. A killed server's people are gone within 30 s
 #: (section 4 of the contract): the lease, and two rounds of `redis.RENEW`.

@@ -93,7 +93,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._tasks: set[asyncio.Task[Any]] = set()
         self._apps: WeakSet[web.Application] = WeakSet()
         self._started = False
-        self._stopping = False
+        self._stopping = self._draining = False
         self._emptied: asyncio.Future[None] | None = None
         self._bad_input: BadInputLog
 
@@ -125,6 +125,21 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._farewell_ends = Deadlines(loop, self.limits.close_timeout, self._drop_farewell)
         self._bad_input = BadInputLog(logger, loop.time)
         self.workers = Workers(loop, self.job_failed)
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new sessions, and end those that are open one by one, evenly over so many seconds.
+
+        Clients see their transport end (WebSocket close code 1001), which makes them connect again, to another
+        process. Returns when all have been told.
+        """
+        self._draining = True
+        sockets = list(self.sockets.values())
+        began = asyncio.get_running_loop().time()
+        for number, socket in enumerate(sockets):
+            wait = began + seconds * number / len(sockets) - self.loop.time()
+            if wait > 0.01:
+                await asyncio.sleep(wait)
+            socket.shut(self.reason.SERVER_DISCONNECT, code=1001)
 
     async def shutdown(self) -> None:
         """End every session (clients see the WebSocket close code 1001) and stop the timers."""
@@ -170,7 +185,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
 
     @property
     def is_stopping(self) -> bool:
-        return self._stopping
+        """Whether new sessions are refused."""
+        return self._stopping or self._draining
 
     def new_socket(self, address: str) -> EngineSocket:
         """A session that is not connected yet; its place was taken with `addresses.admit`."""

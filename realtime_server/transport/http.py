@@ -130,7 +130,10 @@ async def _continue(server: EngineServer, request: web.Request, sid: str, transp
     socket = server.sockets.get(sid)
     if socket is None or socket.closing:
         farewell = server.take_farewell(sid) if request.method == "GET" and transport == "polling" else None
-        return polling.response(server, request, farewell) if farewell else _refuse(server, request, 1)
+        if farewell:
+            return polling.response(server, request, farewell)
+        # A proxy takes a 503 to the next server, which may well know the session.
+        return _refuse(server, request, 1, 503 if server.is_stopping else 400)
     if not socket.connected:
         return _refuse(server, request, 3)
     if transport == "websocket":

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from realtime_server.fanout.redis_bus import RedisBus, open_bus
+from realtime_server.redis_bus import RedisBus, open_bus
 from tests.redis_server import RedisServer, running_redis
 from tests.support import eventually
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from realtime_server.errors import ConfigurationError
-from realtime_server.fanout.redis_bus import MAX_BODY, RedisBus, open_bus
+from realtime_server.redis_bus import MAX_BODY, RedisBus, open_bus
 from tests.fanout.conftest import KEY, OpenBus
 from tests.redis_server import RedisServer
 from tests.support import eventually

@@ -11,11 +11,11 @@ import pytest
 
 from realtime_server.core.roles import Role
 from realtime_server.errors import CollaborationError
-from realtime_server.fanout.redis_bus import open_bus
 from realtime_server.presence.members import ChangeKind, Doing, Member, PresenceChange, Seat
 from realtime_server.presence.memory import MAX_SEATS_PER_PERSON, MemoryPresence
 from realtime_server.presence.ports import Presence
 from realtime_server.presence.redis import RedisPresence
+from realtime_server.redis_bus import open_bus
 from tests.redis_server import running_redis
 
 _connections = count()

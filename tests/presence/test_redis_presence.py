@@ -12,10 +12,10 @@ import pytest
 
 from realtime_server.engine.engine import wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.fanout.redis_bus import RedisBus, open_bus
 from realtime_server.presence.members import Doing
 from realtime_server.presence.redis import RedisPresence
 from realtime_server.presence.redis_seats import Seats
+from realtime_server.redis_bus import RedisBus, open_bus
 from tests.presence.test_presence import Told, seat
 from tests.redis_server import RedisServer, running_redis
 from tests.support import eventually

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from realtime_server.app import SERVICES, Services
+from realtime_server.app import DRAINING, SERVICES, Draining, Services
 from realtime_server.auth.issue import issue_token
 from realtime_server.core.commands import SYSTEM, CreateSession
 from realtime_server.core.roles import Role
@@ -41,8 +41,9 @@ def token_of(user: str, role: Role | None = None, *, project: str = "p1", ttl: i
 class Server:
     """A running server, and shortcuts to what a test needs of it."""
 
-    def __init__(self, services: Services, url: str, stack: AsyncExitStack) -> None:
+    def __init__(self, services: Services, draining: Draining, url: str, stack: AsyncExitStack) -> None:
         self.services = services
+        self.draining = draining
         self.url = url
         self._stack = stack
         self._clients: list[Client] = []
@@ -121,7 +122,7 @@ async def _servers(mongodb_url: str, database_name: str, data_dir: Path) -> Asyn
                 }
             )
             app, port = await stack.enter_async_context(running(settings))
-            server = Server(app[SERVICES], f"http://127.0.0.1:{port}", stack)
+            server = Server(app[SERVICES], app[DRAINING], f"http://127.0.0.1:{port}", stack)
             started.append(server)
             return server
 

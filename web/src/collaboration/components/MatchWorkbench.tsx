@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from "react";
 import { count, fromUnits, money, units, value } from "../../ui/format";
-import { shown, type MatchEntry, type RecordView } from "../core";
+import { shown, type Candidates, type MatchEntry, type RecordView } from "../core";
 import { useNowAndThen, useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { useAction } from "./actions";
@@ -128,14 +128,14 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
 }
 
 /** What the server thinks may belong to a record; empty until it has answered. */
-function useCandidates(record_id: string | undefined): readonly { record_id: string; reasons: string[] }[] {
+function useCandidates(record_id: string | undefined): Candidates["items"] {
   const session = useSession();
-  const [found, setFound] = useState<{ for?: string; items: { record_id: string; reasons: string[] }[] }>({ items: [] });
+  const [found, setFound] = useState<{ for?: string; items: Candidates["items"] }>({ items: [] });
   useEffect(() => {
     if (record_id === undefined) return undefined;
     const ended = new AbortController();
     const path = `/sessions/${encodeURIComponent(session.session_id)}/records/${encodeURIComponent(record_id)}/candidates`;
-    session.rest.get<{ items: { record_id: string; reasons: string[] }[] }>(path, { limit: 20 }, ended.signal).then(
+    session.rest.get<Candidates>(path, { limit: 20 }, ended.signal).then(
       ({ items }) => setFound({ for: record_id, items }),
       // Without them the page's own guesses stand.
       () => undefined,

@@ -19,19 +19,13 @@ export function ReconciliationStatus() {
   );
 }
 
-const number = (content: unknown): number | undefined => (typeof content === "number" ? content : undefined);
-
 function Run() {
   const session = useSession();
   const act = useAction();
   const run = useReconciliation();
   const role = useSignal(session.role);
   const [busy, setBusy] = useState(false);
-  const { status } = run;
-  const total = number(run.total);
-  const processed = number(run.processed);
-  const left = number(run.seconds_left);
-  const rate = number(run.rate);
+  const { status, total, processed, rate, seconds_left: left } = run;
   const control = async (action: "start" | "pause" | "resume", done: string) => {
     setBusy(true);
     await act(`reconciliation_${action}`, {}, done);
@@ -47,9 +41,9 @@ function Run() {
           <progress max={total} value={processed} aria-label="Matching run" />
           <span className="small figures">
             {count(processed)} of {count(total)}
-            {["matched", "suggested", "exceptions"].map((name) => (number(run[name]) === undefined ? "" : ` · ${count(number(run[name])!)} ${name}`))}
+            {(["matched", "suggested", "exceptions"] as const).map((name) => (run[name] === undefined ? "" : ` · ${count(run[name])} ${name}`))}
             {active && rate !== undefined ? ` · ${count(Math.round(rate))}/s` : ""}
-            {active && left !== undefined ? ` · ${duration(left)} left` : ""}
+            {active && left != null ? ` · ${duration(left)} left` : ""}
           </span>
         </>
       )}
@@ -58,7 +52,7 @@ function Run() {
       )}
       {role !== undefined && role !== "auditor" && active && <button type="button" className="button" disabled={busy} onClick={() => void control("pause", "Paused for everyone.")}><Icon name="pause" /> Pause for everyone</button>}
       {may && status === "paused" && <button type="button" className="button" disabled={busy} onClick={() => void control("resume", "The run goes on.")}><Icon name="play" /> Resume for everyone</button>}
-      {status === "failed" && typeof run.message === "string" && <span className="text-bad small">{run.message}</span>}
+      {status === "failed" && run.message !== undefined && <span className="text-bad small">{run.message}</span>}
     </div>
   );
 }

@@ -11,7 +11,7 @@ export type Ack<T> = ({ ok: true } & T) | { ok: false; error: Refusal };
 
 export type {
   Analytics, Candidate, Durations, EditCounts, Focus, Member, Person, RecordsPage, Session, SessionDetail,
-  SessionListed, SessionsPage, StatePage, User, Users,
+  ImportDone, RowRefused, SessionListed, SessionsPage, SignOff, StatePage, User, Users, Candidates,
 } from "../../../../docs/contract/types";
 export type Role = contract.Member["role"];
 export type Source = contract.RecordView["source"];
@@ -23,45 +23,13 @@ export type Lock = Omit<contract.LockView, "acquired_at"> & { acquired_at?: stri
 export type RecordRow = contract.RecordView;
 export type EditRequest = contract.Edit;
 
-/** The matching run; what else the server tells of it is shown as it comes. */
-export interface Reconciliation {
-  status: string;
-  [name: string]: unknown;
-}
-
-/** A signature; one that does not hold any more stays visible. */
-export interface SignOff {
-  user_id: string;
-  name: string;
-  role: string;
-  at: string;
-  final: boolean;
-  comment: string | null;
-  suspended_by: number | null;
-}
-
+/** The matching run; before the first answer only its status is known. */
+export type Reconciliation = Partial<contract.Reconciliation> & Pick<contract.Reconciliation, "status">;
 /** How the reconciliation stands: the answer to `reconciliation_status`. */
-export interface Standing {
-  seq: number;
-  run: Reconciliation;
-  workflow: {
-    status: "not_started" | "in_progress" | "in_review" | "approved";
-    prepared_by: string[];
-    submitted_by: string | null;
-    submitted_at: string | null;
-    reason: string | null;
-    signoffs: SignOff[];
-    settings: { threshold: number; due_date?: string | null; period_locked: boolean };
-  };
-  records: number | null;
-  difference: Record<string, string> | null;
-}
-
-/** What became of each item of a bulk action. */
-export interface BulkDone {
-  seq: number;
-  results: { ok: boolean; match_id?: string; record_id?: string; error?: { code: string; message: string } }[];
-}
+export type Standing = Omit<contract.Status, "ok">;
+export type BulkDone = Omit<contract.BulkDone, "ok">;
+/** A match as commits tell of it; `status` null: it does not stand any more. */
+export type MatchEntry = contract.MatchChange;
 
 export interface Envelope {
   message_type: string;
@@ -75,10 +43,7 @@ export interface Envelope {
 }
 export type Commit = Envelope & { seq: number };
 
-export type Joined = Omit<contract.Joined, "ok" | "commits" | "reconciliation"> & {
-  commits: Commit[];
-  reconciliation: Reconciliation;
-};
+export type Joined = Omit<contract.Joined, "ok" | "commits"> & { commits: Commit[] };
 export type Synced = Omit<contract.Synced, "ok" | "commits"> & { commits: Commit[] };
 export type Edited = Omit<contract.Edited, "ok">;
 export type Locked = Omit<contract.Locked, "ok">;

@@ -1,5 +1,4 @@
-import type { Commit, HistoryPage } from "./contract";
-import type { MatchEntry } from "./records";
+import type { Commit, HistoryPage, MatchEntry } from "./contract";
 import type { Rest } from "./rest";
 import { Signal } from "./signal";
 

@@ -433,7 +433,7 @@ export class CollaborationSession {
 
   #reconcile({ message_type, data }: Envelope): void {
     const event = message_type.split(".")[1] ?? "";
-    if (STATUS_AFTER[event]) this.reconciliation.update((known) => ({ ...known, status: STATUS_AFTER[event]!, ...data }));
+    if (STATUS_AFTER[event]) this.reconciliation.update((known) => ({ ...known, ...data, status: STATUS_AFTER[event]! }));
   }
 
   /** Ask anew how the reconciliation stands: soon, and once for many changes. */
@@ -467,8 +467,8 @@ export class CollaborationSession {
   }
 }
 
-const STATUS_AFTER: Record<string, string> = {
-  started: "running", resumed: "running", progress: "running", paused: "paused", completed: "completed", failed: "failed",
+const STATUS_AFTER: Record<string, Reconciliation["status"]> = {
+  started: "queued", resumed: "running", progress: "running", paused: "paused", completed: "completed", failed: "failed",
   cancelled: "cancelled",
 };
 /** Milliseconds between two questions how the reconciliation stands, while people work. */
