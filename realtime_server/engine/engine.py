@@ -138,11 +138,12 @@ class Engine:
     def watch(self, session_id: str) -> None:
         """Somebody follows this session: it stays open, and is looked after when other instances write to it."""
         self._watchers[session_id] += 1
+        self._reopen(session_id)
         if self._watchers[session_id] == 1:
             self._hints.follow(session_id)
-        self._reopen(session_id)
-        # An actor that is open already has to learn that it is followed from now on, or it would not poll.
-        self.poke(session_id)
+            # Nobody was told until now what an actor that is open already has missed. Who comes later needs no look:
+            # a thousand people who join within seconds would each have cost one.
+            self.poke(session_id)
 
     def unwatch(self, session_id: str) -> None:
         """The opposite of `watch`, once for each."""
