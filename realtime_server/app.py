@@ -67,7 +67,7 @@ class Draining:
 
     def __init__(self, settings: Settings, sockets: SocketServer) -> None:
         self._seconds = settings.ws_drain_time
-        self._sockets = sockets
+        self.sockets = sockets
         self.collaboration: Collaboration | None = None
         self.has_begun = False
 
@@ -75,7 +75,7 @@ class Draining:
         self.has_begun = True
         if self.collaboration is not None and self.collaboration.connections:
             self.collaboration.drain(HANDOVER)
-            await self._sockets.eio.drain(self._seconds)
+            await self.sockets.eio.drain(self._seconds)
 
 
 DRAINING = web.AppKey("draining", Draining)

@@ -24,6 +24,7 @@ from realtime_server.logs import configure_logging
 from realtime_server.settings import Settings
 from realtime_server.transport import guarded_runner
 from realtime_server.web_files import SIGN_IN
+from realtime_server.workers import MAX_WORKERS, HandedOver, create_worker, running_workers
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +39,21 @@ Greet = Callable[[web.Application, int], Awaitable[str]]
 
 @click.command("serve")
 @click.option("--demo", is_flag=True, help="Make a demonstration project with a session of 2,000 records.")
-def serve_command(demo: bool) -> None:
+@click.option("--workers", type=click.IntRange(1, MAX_WORKERS), default=1, help="Processes that share the work.")
+@click.option("--worker", type=int, hidden=True)
+@click.option("--control", type=int, hidden=True)
+def serve_command(demo: bool, workers: int, worker: int | None, control: int | None) -> None:
     """Run the server. Settings come from the environment; Ctrl-C ends it."""
     settings = Settings.from_environment(os.environ)
     configure_logging(settings)
+    if worker is not None and control is not None:
+        uvloop.run(serve_until_told(settings, create_worker(worker), _no_greeting, control))
+        return
+    if workers > 1:
+        if demo:
+            raise ConfigurationError("--demo is for one process: leave out --workers")
+        uvloop.run(serve_with_workers(settings, workers))
+        return
     uvloop.run(serve(settings, demo=demo))
 
 
@@ -60,8 +72,29 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
     await serve_until_told(settings, create_app, greet)
 
 
-async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> None:
-    """Serve an application until SIGINT or SIGTERM; ``greet`` says what to print once it listens."""
+async def _no_greeting(app: web.Application, port: int) -> str:
+    return ""
+
+
+async def serve_with_workers(settings: Settings, count: int) -> None:
+    """Several processes behind one port, until SIGINT or SIGTERM."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    with contextlib.closing(_listen(settings.ws_host, settings.ws_port)) as listener:
+        async with running_workers(settings, listener, count):
+            click.echo(_greeting(settings, listener.getsockname()[1], None))
+            await told.wait()
+            listener.close()
+    click.echo("realtime-server has stopped.")
+
+
+async def serve_until_told(settings: Settings, create: Create, greet: Greet, control: int | None = None) -> None:
+    """Serve an application until SIGINT or SIGTERM; ``greet`` says what to print once it listens.
+
+    ``control``: a worker's way to the process that accepts its connections.
+    """
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -80,8 +113,10 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
     try:
-        async with running(settings, create) as (app, port):
-            click.echo(await greet(app, port))
+        handed = None if control is None else HandedOver(control, lambda: stop(signal.SIGINT))
+        async with running(settings, create, handed) as (app, port):
+            if greeting := await greet(app, port):
+                click.echo(greeting)
             tune_collector()
             serving = True
             # SIGTERM is how a process is told to make way for others, Ctrl-C how somebody ends the one they started.
@@ -90,7 +125,8 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet) -> 
     except asyncio.CancelledError:
         if not told.done():
             raise
-    click.echo("realtime-server has stopped.")
+    if control is None:
+        click.echo("realtime-server has stopped.")
 
 
 async def _unless(hurry: asyncio.Event, drain: Coroutine[None, None, None]) -> None:
@@ -103,16 +139,30 @@ async def _unless(hurry: asyncio.Event, drain: Coroutine[None, None, None]) -> N
 
 
 @asynccontextmanager
-async def running(settings: Settings, create: Create = create_app) -> AsyncIterator[tuple[web.Application, int]]:
-    """The application, started and listening, and its port. The port is taken first: a busy one costs no start."""
-    with contextlib.closing(_listen(settings.ws_host, settings.ws_port)) as listener:
+async def running(
+    settings: Settings, create: Create = create_app, handed: HandedOver | None = None
+) -> AsyncIterator[tuple[web.Application, int]]:
+    """The application, started and listening, and its port. The port is taken first: a busy one costs no start.
+
+    ``handed``: connections come from there, and there is no port of its own (0).
+    """
+    with contextlib.ExitStack() as stack:
+        listener = None
+        if handed is None:
+            listener = stack.enter_context(contextlib.closing(_listen(settings.ws_host, settings.ws_port)))
         app = create(settings)
         runner = guarded_runner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
             await runner.setup()
-            await web.SockSite(runner, listener, backlog=_BACKLOG).start()
-            yield app, listener.getsockname()[1]
+            if handed is not None:
+                assert runner.server is not None
+                handed.start(runner.server)
+            elif listener is not None:
+                await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+            yield app, 0 if listener is None else listener.getsockname()[1]
         finally:
+            if handed is not None:
+                handed.close()
             await runner.cleanup()
 
 

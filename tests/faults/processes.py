@@ -110,9 +110,10 @@ class Team:
 
 
 @asynccontextmanager
-async def team(url: str, count: int, *, session: str = "s1", **options: Any) -> AsyncIterator[Team]:
+async def team(url: str, count: int, *, session: str = "s1", records: str = "r", **options: Any) -> AsyncIterator[Team]:
     """So many stock clients at work in a session."""
-    work = {"url": url, "session": session, "options": options, "tokens": [token_of(f"p{n}") for n in range(count)]}
+    tokens = [token_of(f"p{number}") for number in range(count)]
+    work = {"url": url, "session": session, "options": options, "tokens": tokens, "records": records}
     process = await asyncio.create_subprocess_exec(
         "node", str(JS / "team.mjs"), json.dumps(work),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**26,

@@ -1,13 +1,13 @@
 // A team of stock socket.io clients at work, for tests that take servers away. Each edits again and again, sends an edit
 // anew under its id until it is acknowledged, and joins with the last number it has after every reconnect.
 //
-// argv: JSON {url, session, options, tokens: [...]}. stdin: its end is the end of the work. stdout: one JSON line a
+// argv: JSON {url, session, options, tokens: [...], records: what stands before their numbers}. stdin: its end is the end of the work. stdout: one JSON line a
 // client: {acknowledged: {edit_id: seq}, seqs: [...], longest: milliseconds without a joined connection, away, errors}.
 // "ready" is printed when all have joined.
 import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
 
-const { url, session, options, tokens } = JSON.parse(process.argv[2]);
+const { url, session, options, tokens, records } = JSON.parse(process.argv[2]);
 let working = true;
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -74,7 +74,7 @@ class Member {
     await this.joined;
     for (let count = 0; working; count += 1) {
       const edit_id = `m${this.number}-${count}`;
-      const edit = { session_id: session, edit_id, record_id: `r${(this.number % 20) + 1}`, field_name: `note_${this.number}` };
+      const edit = { session_id: session, edit_id, record_id: `${records}${(this.number % 20) + 1}`, field_name: `note_${this.number}` };
       Object.assign(edit, { new_value: `edit ${count}`, base_version: this.version });
       for (;;) {
         const answer = this.here ? await this.ask("edit", edit) : null;

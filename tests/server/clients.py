@@ -145,6 +145,11 @@ class PythonClient(Client):
         self._refusal: Any = None
         self._socket.on("connect_error", self._on_refusal, namespace=NAMESPACE)
 
+    @property
+    def socket_id(self) -> str:
+        """Of the connection, as Engine.IO names it."""
+        return str(self._socket.eio.sid)
+
     async def _on_disconnect(self, reason: str) -> None:
         await self._heard("disconnect", reason)
 
