@@ -2,18 +2,30 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
+# What the server needs, and what its tests need beside that.
 STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-test
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+JS_PROJECTS := tests/js tests/transport/js
 
 WEB_STAMP := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
 
-.PHONY: run test lint web screenshots bench-transport clean
+.PHONY: run test lint web screenshots bench bench-transport documents clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(PIP) -e '.[embedded]'
 	@touch $@
+
+$(TEST_STAMP): $(STAMP)
+	@$(PIP) -e '.[test]'
+	@touch $@
+
+# Stock JavaScript clients for the tests; without Node.js those tests are skipped, and say so.
+%/node_modules/.installed: %/package-lock.json
+	@if command -v npm >/dev/null; then cd $* && npm ci --silent --no-audit --no-fund && touch node_modules/.installed; fi
 
 # The web client, where Node.js is; the server runs without it too, and says so on its page.
 web:
@@ -36,17 +48,24 @@ screenshots: $(STAMP) web
 run: $(STAMP) web
 	@exec $(BIN)/realtime-server serve --demo
 
-lint: $(STAMP)
+lint: $(TEST_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint web
-	$(BIN)/python -m pytest
+documents: $(STAMP)
+	$(BIN)/python -m realtime_server.documents
+
+test: lint web $(JS_PROJECTS:%=%/node_modules/.installed)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Ours, stock python-socketio and Node's socket.io side by side; needs two cores, node and npm. About ten minutes.
-bench-transport: $(STAMP)
+bench-transport: $(TEST_STAMP)
 	$(BIN)/python -m loadtest.transport.bench
+
+# Ours and its peers on the same work, in alternation; needs Node.js. About an hour; BENCH=--help says how to shorten it.
+bench: $(TEST_STAMP)
+	$(BIN)/python -m loadtest.bench $(BENCH)
 
 clean:
 	rm -rf $(VENV) build *.egg-info web/dist web/node_modules

@@ -25,7 +25,7 @@ from loadtest.report import write_report
 from loadtest.results import Result
 from loadtest.scenarios import SCENARIOS, Scenario
 from loadtest.spec import WorkerSpec
-from loadtest.target import Target, TargetError, is_local, own_server
+from loadtest.target import Target, TargetError, end_in_order, is_local, own_server
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,7 +120,7 @@ async def run(scenario: Scenario, options: argparse.Namespace, console: Console)
         result = Result(scenario.name, options.warm, options=_plain(options, spec, processes))
         with Live(progress.live(result, length), console=console, transient=True, refresh_per_second=4) as screen:
             show = lambda result: screen.update(progress.live(result, length))  # noqa: E731
-            async with Generator(spec, processes, options.generator_core, result, target.pid, show) as generator:
+            async with Generator(spec, processes, options.generator_core, result, target.pids, show) as generator:
                 await generator.connected()
                 await generator.start()
                 await generator.seconds(length)
@@ -167,4 +167,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_in_order()
     sys.exit(main())

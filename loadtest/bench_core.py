@@ -58,7 +58,7 @@ def session() -> SessionState:
     for number, person in enumerate(PEOPLE):
         state = _after(state, c.Join(actor=person, command_id=f"{person.user_id}/join"), NOW)
         for turn in range(20):
-            state = _after(state, _edit(state, number * 20 + turn, f"before-{number}-{turn}"), NOW + turn)
+            state = _after(state, edited(state, number * 20 + turn, f"before-{number}-{turn}"), NOW + turn)
     for number in range(10):
         record_id = f"ledger-{RECORDS - 1 - number}"
         lock = c.AcquireLock(actor=PEOPLE[0], command_id=f"lock-{number}", record_id=record_id, duration=10**9)
@@ -66,7 +66,7 @@ def session() -> SessionState:
     return state
 
 
-def _edit(state: SessionState, number: int, edit_id: str) -> c.Edit:
+def edited(state: SessionState, number: int, edit_id: str) -> c.Edit:
     person = PEOPLE[number % len(PEOPLE)]
     record_id = f"ledger-{number % (RECORDS - 10)}"
     name, value = (("reference", f"PO-{edit_id}"), ("amount", f"{state.seq}.75"))[number % 2]
@@ -88,7 +88,7 @@ def measure(iterations: int) -> dict[str, float]:
     state = session()
     both, deciding, evolving = [], [], []
     for number in range(iterations):
-        command = _edit(state, number, f"e{number}")
+        command = edited(state, number, f"e{number}")
         start = time.perf_counter_ns()
         commit = decide(state, command, NOW + number)
         middle = time.perf_counter_ns()

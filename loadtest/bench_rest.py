@@ -98,10 +98,15 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         settings = Settings.from_environment(
             {
-                "WS_HOST": "127.0.0.1", "WS_PORT": "0", "MONGODB_URL": os.environ["MONGODB_URL"],
-                "MONGODB_DATABASE": database, "AUTH_JWT_SECRET": secret, "DATA_DIR": directory,
-                "WS_RATE_LIMIT": "100000", "WS_RATE_BURST": "100000",
-            }  # fmt: skip
+                "WS_HOST": "127.0.0.1",
+                "WS_PORT": "0",
+                "MONGODB_URL": os.environ["MONGODB_URL"],
+                "MONGODB_DATABASE": database,
+                "AUTH_JWT_SECRET": secret,
+                "DATA_DIR": directory,
+                "WS_RATE_LIMIT": "100000",
+                "WS_RATE_BURST": "100000",
+            }
         )
         try:
             async with running(settings) as (app, port):
@@ -143,7 +148,9 @@ async def bench(http: aiohttp.ClientSession, url: str, options: argparse.Namespa
     middle = options.edits // 2
     await measure("state as it stood half way, first page of 100", loop, lambda: get("/state", at=middle, limit=100), 3)
     await measure("the same, 1,000 records", loop, lambda: get("/state", at=middle, limit=1000), 3)
-    await measure("history, 100 of one person from the middle", loop, lambda: get("/history", user_id="ada", since=middle))
+    await measure(
+        "history, 100 of one person from the middle", loop, lambda: get("/history", user_id="ada", since=middle)
+    )
     await measure("history of one field, first page", loop, lambda: get("/history", field_name="none"))
     await measure("analytics, the first time", loop, lambda: get("/analytics"))
     await measure("analytics, again", loop, lambda: get("/analytics"), 5)

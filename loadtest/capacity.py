@@ -35,9 +35,7 @@ def measured(windows: list[Window], asked: float) -> Step:
     done = sum(window.counts["acks"] for window in windows) / len(windows)
     told = sum(window.counts["deliveries"] for window in windows) / len(windows)
     endless = float("inf")
-    return Step(
-        asked, done, delivery.quantile(0.99) or endless, ack.quantile(0.99) or endless, len(windows), told
-    )  # fmt: skip
+    return Step(asked, done, delivery.quantile(0.99) or endless, ack.quantile(0.99) or endless, len(windows), told)
 
 
 class Search:
@@ -54,7 +52,9 @@ class Search:
         self.steps.append(step)
         return step
 
-    async def peak(self, begin: float, *, seconds: int = 30, factor: float = 1.25, step_seconds: int = 3) -> Step | None:
+    async def peak(
+        self, begin: float, *, seconds: int = 30, factor: float = 1.25, step_seconds: int = 3
+    ) -> Step | None:
         """The highest rate that held for ``seconds``; None where not even a tenth of ``begin`` did."""
         await self._at(begin / 2, 1, step_seconds)
         rate, held = begin, begin / 2
@@ -76,6 +76,10 @@ class Search:
                 return
 
 
+def _known(milliseconds: float) -> float | None:
+    return None if milliseconds == float("inf") else milliseconds
+
+
 def described(step: Step | None) -> dict[str, Any]:
     if step is None:
         return {"edits": 0.0}
@@ -83,7 +87,7 @@ def described(step: Step | None) -> dict[str, Any]:
         "edits": round(step.done, 1),
         "asked": round(step.asked, 1),
         "deliveries": round(step.deliveries, 1),
-        "delivery_p99_ms": step.delivery_p99,
-        "ack_p99_ms": step.ack_p99,
+        "delivery_p99_ms": _known(step.delivery_p99),
+        "ack_p99_ms": _known(step.ack_p99),
         "seconds": step.seconds,
     }

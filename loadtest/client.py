@@ -60,6 +60,8 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
         transport.send(TEXT, m.CONNECTED + orjson.dumps({"token": self.token}))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        if transport is not self.transport:  # one that was dropped; its successor may be in use already
+            return
         was_in, self.joined, self.transport = self.joined, False, None
         if self.leaving or self.worker.ending:
             return
@@ -118,10 +120,10 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
 
     def drop(self) -> None:
         """Go away without a word, as a lost network does. What was not answered may or may not have been done."""
-        self.leaving = True
         self._waiting.clear()
-        if self.transport is not None:
-            self.transport.disconnect(False)
+        transport, self.transport, self.joined = self.transport, None, False
+        if transport is not None:
+            transport.disconnect(False)
 
     # -- receiving
 
@@ -157,7 +159,7 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
         if stamp >= worker.measure_from and stamp:
             took = at - stamp
             shift = took.bit_length() - 8
-            counts = worker.delivery_counts if seq else worker.cursor_counts
+            counts = worker.cursor_counts if seen.is_cursor else worker.delivery_counts
             counts[(shift << 7) + (took >> shift) if shift > 0 else max(took, 0)] += 1
         if seen.conflict_id is not None and self.seat == 0:
             self._conflict(seen, at)

@@ -24,20 +24,20 @@ LATE_MS: Final = 10.0
 Progress = Callable[[Result], None]
 
 
-def usage(pid: int | None) -> dict[str, float]:
-    """Processor seconds and resident bytes of a process, nothing where there is none of ours."""
-    if pid is None:
+def usage(pids: Sequence[int]) -> dict[str, float]:
+    """Processor seconds and resident bytes of a server's processes together, nothing where there is none of ours."""
+    if not pids:
         return {}
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-    except OSError:
-        return {}
-    return {
-        "cpu": (int(fields[11]) + int(fields[12])) / _TICKS,
-        "rss": int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
-        "at": now() / 1e6,
-    }
+    cpu = rss = 0.0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            return {}
+        cpu += (int(fields[11]) + int(fields[12])) / _TICKS
+        rss += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    return {"cpu": cpu, "rss": rss, "at": now() / 1e6}
 
 
 class Generator:
@@ -49,11 +49,11 @@ class Generator:
         processes: int,
         cores: Sequence[int],
         result: Result,
-        pid: int | None,
+        pids: Sequence[int],
         progress: Progress = lambda result: None,
     ) -> None:
         self._spec, self._count, self._cores = spec, processes, cores
-        self.result, self._pid, self._progress = result, pid, progress
+        self.result, self._pids, self._progress = result, pids, progress
         self._processes: list[asyncio.subprocess.Process] = []
         self._readers: list[asyncio.Task[dict[str, Any]]] = []
         self._windows: dict[int, Window] = {}
@@ -111,7 +111,7 @@ class Generator:
         window = self._windows.setdefault(taken["number"], Window(taken["number"]))
         window.add(number, taken)
         if window.reported == self._count:
-            window.server = usage(self._pid)
+            window.server = usage(self._pids)
             del self._windows[window.number]
             self.result.windows.append(window)
             self._progress(self.result)

@@ -23,12 +23,13 @@ _REMEMBERED: Final = 4_096
 class Seen:
     """What a broadcast says, so far as a load test cares. ``stamp``: when its cause was due, in µs; 0 if unknown."""
 
-    __slots__ = ("conflict_id", "edit_id", "kind", "seq", "stamp")
+    __slots__ = ("conflict_id", "edit_id", "is_cursor", "kind", "seq", "stamp")
 
     def __init__(self, payload: bytes) -> None:
         envelope: dict[str, Any] = orjson.loads(payload[len(EVENT) - 1 :])[1]
         data = envelope["data"]
         self.kind: str = envelope["message_type"]
+        self.is_cursor = self.kind == "presence.updated"
         self.seq: int = envelope.get("seq", 0)
         self.conflict_id: str | None = data.get("conflict_id")
         self.edit_id, self.stamp = "", 0
@@ -38,7 +39,7 @@ class Seen:
             self.edit_id = data["candidates"][-1]["edit_id"]
         elif self.kind == "conflict.extended":
             self.edit_id = data["candidate"]["edit_id"]
-        if self.kind == "presence.updated":
+        if self.is_cursor:
             self.stamp = stamp_in(data.get("activity") or "")
         elif self.kind == "comment.added":
             self.stamp = stamp_in(data["text"])

@@ -36,9 +36,14 @@ def _label(value: float) -> str:
     return f"{value:.3g}"
 
 
-def chart(title: str, x_name: str, y_name: str, lines: Sequence[Line], *, log_x: bool = False, log_y: bool = False) -> str:
+def chart(
+    title: str, x_name: str, y_name: str, lines: Sequence[Line], *, log_x: bool = False, log_y: bool = False
+) -> str:
     """One chart. Logarithmic axes leave out what is not above zero."""
-    lines = [Line(l.name, [(x, y) for x, y in l.points if (x > 0 or not log_x) and (y > 0 or not log_y)]) for l in lines]
+    lines = [
+        Line(line.name, [(x, y) for x, y in line.points if (x > 0 or not log_x) and (y > 0 or not log_y)])
+        for line in lines
+    ]
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
     if not xs:
@@ -57,7 +62,8 @@ def chart(title: str, x_name: str, y_name: str, lines: Sequence[Line], *, log_x:
         return f"{left:.1f},{place(y, y_ticks, log_y, _HEIGHT - _BOTTOM, _TOP):.1f}"
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
+        f' aria-label="{escape(title)}"'
         ' font-family="system-ui,sans-serif" font-size="12">',
         "<style>text{fill:#3b4454}.g{stroke:#8884}@media(prefers-color-scheme:dark){text{fill:#c8ced8}}</style>",
         f'<text x="{_LEFT}" y="14" font-weight="600">{escape(title)}{f" ({escape(y_name)})" if y_name else ""}</text>',
@@ -75,7 +81,8 @@ def chart(title: str, x_name: str, y_name: str, lines: Sequence[Line], *, log_x:
         path = " ".join(at(x, y) for x, y in line.points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         if log_x or len(line.points) < 12:
-            parts += [f'<circle cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3" fill="{colour}"/>' for p in path.split()]
+            places = [place.split(",") for place in path.split()]
+            parts += [f'<circle cx="{left}" cy="{top}" r="3" fill="{colour}"/>' for left, top in places]
         left = _WIDTH - 16 - 110 * (len(lines) - number)
         parts.append(f'<rect x="{left}" y="6" width="14" height="4" fill="{colour}"/>')
         parts.append(f'<text x="{left + 18}" y="14">{escape(line.name)}</text>')

@@ -35,7 +35,8 @@ def live(result: Result, seconds: float) -> RenderableType:
     parts: list[RenderableType] = [head, table, Text(f"messages/s {bars} {recent[-1]:,}"), _latency(window.histograms)]
     faults = result.counter("faults")
     if faults:
-        parts.append(Text("faults: " + ", ".join(f"{name} {count}" for name, count in faults.items()), style="bold red"))
+        shown = ", ".join(f"{name} {count}" for name, count in faults.items())
+        parts.append(Text(f"faults: {shown}", style="bold red"))
     return Group(*parts)
 
 
@@ -63,7 +64,8 @@ def final(console: Console, result: Result, checks: Iterable[Check], warning: st
     if result.server:
         console.print(
             f"server: {result.server['cpu_share']:.0%} of a core, {result.server['cpu_us_per_edit']:,.0f} µs per edit "
-            f"with its fan-out, {result.server['rss'] / 2**20:,.0f} MiB; generator: {result.generator_busy:.0%} of a core"
+            f"with its fan-out, {result.server['rss'] / 2**20:,.0f} MiB; "
+            f"generator: {result.generator_busy:.0%} of a core"
         )
     refused = result.counter("refused")
     if refused:

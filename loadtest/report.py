@@ -14,7 +14,8 @@ from loadtest.results import Result, Window, machine
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:2rem auto;padding:0 1rem;color:#1d2430;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse}
-td,th{padding:.25rem .75rem;text-align:right;border-bottom:1px solid #dde2ea}td:first-child,th:first-child{text-align:left}
+td,th{padding:.25rem .75rem;text-align:right;border-bottom:1px solid #dde2ea}
+td:first-child,th:first-child{text-align:left}
 .ok{color:#17703b}.failed{color:#b3261e;font-weight:600}.note{background:#fff4d6;padding:.5rem 1rem}
 svg{width:100%;height:auto}
 @media(prefers-color-scheme:dark){body{color:#e6e9ef;background:#14181f}td,th{border-color:#333b48}.note{background:#4a3b10}
@@ -27,7 +28,8 @@ def write_report(path: Path, result: Result, checks: Sequence[Check], warning: s
     where = machine()
     parts = [
         f"<h1>Load test: {escape(result.scenario)}</h1>",
-        f"<p>{len(result.measured)} s measured after {result.warm:g} s of warming up, {result.connections:,} connections."
+        f"<p>{len(result.measured)} s measured after {result.warm:g} s of warming up,"
+        f" {result.connections:,} connections."
         f" {escape(str(where['processor']))}, {where['cores']} cores, {escape(str(where['system']))},"
         f" Python {where['python']}.</p>",
     ]

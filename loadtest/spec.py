@@ -9,8 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """``url``: of the WebSocket. ``tokens``: one per client of all processes. ``of``: how many processes there are;
-    this one has the clients whose number leaves ``worker`` over. ``rates``: actions per second, of all processes.
+    """``url``: of the WebSocket; several with spaces between them, where one server has several processes.
+    ``tokens``: one per client of all processes. ``of``: how many generating processes there are; this one has the
+    clients whose number leaves ``worker`` over. ``rates``: actions per second, of all processes.
 
     ``seconds`` long, of which the first ``warm`` are not measured. ``slow``: the share of clients that never read.
     ``connect_over``: seconds over which people arrive. ``storms``: moments (seconds) at which ``dropped`` of the

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import secrets
+import signal
 import socket
 import ssl
 import subprocess
@@ -16,7 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,21 +29,25 @@ PROJECT: Final = "loadtest"
 _DAY: Final = 86_400
 
 
+def end_in_order() -> None:
+    """Being told to end (SIGTERM) is leaving: servers that were started here are ended first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 class TargetError(Exception):
     """The run cannot begin; the message says what to do."""
 
 
 @dataclass(slots=True)
 class Target:
-    """``url``: http(s) address. ``pid``: the server's process where it is ours, for its processor time and memory."""
+    """``url``: http(s) address. ``pids``: the server's processes where they are ours, to see what they use."""
 
     url: str
     secret: bytes | None = None
     tokens: Sequence[str] = ()
     project: str = PROJECT
     insecure: bool = False
-    pid: int | None = None
-    environment: dict[str, str] = field(default_factory=dict)
+    pids: Sequence[int] = ()
 
     @property
     def websocket_url(self) -> str:
@@ -130,7 +135,7 @@ def own_server(cores: Sequence[int], settings: dict[str, str], log: Path | None 
     """``realtime-server serve`` with a fresh embedded mongod, for one run; on these cores if any, mongod on all."""
     with tempfile.TemporaryDirectory(prefix="loadtest-") as folder:
         secret = secrets.token_urlsafe(48)
-        port = _free_port()
+        port = free_port()
         environment = {
             "WS_HOST": "127.0.0.1",
             "WS_PORT": str(port),
@@ -147,7 +152,7 @@ def own_server(cores: Sequence[int], settings: dict[str, str], log: Path | None 
             stderr=output,
         )
         try:
-            target = Target(f"http://127.0.0.1:{port}", secret.encode(), pid=process.pid, environment=settings)
+            target = Target(f"http://127.0.0.1:{port}", secret.encode(), pids=[process.pid])
             _wait(target.url, process)
             if cores:
                 for thread in os.listdir(f"/proc/{process.pid}/task"):
@@ -164,7 +169,8 @@ def own_server(cores: Sequence[int], settings: dict[str, str], log: Path | None 
                 output.close()  # type: ignore[union-attr]  # a file here
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

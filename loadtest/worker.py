@@ -14,7 +14,7 @@ import random
 import resource
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import uvloop
@@ -32,6 +32,8 @@ _TICK: Final = 0.001
 _WINDOW: Final = 1.0
 #: Seconds without any progress after which what is missing at the end is taken to be lost.
 _DRAIN: Final = 15.0
+#: Seconds without any progress after which a run in which nothing is missing has come to rest.
+_QUIET: Final = 0.5
 #: Connections from one local address: a server may bound them (here: 2,000).
 _PER_ADDRESS: Final = 1_500
 
@@ -43,6 +45,8 @@ class Worker:
         self.spec = spec
         self.recorder = Recorder()
         self.messages = Messages()
+        #: Of broadcasts of servers with another protocol (`peers.peer_client`).
+        self.peer_stamps: dict[bytes, Sequence[int]] = {}
         self.deliveries = 0
         self.delivery_counts = self.recorder.histograms["delivery"].counts
         self.cursor_counts = self.recorder.histograms["cursor"].counts
@@ -98,10 +102,12 @@ class Worker:
         options: dict[str, Any] = {}
         if self.spec.spread_addresses:
             options["local_addr"] = (f"127.0.0.{1 + client.index // _PER_ADDRESS}", 0)
-        if self.spec.url.startswith("wss:"):
+        addresses = self.spec.url.split()  # several processes of one server: every session is on all of them
+        url = addresses[client.seat % len(addresses)]
+        if url.startswith("wss:"):
             options["ssl_context"] = _unverified() if self.spec.insecure else ssl.create_default_context()
         try:
-            await ws_connect(lambda: client, self.spec.url, websocket_handshake_timeout=30, **options)
+            await ws_connect(lambda: client, url, websocket_handshake_timeout=30, **options)
         except Exception as error:
             self.recorder.faults[f"no connection: {type(error).__name__}: {error}"[:200]] += 1
             self._missing -= 1
@@ -180,7 +186,6 @@ class Worker:
         await asyncio.sleep(0.2)
         due = now()
         for client in gone:
-            client.leaving = False
             self._later(self._connect(client, due, again=True))
         async with asyncio.timeout(60):
             await self._entered.wait()
@@ -206,20 +211,22 @@ class Worker:
     # -- the end
 
     async def _drain(self) -> None:
-        """Wait until every answer is there and every member has seen what was answered, or nothing moves any more."""
+        """Wait until every answer is there, every member of a session has seen the same, and nothing moves any more."""
         moved, last = -1, now()
-        while not self._settled() and now() - last < _DRAIN * 1e6:
-            progress = sum(client.seq - client.waiting for client in self.clients)
+        while (quiet := now() - last) < (_QUIET if self._settled() else _DRAIN) * 1e6:
+            progress = sum(client.seq - client.waiting for client in self.clients) + self.deliveries
             if progress != moved:
                 moved, last = progress, now()
             await asyncio.sleep(0.05)
-        await asyncio.sleep(0.2)
+        if quiet >= _DRAIN * 1e6:
+            self.recorder.counts["ended without coming to rest"] += 1
 
     def _settled(self) -> bool:
         readers = [client for client in self.clients if client.joined and not client.slow]
         if any(client.waiting for client in readers):
             return False
-        return all(client.seq >= client.acknowledged_seq for client in readers)
+        ends = {(client.session_id, client.seq) for client in readers}
+        return len(ends) == len({client.session_id for client in readers})
 
     def _verdict(self) -> dict[str, Any]:
         """Per session the lowest and highest last ``seq`` of its readers, and the highest acknowledged one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
 from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
+from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError
@@ -24,6 +25,7 @@ from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
 from realtime_server.presence.redis import HANDOVER, RedisPresence
+from realtime_server.reconciliation.run import RunService
 from realtime_server.redis_bus import COUNTED, RedisBus, open_bus
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
@@ -50,6 +52,7 @@ class Services:
     presence: Presence
     verifier: TokenVerifier
     clock: Callable[[], int]
+    runs: RunService
     bus: RedisBus | None = None
 
 
@@ -180,17 +183,20 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             store.log,
             store.sessions,
             store.records,
-            publish=lambda commits: None,
+            publish=lambda commits: runs.observe(commits),
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
             config=_engine_config(settings),
         )
+        runs = RunService(engine, store.sessions, store.records)
         presence = _presence(lambda change: None, bus)
         gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
         try:
-            app[SERVICES] = Services(settings, store, engine, presence, verifier_of(settings), wall_clock, bus)
+            verifier = verifier_of(settings)
+            app[SERVICES] = Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
             app[rest.SERVICES] = _for_rest(app[SERVICES])
             yield
         finally:
+            await runs.close()
             await presence.close()
             await engine.close()
 
@@ -201,9 +207,11 @@ def _for_rest(services: Services) -> rest.Services:
         log=services.store.log,
         sessions=services.store.sessions,
         records=services.store.records,
+        mappings=services.store.mappings,
         verifier=services.verifier,
         presence=services.presence,
         clock=services.clock,
+        runs=services.runs,
     )
 
 
@@ -214,11 +222,16 @@ async def _collaboration(
     """The engine with its clients. Closed from the outside in: nobody is announced, then nothing is decided."""
     rooms = Rooms(sockets)
     fanout = LocalFanout(rooms.broadcast)
+
+    def publish(commits: Sequence[Commit]) -> None:
+        fanout.publish(commits)
+        runs.observe(commits)
+
     engine = Engine(
         store.log,
         store.sessions,
         store.records,
-        publish=fanout.publish,
+        publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         config=_engine_config(settings),
     )
@@ -228,6 +241,7 @@ async def _collaboration(
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
     presence = _presence(pacer, bus)
     verifier = verifier_of(settings)
+    runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
     collaboration = Collaboration(
         sockets=sockets,
         rooms=rooms,
@@ -236,18 +250,26 @@ async def _collaboration(
         verifier=verifier,
         config=_collaboration_config(settings),
         clock=wall_clock,
+        runs=runs,
         observe=EventMetrics(app[METRICS]).observe,
     )
     gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, wall_clock, bus)
+        yield Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
     finally:
+        await runs.close()
         await presence.close()
         pacer.close()
         await collaboration.close()
         await engine.close()
+
+
+async def _busy(presence: Presence, session_id: str) -> frozenset[str]:
+    """Records in one of whose fields somebody stands at this moment: a matching run leaves them for later."""
+    focuses = (member.focus for member in await presence.members(session_id) if not member.idle)
+    return frozenset(focus["record_id"] for focus in focuses if focus and "field_name" in focus)
 
 
 def _engine_config(settings: Settings) -> EngineConfig:

@@ -19,13 +19,14 @@ from realtime_server.cli import duration
 from realtime_server.core.commands import Actor, CreateSession, command_id_of
 from realtime_server.core.commits import Commit
 from realtime_server.core.roles import Role
-from realtime_server.engine.engine import Engine
+from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.import_options import SOURCES, read_options
-from realtime_server.import_report import Report, open_report, print_outcome, print_session
-from realtime_server.reconciliation.importing import Importer, ImportSummary, Rows, Source
-from realtime_server.reconciliation.json_lines import open_json_lines
-from realtime_server.reconciliation.reading import ReadOptions, open_csv
+from realtime_server.import_options import SOURCES, read_kind, read_options
+from realtime_server.import_report import Report, open_report, print_outcome, print_saved_mapping, print_session
+from realtime_server.ports import MappingStore, SavedMapping
+from realtime_server.reconciliation.import_files import FileKind, OpenedFile, open_file
+from realtime_server.reconciliation.importing import Importer, ImportSummary, Source
+from realtime_server.reconciliation.reading import ReadOptions
 from realtime_server.settings import Settings
 from realtime_server.storage.configured import configured_store
 
@@ -36,24 +37,35 @@ _AGAIN: Final = "importing the same again into the same session (--session) does
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """A file, and how it is to be read. ``kind``: as somebody said."""
+
+    source: Source
+    path: Path
+    options: ReadOptions
+    kind: FileKind | None
+
+
+@dataclass(frozen=True, slots=True)
 class _File:
     source: Source
     path: Path
-    rows: Rows
-    count: int
+    opened: OpenedFile
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
     """What is to be done."""
 
-    files: Sequence[_File]
+    files: Sequence[_Asked]
     project_id: str
     session_id: str | None
     session_name: str
     actor: Actor
     expires_in: int
     all_or_nothing: bool
+    use_mapping: bool
+    save_mapping: bool
 
 
 class _Failure(click.ClickException):
@@ -75,8 +87,8 @@ _SIDED = "[SIDE:]"
 
 @click.command("import")
 @click.option("--project", "project_id", required=True, help="Project whose members may enter the session.")
-@click.option("--ledger", type=click.Path(path_type=Path), help="The ledger: CSV, or JSON lines (.jsonl, .ndjson).")
-@click.option("--statement", type=click.Path(path_type=Path), help="The bank's statement, likewise.")
+@click.option("--ledger", type=click.Path(path_type=Path), help="The ledger: CSV, JSON lines, or a bank's format.")
+@click.option("--statement", type=click.Path(path_type=Path), help="The bank's statement: CAMT.053, MT940, OFX, …")
 @click.option("--session", "session_id", help="Session to import into; without it a new one is made.")
 @click.option("--session-name", default="", help="Name of the new session.")
 @click.option(
@@ -86,6 +98,13 @@ _SIDED = "[SIDE:]"
     help="The new session ends after so long without activity. [default: COLLABORATION_SESSION_TIMEOUT]",
 )
 @click.option("--user", default=_user, help="Id of the person in whose name this is done. [default: the login name]")
+@click.option(
+    "--format",
+    "kinds",
+    multiple=True,
+    metavar=f"{_SIDED}FORMAT",
+    help=f"One of {', '.join(FileKind)}. [default: by what stands in the file]",
+)
 @click.option(
     "--map",
     "maps",
@@ -102,6 +121,8 @@ _SIDED = "[SIDE:]"
     metavar="FILE.json",
     help="The same from a file, to keep for the next month.",
 )
+@click.option("--save-mapping", is_flag=True, help="Keep how the CSVs are read, for the project's next imports.")
+@click.option("--no-saved-mapping", is_flag=True, help="Read the CSVs as if nothing had been kept.")
 @click.option("--date-format", multiple=True, metavar=f"{_SIDED}FORMAT", help="Such as DD/MM/YYYY.")
 @click.option("--decimal", multiple=True, metavar=f"{_SIDED}MARK", help="Decimal mark: a point or a comma.")
 @click.option("--currency", "default_currency", multiple=True, metavar=f"{_SIDED}CODE", help="Where none is given.")
@@ -152,15 +173,16 @@ def _order(settings: Settings, given: Mapping[str, Any]) -> _Order:
         identity = identity_from_claims(claims)
     except CollaborationError as error:
         raise click.UsageError(error.message.replace("The token's claim sub", "--user")) from None
-    files = [_open(source, given) for source in SOURCES if given[source] is not None]
     return _Order(
-        files=files,
+        files=[_asked(source, given) for source in SOURCES if given[source] is not None],
         project_id=given["project_id"],
         session_id=given["session_id"],
         session_name=given["session_name"],
         actor=Actor(identity.user_id, identity.name, Role.PREPARER),
         expires_in=given["expires_in"] or settings.collaboration_session_timeout,
         all_or_nothing=given["all_or_nothing"],
+        use_mapping=not given["no_saved_mapping"],
+        save_mapping=given["save_mapping"],
     )
 
 
@@ -169,48 +191,73 @@ _READING: Final = (
 )  # fmt: skip
 
 
-def _open(source: Source, given: Mapping[str, Any]) -> _File:
-    """Look through a file before anything is written anywhere."""
+def _asked(source: Source, given: Mapping[str, Any]) -> _Asked:
+    """Everything about a file that can be wrong without a database."""
     path: Path = given[source]
-    options: ReadOptions = read_options(source, **{name: given[name] for name in _READING})
-    try:
-        if path.suffix.lower() in _JSON_LINES:
-            lines = open_json_lines(path, default_currency=options.default_currency)
-            return _File(source, path, lines, lines.rows)
-        table = open_csv(path, options)
-        return _File(source, path, table, table.format.rows)
-    except CollaborationError as error:
-        raise CollaborationError(error.code, f"{path}: {error.message}", error.details) from None
+    with path.open("rb"):
+        options = read_options(source, **{name: given[name] for name in _READING})
+        return _Asked(source, path, options, read_kind(source, given["kinds"]))
+
+
+async def _open(order: _Order, mappings: MappingStore) -> list[_File]:
+    """Look through the files before anything is written anywhere."""
+    files = []
+    for asked in order.files:
+        saved = await mappings.load(order.project_id, asked.source) if order.use_mapping else None
+        reading = None if saved is None else saved.reading
+        # A name says what a file is where nothing in it does.
+        otherwise = FileKind.JSON_LINES if asked.path.suffix.lower() in _JSON_LINES else FileKind.CSV
+        try:
+            opened = await asyncio.to_thread(
+                open_file, asked.path, asked.options, kind=asked.kind, otherwise=otherwise, saved=reading
+            )
+        except CollaborationError as error:
+            raise CollaborationError(error.code, f"{asked.path}: {error.message}", error.details) from None
+        if saved is not None and opened.uses_saved:
+            print_saved_mapping(asked.path, saved)
+        files.append(_File(asked.source, asked.path, opened))
+    return files
+
+
+async def _save(order: _Order, files: Sequence[_File], mappings: MappingStore) -> None:
+    for file in files:
+        if order.save_mapping and file.opened.settled is not None:
+            saved = SavedMapping(file.opened.settled, order.actor.user_id, wall_clock())
+            await mappings.save(order.project_id, file.source, saved)
 
 
 async def _import(settings: Settings, order: _Order, report: Report) -> list[tuple[Path, ImportSummary]]:
     """What became of each file. Without a refused row, or where that is no matter, the session's id is printed."""
-    async with _engine(settings) as (engine, importer):
+    async with _engine(settings) as (engine, importer, mappings):
+        files = await _open(order, mappings)
         if order.all_or_nothing:
             # Both files before the first row of either, and before a session is made.
             checked = []
-            for file in order.files:
-                listeners = report.listeners(file.path, "checking", file.count)
-                checked.append((file.path, await importer.check(file.source, file.rows, listeners)))
+            for file in files:
+                listeners = report.listeners(file.path, "checking", file.opened.records.rows)
+                checked.append((file.path, await importer.check(file.source, file.opened.records, listeners)))
             if any(summary.refused for _, summary in checked):
                 return checked
         session_id = await _session(engine, order)
+        await _save(order, files, mappings)
         print_session(session_id)
         summaries = []
-        for file in order.files:
-            listeners = report.listeners(file.path, "importing", file.count)
-            run = importer.run(session_id, order.actor, file.source, file.rows, listeners=listeners)
+        for file in files:
+            listeners = report.listeners(file.path, "importing", file.opened.records.rows)
+            run = importer.run(
+                session_id, order.actor, file.source, file.opened.records, listeners=listeners
+            )
             summaries.append((file.path, await run))
         return summaries
 
 
 @asynccontextmanager
-async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer]]:
+async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MappingStore]]:
     """An instance of our own beside whichever servers use this database: the log keeps them all in one order."""
     async with configured_store(settings) as store:
         engine = Engine(store.log, store.sessions, store.records, publish=_published_by_the_log)
         try:
-            yield engine, Importer(engine, store.log, store.records)
+            yield engine, Importer(engine, store.log, store.records), store.mappings
         finally:
             await engine.close()
 

@@ -11,6 +11,7 @@ import click
 import orjson
 
 from realtime_server.reconciliation.csv_columns import ColumnMapping
+from realtime_server.reconciliation.import_files import FileKind
 from realtime_server.reconciliation.importing import Source
 from realtime_server.reconciliation.reading import ReadOptions
 
@@ -57,6 +58,17 @@ def read_options(
     mapping = replace(mapping, **meanings, ignore=(*mapping.ignore, *ignore), rename={**mapping.rename, **rename})
     last: dict[str, Any] = {name: next(reversed(_for(source, values)), None) for name, values in options.items()}
     return ReadOptions(mapping=mapping, money_in=MONEY_IN[source], **last)
+
+
+def read_kind(source: Source, kinds: Iterable[str]) -> FileKind | None:
+    """The format that is said for one side; None: by what stands in the file."""
+    said = _for(source, kinds)
+    if not said:
+        return None
+    try:
+        return FileKind(said[-1])
+    except ValueError:
+        raise click.BadParameter(f"{said[-1]!r} is none of {', '.join(FileKind)}", param_hint="--format") from None
 
 
 def _for(source: Source, values: Iterable[str]) -> list[str]:

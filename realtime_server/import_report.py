@@ -13,8 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from realtime_server.core.clock import to_iso
+from realtime_server.ports import SavedMapping
 from realtime_server.reconciliation.csv_rows import RowError
 from realtime_server.reconciliation.importing import ImportSummary, Listeners
+from realtime_server.spreadsheets import cell
 
 SHOWN_ERRORS: Final = 20
 _COLUMNS: Final = ("rows", "new", "unchanged", "changed", "conflicting", "kept", "refused")
@@ -42,7 +45,8 @@ class Report:
     def _note(self, path: Path, error: RowError) -> None:
         self._refused += 1
         if self._errors is not None:
-            self._errors.writerow((path, error.line, error.field or "", _plain(error.message)))
+            row = (str(path), error.line, error.field, error.message)
+            self._errors.writerow([cell(value) for value in row])
         if self._refused <= SHOWN_ERRORS:
             place = f"{path}, line {error.line}" + (f", {error.field}" if error.field else "")
             # Above the bar where there is one; text from files is no markup.
@@ -54,11 +58,6 @@ class Report:
             click.echo(f"all {self._refused:,} refused rows are listed in {self._errors_path}", err=True)
         elif more > 0:
             click.echo(f"and {more:,} more: --errors FILE.csv lists all of them", err=True)
-
-
-def _plain(text: str) -> str:
-    """For a cell: spreadsheets run what begins like a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @contextmanager
@@ -78,6 +77,13 @@ def open_report(errors_path: Path | None) -> Iterator[Report]:
 def print_session(session_id: str) -> None:
     """On a line of its own, as soon as it is known: whoever is interrupted goes on in this session."""
     click.echo(f"session {session_id}")
+
+
+def print_saved_mapping(path: Path, saved: SavedMapping) -> None:
+    """So that nobody wonders why a file is read as it is."""
+    day = to_iso(saved.saved_at)[:10]
+    note = f"{path}: columns as {saved.saved_by} saved them for the project on {day} (--no-saved-mapping: as found)"
+    click.echo(note, err=True)
 
 
 def print_outcome(summaries: Sequence[tuple[Path, ImportSummary]]) -> None:

@@ -188,3 +188,28 @@ class RecordStore(Protocol):
 
     async def count(self, session_id: str) -> int:
         """How many records the session has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMapping:
+    """How a project's files of one side are read, as somebody has settled it.
+
+    ``reading``: by name (`reconciliation.saved_mappings`), JSON. ``saved_at``: milliseconds since 1970.
+    """
+
+    reading: Mapping[str, Any]
+    saved_by: str
+    saved_at: int
+
+
+class MappingStore(Protocol):
+    """What projects have settled about their files: one mapping for each side."""
+
+    async def load(self, project_id: str, source: str) -> SavedMapping | None:
+        """The mapping that was saved last, or None."""
+
+    async def save(self, project_id: str, source: str, mapping: SavedMapping) -> None:
+        """Put it in place of the one before, journaled on return. Of two at once, either stays, whole."""
+
+    async def delete(self, project_id: str, source: str) -> bool:
+        """Forget it; whether there was one."""

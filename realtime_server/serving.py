@@ -22,6 +22,7 @@ from realtime_server.demo import SESSION_ID, create_demo, demo_people, demo_text
 from realtime_server.errors import ConfigurationError
 from realtime_server.logs import configure_logging
 from realtime_server.settings import Settings
+from realtime_server.transport import guarded_runner
 from realtime_server.web_files import SIGN_IN
 from realtime_server.workers import MAX_WORKERS, HandedOver, create_worker, running_workers
 
@@ -116,7 +117,7 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet, con
         async with running(settings, create, handed) as (app, port):
             if greeting := await greet(app, port):
                 click.echo(greeting)
-            _tune_collector()
+            tune_collector()
             serving = True
             # SIGTERM is how a process is told to make way for others, Ctrl-C how somebody ends the one they started.
             if await told is signal.SIGTERM and (draining := app.get(DRAINING)) is not None:
@@ -150,7 +151,7 @@ async def running(
         if handed is None:
             listener = stack.enter_context(contextlib.closing(_listen(settings.ws_host, settings.ws_port)))
         app = create(settings)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        runner = guarded_runner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
             await runner.setup()
             if handed is not None:
@@ -165,7 +166,7 @@ async def running(
             await runner.cleanup()
 
 
-def _tune_collector() -> None:
+def tune_collector() -> None:
     """Look for garbage in cycles rarely, and never among what lives as long as the process.
 
     The state of sessions is frozen data without cycles: counting references frees it. Looking through all of it for
@@ -174,7 +175,7 @@ def _tune_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(10_000, 5, 1_000)
 
 
 def _listen(host: str, port: int) -> socket.socket:

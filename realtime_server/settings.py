@@ -229,6 +229,9 @@ class Settings:
         "Origins of other sites whose pages may connect, with commas between them; `*` for all; unset: none",
     )
 
+    web_dir: Path | None = _setting(  # noqa: RUF009 - a field specifier
+        "WEB_DIR", "", Path, "Folder of the built web client; unset: `web/dist` of the checkout"
+    )
     web_oidc_client_id: str | None = _setting(
         "WEB_OIDC_CLIENT_ID",
         "",

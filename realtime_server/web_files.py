@@ -62,11 +62,11 @@ class SignIn:
 SIGN_IN: Final = web.AppKey("sign_in", SignIn)
 
 
-def add_web_files(app: web.Application, settings: Settings, folder: Path = _BUILT) -> None:
-    """The client's pages, its files, and ``/sign-in.json``. ``folder``: what the build made."""
+def add_web_files(app: web.Application, settings: Settings) -> None:
+    """The client's pages, its files, and ``/sign-in.json``."""
     app[SIGN_IN] = SignIn()
     policy = content_security_policy(settings)
-    files = _read(folder)
+    files = _read(settings.web_dir or _BUILT)
     page = files.get("index.html") or _file(_NOT_BUILT.encode(), ".html", "no-cache")
     for path in ("/", _SESSION_PATH):
         app.router.add_get(path, _sender(page, policy))

@@ -16,6 +16,7 @@ from schemas.acks import Error, Refused
 from schemas.broadcasts import EPHEMERAL, MESSAGE_TYPES
 from schemas.envelopes import Envelope
 from schemas.loading import loader
+from schemas.reconciliation import RECONCILIATION_EVENTS
 from schemas.requests import ConnectAuth, MessageForm
 
 CLIENT_EVENTS: Final[Mapping[str, tuple[type[Schema], type[Schema]]]] = {
@@ -35,6 +36,7 @@ CLIENT_EVENTS: Final[Mapping[str, tuple[type[Schema], type[Schema]]]] = {
     "redo": (requests.Redo, acks.Undone),
     "sync": (requests.Sync, acks.Synced),
     "authenticate": (requests.Authenticate, acks.Authenticated),
+    **RECONCILIATION_EVENTS,
 }
 
 __all__ = [

@@ -7,8 +7,9 @@ from marshmallow import fields, validate
 from schemas import common as c
 from schemas.common import Message, nested
 from schemas.envelopes import Envelope
+from schemas.reconciliation import Reconciliation
 from schemas.strict import Choice, Flag, Integer, Listed, Text
-from schemas.views import ConflictView, LockView, Member, Reconciliation, Session
+from schemas.views import ConflictView, LockView, Member, Session
 
 ERROR_CODES = (
     "invalid", "unauthenticated", "token_expired", "forbidden", "not_found", "not_joined", "session_full",
@@ -109,6 +110,7 @@ class Unlocked(Committed):
     """The lease is over."""
 
     token = c.lock_token()
+    expires_at = c.instant("When it ended: the time of the commit.")
 
 
 class Resolved(Committed):

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from schemas import common as c
 from schemas.common import Message, Person, nested
+from schemas.reconciliation import RECONCILIATION_MESSAGES
 from schemas.requests import STRATEGIES
 from schemas.strict import Choice, Integer, Listed, Text
 from schemas.views import Candidate, FieldBase, FieldNow, Member
@@ -44,10 +45,18 @@ class EditMerged(EditApplied):
     submitted_value = c.value("What the author had sent.")
 
 
+class FieldSetTogether(FieldSet):
+    """One of several fields that were set."""
+
+    submitted_value = c.value("What the author had sent, where a newer value was merged with it.", required=False)
+
+
 class EditBatchApplied(_EditMarks):
     """Several fields were set."""
 
-    edits = Listed(fields.Nested(FieldSet), "The fields that changed.", [], minimum=1, maximum=200, required=True)
+    edits = Listed(
+        fields.Nested(FieldSetTogether), "The fields that changed.", [], minimum=1, maximum=200, required=True
+    )
     versions = Listed(
         Integer("A version.", 42), "For each edit that was sent, its field's version now.", [42], maximum=200,
         required=True,
@@ -221,6 +230,7 @@ MESSAGE_TYPES: Final[Mapping[str, type[Schema]]] = {
     "session.updated": SessionUpdated,
     "session.ended": SessionEnded,
     "session.expired": SessionExpired,
+    **RECONCILIATION_MESSAGES,
     "presence.joined": Member,
     "presence.updated": Member,
     "presence.left": PresenceLeft,

@@ -8,6 +8,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from schemas import common as c
 from schemas.common import Focus, Message, nested
+from schemas.reconciliation import RECONCILIATION_EVENTS
 from schemas.strict import Choice, Integer, Listed, Number, Text
 
 STRATEGIES: Final = ("keep_current", "take_candidate", "merge", "custom")
@@ -184,7 +185,7 @@ class MessageForm(Message):
         "The event.",
         (
             "join", "leave", "edit", "edit_batch", "lock", "renew", "unlock", "takeover", "presence", "resolve",
-            "comment", "resolve_comment", "undo", "redo", "sync", "authenticate",
+            "comment", "resolve_comment", "undo", "redo", "sync", "authenticate", *RECONCILIATION_EVENTS,
         ),
         required=True,
     )  # fmt: skip

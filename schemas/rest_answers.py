@@ -11,7 +11,7 @@ from schemas import common as c
 from schemas.common import Message, Person, mapping, nested
 from schemas.envelopes import Envelope
 from schemas.requests import STRATEGIES
-from schemas.rest_requests import MAX_PAGE, SOURCES, project_id
+from schemas.rest_requests import FORMATS, MAX_PAGE, SOURCES, ReadAs, moment, project_id
 from schemas.strict import Choice, Flag, Integer, Listed, Number, Text
 
 
@@ -82,7 +82,7 @@ class SessionDetail(SessionListed):
         {"reference": "last_writer_wins"},
     )
     role = c.role()
-    records = Integer("How many records it has.", 1_000, required=True)
+    records = Integer("How many records it has, or had a few seconds ago.", 1_000, required=True)
     open_conflicts = Integer("How many conflicts are open.", 2, required=True)
     locks = Listed(fields.Nested(views.LockView), "Locks held now.", [], maximum=100_000, required=True)
 
@@ -143,8 +143,25 @@ class ImportDone(Message):
     kept = Integer("Left a person's value as it is, by the field's policy.", 0, required=True)
     refused = Integer("Could not be taken; see `errors`.", 0, required=True)
     seq = c.seq("The newest commit of this import.")
+    format = Choice("What the file was.", FORMATS, required=True)
+    saved_mapping = Flag("Whether the project's saved mapping was used.", False, required=True)
     errors = Listed(fields.Nested(RowRefused), "The first 1,000 rows that could not be taken.", [], maximum=1_000,
                     required=True)  # fmt: skip
+
+
+class ImportMapping(ReadAs):
+    """How a project's CSVs of one side are read."""
+
+    project_id = project_id(required=True)
+    source = Choice("Which side.", SOURCES, required=True)
+    saved_by = c.user_id("Who settled it.")
+    saved_at = moment("When.", required=True)
+
+
+class ImportMappingForgotten(Message):
+    """The mapping is not kept any more."""
+
+    forgotten = Flag("Whether there was one.", True, required=True)
 
 
 class HistoryPage(Page):

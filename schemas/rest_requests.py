@@ -5,19 +5,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from schemas import common as c
 from schemas import requests
 from schemas.broadcasts import EPHEMERAL, MESSAGE_TYPES
 from schemas.common import Focus, Message, nested
-from schemas.strict import Choice, Flag, Integer, Text
+from schemas.strict import Choice, Flag, Integer, Listed, Text, metadata
 
 CURSOR: Final = "[A-Za-z0-9_-]{1,1000}"
 MOMENT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}))?"
 
 RECORD_STATUSES: Final = ("unmatched", "suggested", "matched", "exception", "excluded")
 SOURCES: Final = ("ledger", "statement")
+FORMATS: Final = ("csv", "json_lines", "ofx", "camt053", "mt940")
+#: Columns of a file, as many as can be imported.
+MAX_COLUMNS: Final = 100
 DURABLE: Final = tuple(name for name in MESSAGE_TYPES if name.partition(".")[0] not in EPHEMERAL)
 #: Entries of a page, without and at most.
 DEFAULT_PAGE: Final = 100
@@ -56,18 +59,59 @@ class EndQuery(Query):
     reason = c.reason("Why; kept in the audit trail.")
 
 
+def column_names(description: str, inner: Text, example: dict[str, str]) -> fields.Dict:
+    """Names of columns, or of what they mean, and what is said of each."""
+    return fields.Dict(
+        keys=Text("A name.", "date", maximum=1_000, line=True),
+        values=inner,
+        validate=validate.Length(max=MAX_COLUMNS),
+        metadata=metadata(description, example),
+    )
+
+
+class ReadAs(Message):
+    """How CSVs are read. Null, or a member that is not there: found out from the file."""
+
+    columns = column_names(
+        "Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; "
+        "empty: there is none.",
+        Text("The column's name.", "Booked on", maximum=1_000, minimum=0),
+        {"date": "Booked on", "amount": "Sum"},
+    )
+    ignore = Listed(Text("A column's name.", "Page", maximum=1_000), "Columns to leave out.", ["Page"],
+                    maximum=MAX_COLUMNS)  # fmt: skip
+    rename = column_names(
+        "Another name for the field that a column becomes.",
+        Text("The field's name.", "ref", maximum=c.MAX_FIELD_NAME, line=True),
+        {"Ref.": "ref"},
+    )
+    date_format = Text("How dates are written.", "dd/mm/yyyy", maximum=40, line=True, allow_none=True)
+    decimal = Choice("The decimal mark of amounts.", (".", ","), allow_none=True)
+    default_currency = Text("The currency of rows that name none.", "EUR", maximum=3, minimum=3, pattern="[A-Z]{3}",
+                            allow_none=True)  # fmt: skip
+    encoding = Text("How the text is encoded.", "cp1252", maximum=40, line=True, allow_none=True)
+    delimiter = Text("What stands between the columns.", ";", maximum=1, allow_none=True)
+
+
 class ImportQuery(Query):
     """How a file of records is to be read. What is not said is found out from the file."""
 
     source = Choice("Which side the records are of.", SOURCES, required=True)
+    format = Choice("What the file is; without it, what stands in the file tells.", FORMATS)
     all_or_nothing = Flag("Import nothing when any row cannot be taken.", False, load_default=False)
     default_currency = Text("The currency of rows that name none.", "EUR", maximum=3, minimum=3, pattern="[A-Z]{3}")
-    date_format = Text("How dates are written, as `strptime` has it.", "%d/%m/%Y", maximum=40, line=True)
+    date_format = Text("How dates are written.", "dd/mm/yyyy", maximum=40, line=True)
     decimal = Choice("The decimal mark of amounts.", (".", ","))
     delimiter = Text("What stands between the columns of a CSV.", ";", maximum=1)
     encoding = Text("How the text of a CSV is encoded.", "utf-8", maximum=40, line=True)
     money_in = Choice("The column of money that came in, where a CSV has one for debit and one for credit.",
                       ("credit", "debit"), load_default="credit")  # fmt: skip
+    mapping = Text("How a CSV is read, as the JSON of a `ReadAs`.", '{"columns": {"date": "Booked on"}}',
+                   maximum=20_000)  # fmt: skip
+    saved_mapping = Flag("Read a CSV as the project saved it, where the file has those columns.", True,
+                         load_default=True)  # fmt: skip
+    save_mapping = Flag("Save how this CSV was read, for the project's next imports of this side.", False,
+                        load_default=False)  # fmt: skip
 
 
 class RecordsQuery(PageQuery):

@@ -89,9 +89,3 @@ class FieldNow(Message):
     version = Integer("The version.", 40, required=True)
     value = c.value("The value.")
     user_id = c.user_id("Who set it; null as imported.", allow_none=True)
-
-
-class Reconciliation(Message):
-    """The matching run of a session."""
-
-    status = Choice("How far it is.", ("not_started",), required=True)

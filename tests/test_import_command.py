@@ -21,6 +21,7 @@ from realtime_server.import_command import import_command
 from realtime_server.import_options import read_options
 from realtime_server.storage.embedded import embedded_mongod
 from realtime_server.storage.mongo import open_store
+from tests.reconciliation.bank_samples import CAMT_02
 
 OWN = ("WS_", "COLLABORATION_", "AUTH_", "REDIS_", "MONGODB_", "DATA_DIR", "LOG_", "CORS_")
 HEADER = "id,date,amount,currency\n"
@@ -183,13 +184,43 @@ def test_a_call_that_makes_no_sense_is_explained(tmp_path: Path) -> None:
         (["--ledger", ledger, "--map", "date"], "MEANING=COLUMN"),
         (["--ledger", ledger, "--map", "day=id"], "'day' is none of"),
         (["--ledger", ledger, "--user", " "], "--user must be"),
+        (["--ledger", ledger, "--format", "pdf"], "'pdf' is none of"),
     ):
         done = CliRunner().invoke(import_command, ["--project", "demo", *arguments])
         assert done.exit_code == 2
         assert says in done.output
 
 
-async def test_json_lines_are_known_by_the_files_name(run: Run, tmp_path: Path) -> None:
+async def test_a_banks_file_is_known_by_what_stands_in_it_and_imported_once(run: Run, tmp_path: Path) -> None:
+    ledger = csv_file(tmp_path / "a.csv", "L1,2026-10-01,5.00,EUR")
+    statement = tmp_path / "download.txt"
+    statement.write_text(CAMT_02)
+    arguments = ("--project", "demo", "--ledger", ledger, "--statement", str(statement))
+    done = await run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert table_of(done)["download.txt"] == {"rows": 2, "new": 2}
+    again = await run(*arguments, "--session", session_of(done), "--format", "statement:camt053")
+    assert table_of(again)["download.txt"] == {"rows": 2, "unchanged": 2}
+    refused = await run(*arguments, "--format", "statement:mt940")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"{statement}: the file has no statement" in refused.stderr
+
+
+async def test_a_mapping_that_is_saved_is_used_until_somebody_says_otherwise(run: Run, tmp_path: Path) -> None:
+    first, second = tmp_path / "october.csv", tmp_path / "november.csv"
+    first.write_text("Nr;Booked on;Sum;Cur\nA;13.10.2026;1,50;EUR\n")
+    second.write_text("Nr;Booked on;Sum;Cur\nB;04.11.2026;2,50;EUR\n")
+    told = ("--map", "external_id=Nr", "--map", "date=Booked on", "--map", "amount=Sum", "--map", "currency=Cur")
+    saved = await run("--project", "demo", "--ledger", str(first), *told, "--save-mapping", "--user", "alice")
+    assert (saved.returncode, saved.stderr) == (0, "")
+    used = await run("--project", "demo", "--ledger", str(second))
+    assert (used.returncode, table_of(used)) == (0, {"november.csv": {"rows": 1, "new": 1}})
+    assert "columns as alice saved them" in used.stderr
+    for arguments in (("--project", "demo", "--no-saved-mapping"), ("--project", "other")):
+        assert "no column for the date" in (await run("--ledger", str(second), *arguments)).stderr
+
+
+async def test_json_lines_are_known_by_their_first_letter(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_text(json.dumps({"external_id": "L1", "date": "2026-10-01", "amount": "5.00"}) + "\n")
     done = await run("--project", "demo", "--ledger", str(path), "--currency", "EUR")

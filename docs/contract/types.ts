@@ -50,6 +50,58 @@ export interface Analytics {
   by_day: Record<string, Activities>;
 }
 
+/** Sign. */
+export interface Approve {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** With the signature. */
+  comment?: string;
+}
+
+/** Signed. `reconciliation.reviewed`: another signature is needed; `reconciliation.approved`: that was the last. */
+export interface Approved {
+  /** The person's name. */
+  name: string;
+  /** Records. */
+  records?: number;
+  /** Records that are neither matched nor set aside. */
+  open_records?: number;
+  /** Records set aside as exceptions. */
+  exceptions?: number;
+  /** Unexplained, by currency. */
+  difference?: Record<string, string>;
+  /** What was said with it. */
+  comment?: string;
+  /** In which role. */
+  role: string;
+  /** Whether it was the last one needed. */
+  final: boolean;
+  /** Signed off by rule. */
+  automatic?: boolean;
+}
+
+/** Give records to somebody. */
+export interface AssignBody {
+  /** The records; each is answered for. */
+  record_ids: string[];
+  /** Who; null is nobody. */
+  assignee: string | null;
+}
+
+/** Give records to somebody to work on. */
+export interface AssignRecords {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** The records; each is answered for. */
+  record_ids: string[];
+  /** Who; null is nobody. */
+  assignee: string | null;
+}
+
 /** A new token of the same person, on the open connection. */
 export interface Authenticate {
   /** A JSON Web Token. */
@@ -76,6 +128,36 @@ export interface BatchEdited {
   versions: number[];
 }
 
+/** What became of each item. */
+export interface BulkDone {
+  /** Always true. */
+  ok?: boolean;
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** One for each item, in order. */
+  results: ItemResult[];
+  /** The match. */
+  match_id?: string;
+}
+
+/** What one rule would find. */
+export interface ByRule {
+  /** Matches. */
+  matches: number;
+  /** Of them confirmed at once. */
+  confirmed: number;
+}
+
+/** End the run; what it has found stays. */
+export interface CancelRun {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** Why. */
+  reason?: string;
+}
+
 /** An edit that clashed, kept until the conflict is resolved. */
 export interface Candidate {
   /** The edit. */
@@ -88,6 +170,12 @@ export interface Candidate {
   base_version: number;
   /** Why. */
   edit_reason?: string;
+}
+
+/** What a record might match. */
+export interface Candidates {
+  /** The likeliest first. */
+  items: MatchCandidate[];
 }
 
 /** Comment on the session, on a record, or on a comment. */
@@ -196,6 +284,34 @@ export interface Commented {
 export interface CommitDone {
   /** Place in the session's log: 1, 2, 3, … */
   seq: number;
+}
+
+/** Change how the sign-off goes. */
+export interface Configure {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** What changes. */
+  settings: Settings;
+}
+
+/** How the sign-off goes was changed. */
+export interface Configured {
+  /** All settings, as they are now. */
+  settings: Settings;
+}
+
+/** Confirm suggested matches. */
+export interface ConfirmMatches {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** The matches; each is answered for. */
+  match_ids: string[];
+  /** Why a difference beyond the rule's tolerance is right. */
+  reason?: string;
 }
 
 /** Clashes, and how they ended. */
@@ -416,6 +532,46 @@ export interface Done {
   ok: true;
 }
 
+/** What a run would do; nothing is stored. */
+export interface DryRun {
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** Open records. */
+  records: number;
+  /** Of them in a match. */
+  records_matched: number;
+  /** Matches. */
+  matches: number;
+  /** Matches by rule. */
+  by_rule: Record<string, ByRule>;
+  /** The first matches of each rule. */
+  examples: DryRunMatch[];
+}
+
+/** By which rules; the session's own without. */
+export interface DryRunBody {
+  /** The rules to try. */
+  rules?: Rule[];
+  /** How many matches of each rule to show. */
+  examples?: number;
+}
+
+/** A match that a run would find. */
+export interface DryRunMatch {
+  /** The probability. */
+  score: number | null;
+  /** Why, for people. */
+  reasons: string[];
+  /** Records of the ledger. */
+  ledger: string[];
+  /** Records of the statement. */
+  statement: string[];
+  /** By which rule. */
+  rule_id: string;
+  /** Whether it would be confirmed at once. */
+  confirmed: boolean;
+}
+
 /** A distribution of durations, each within 2 % of the exact value. Null where nothing was measured. */
 export interface Durations {
   /** How many. */
@@ -513,7 +669,7 @@ export interface EditBatchApplied {
   /** This did again what the undo with this `seq` took back. */
   redo_of?: number;
   /** The fields that changed. */
-  edits: FieldSet[];
+  edits: FieldSetTogether[];
   /** For each edit that was sent, its field's version now. */
   versions: number[];
 }
@@ -663,7 +819,7 @@ export interface Edited {
 }
 
 /** A broadcast. It comes under its family's event name (the part of `message_type` before the dot), or under `message` for clients that asked for that; a replay brings the same envelopes in a list. */
-export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
+export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
 
 /** Why something was refused. */
 export interface Error {
@@ -711,8 +867,8 @@ export interface FieldNow {
   user_id: string | null;
 }
 
-/** A field that was set. */
-export interface FieldSet {
+/** One of several fields that were set. */
+export interface FieldSetTogether {
   /** The record. */
   record_id: string;
   /** The record's field. */
@@ -725,6 +881,8 @@ export interface FieldSet {
   base_version: number;
   /** The version whose value an undo or redo brought back. */
   restored_version?: number;
+  /** What the author had sent, where a newer value was merged with it. */
+  submitted_value?: JsonValue;
 }
 
 /** What a person is looking at. */
@@ -765,8 +923,70 @@ export interface ImportDone {
   refused: number;
   /** The newest commit of this import. */
   seq: number;
+  /** What the file was. */
+  format: "csv" | "json_lines" | "ofx" | "camt053" | "mt940";
+  /** Whether the project's saved mapping was used. */
+  saved_mapping: boolean;
   /** The first 1,000 rows that could not be taken. */
   errors: RowRefused[];
+}
+
+/** How a project's CSVs of one side are read. */
+export interface ImportMapping {
+  /** Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; empty: there is none. */
+  columns?: Record<string, string>;
+  /** Columns to leave out. */
+  ignore?: string[];
+  /** Another name for the field that a column becomes. */
+  rename?: Record<string, string>;
+  /** How dates are written. */
+  date_format?: string | null;
+  /** The decimal mark of amounts. */
+  decimal?: "." | "," | null;
+  /** The currency of rows that name none. */
+  default_currency?: string | null;
+  /** How the text is encoded. */
+  encoding?: string | null;
+  /** What stands between the columns. */
+  delimiter?: string | null;
+  /** The project whose members may enter. */
+  project_id: string;
+  /** Which side. */
+  source: "ledger" | "statement";
+  /** Who settled it. */
+  saved_by: string;
+  /** When. */
+  saved_at: string;
+}
+
+/** The mapping is not kept any more. */
+export interface ImportMappingForgotten {
+  /** Whether there was one. */
+  forgotten: boolean;
+}
+
+/** Why one item of a bulk action was refused. */
+export interface ItemError {
+  /** As in any refusal. */
+  code: string;
+  /** One sentence, for people. */
+  message: string;
+  /** More about it. */
+  details?: Record<string, JsonValue>;
+}
+
+/** What became of one item of a bulk action. */
+export interface ItemResult {
+  /** Whether it was done. */
+  ok: boolean;
+  /** The match. */
+  match_id?: string;
+  /** The record. */
+  record_id?: string;
+  /** The item's place, where it has no name. */
+  index?: number;
+  /** Why not. */
+  error?: ItemError;
 }
 
 /** Enter a session and subscribe to its broadcasts; come back after an interruption. */
@@ -949,6 +1169,8 @@ export interface LockReturned {
   seq: number;
   /** The lock's fencing token. */
   token: number;
+  /** When it ended: the time of the commit. */
+  expires_at: string;
 }
 
 /** A reviewer took somebody's lock. */
@@ -1009,6 +1231,192 @@ export interface Locked {
   expires_at: string;
 }
 
+/** Match records by hand. */
+export interface MakeMatch {
+  /** Records of the ledger. */
+  ledger: string[];
+  /** Records of the statement. */
+  statement: string[];
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** Needed where the two sides do not net to zero. */
+  reason?: string;
+}
+
+/** Match records by hand. */
+export interface MatchBody {
+  /** Records of the ledger. */
+  ledger: string[];
+  /** Records of the statement. */
+  statement: string[];
+  /** Needed where the two sides do not net to zero. */
+  reason?: string;
+}
+
+/** A record that could belong to the one asked about. */
+export interface MatchCandidate {
+  /** The probability. */
+  score: number | null;
+  /** Why, for people. */
+  reasons: string[];
+  /** The record. */
+  record_id: string;
+}
+
+/** What became of a match: `was` and `status`, null for none. */
+export interface MatchChange {
+  /** Records of the ledger. */
+  ledger: string[];
+  /** Records of the statement. */
+  statement: string[];
+  /** The match. */
+  match_id: string;
+  /** What it joins: a list of [source, currency, amount]. */
+  sums: JsonValue;
+  /** Before. */
+  was: "suggested" | "confirmed" | null;
+  /** Now. */
+  status: "suggested" | "confirmed" | null;
+  /** The rule that found it; null by hand. */
+  rule_id?: string | null;
+  /** The probability. */
+  score?: number | null;
+  /** Why, for people. */
+  reasons?: string[];
+  /** What a person said. */
+  reason?: string;
+}
+
+/** `match.confirmed`: Matches changed. */
+export interface MatchConfirmedEnvelope {
+  message_type: "match.confirmed";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: MatchesChanged;
+}
+
+/** `match.created`: Matches changed. */
+export interface MatchCreatedEnvelope {
+  message_type: "match.created";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: MatchesChanged;
+}
+
+/** `match.rejected`: Matches changed. */
+export interface MatchRejectedEnvelope {
+  message_type: "match.rejected";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: MatchesChanged;
+}
+
+/** `match.removed`: Matches changed. */
+export interface MatchRemovedEnvelope {
+  message_type: "match.removed";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: MatchesChanged;
+}
+
+/** `match.split`: Matches changed. */
+export interface MatchSplitEnvelope {
+  message_type: "match.split";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: MatchesChanged;
+}
+
+/** `match.suggested`: Matches changed. */
+export interface MatchSuggestedEnvelope {
+  message_type: "match.suggested";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: MatchesChanged;
+}
+
+/** The matches that are meant. */
+export interface MatchesBody {
+  /** The matches; each is answered for. */
+  match_ids: string[];
+  /** Why a difference beyond the rule's tolerance is right. */
+  reason?: string;
+}
+
+/** Matches changed. */
+export interface MatchesChanged {
+  /** All records concerned. */
+  record_ids: string[];
+  /** The matches. */
+  matches: MatchChange[];
+  /** As the one who asked was answered. */
+  results: ItemResult[];
+  /** The run. */
+  run_id?: string;
+  /** Why. */
+  reason?: string;
+}
+
+/** What became of each item. */
+export interface MatchesDone {
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** One for each item, in order. */
+  results: ItemResult[];
+  /** The match. */
+  match_id?: string;
+}
+
 /** A person who is in the session now, with all their connections under one entry. */
 export interface Member {
   /** The person. */
@@ -1032,7 +1440,7 @@ export interface Member {
 /** Any event but `message` itself, under the one event name `message`. */
 export interface MessageForm {
   /** The event. */
-  message_type: "join" | "leave" | "edit" | "edit_batch" | "lock" | "renew" | "unlock" | "takeover" | "presence" | "resolve" | "comment" | "resolve_comment" | "undo" | "redo" | "sync" | "authenticate";
+  message_type: "join" | "leave" | "edit" | "edit_batch" | "lock" | "renew" | "unlock" | "takeover" | "presence" | "resolve" | "comment" | "resolve_comment" | "undo" | "redo" | "sync" | "authenticate" | "match_confirm" | "match_reject" | "match_create" | "match_remove" | "match_split" | "record_status" | "record_assign" | "rules_set" | "reconciliation_start" | "reconciliation_pause" | "reconciliation_resume" | "reconciliation_cancel" | "reconciliation_status" | "reconciliation_configure" | "reconciliation_submit" | "reconciliation_approve" | "reconciliation_reject" | "reconciliation_reopen";
   /** The session. */
   session_id?: string;
   /** The event's other fields. */
@@ -1111,6 +1519,14 @@ export interface PastSession {
   open_conflicts: number;
   /** The hash of the commit: it seals everything up to it. */
   hash: string;
+}
+
+/** Pause the run. */
+export interface PauseRun {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
 }
 
 /** Who, with the name to show. */
@@ -1215,10 +1631,328 @@ export interface Problem {
   details?: Record<string, JsonValue>;
 }
 
+/** How CSVs are read. Null, or a member that is not there: found out from the file. */
+export interface ReadAs {
+  /** Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; empty: there is none. */
+  columns?: Record<string, string>;
+  /** Columns to leave out. */
+  ignore?: string[];
+  /** Another name for the field that a column becomes. */
+  rename?: Record<string, string>;
+  /** How dates are written. */
+  date_format?: string | null;
+  /** The decimal mark of amounts. */
+  decimal?: "." | "," | null;
+  /** The currency of rows that name none. */
+  default_currency?: string | null;
+  /** How the text is encoded. */
+  encoding?: string | null;
+  /** What stands between the columns. */
+  delimiter?: string | null;
+}
+
+/** Why. */
+export interface ReasonBody {
+  /** Why; sending back and opening again require it. */
+  reason?: string;
+}
+
 /** The matching run of a session. */
 export interface Reconciliation {
+  /** Matched records. */
+  matched: number;
+  /** Records in suggested matches. */
+  suggested: number;
+  /** Records set aside as exceptions. */
+  exceptions: number;
+  /** Excluded records. */
+  excluded: number;
+  /** Confirmed matches. */
+  matches_confirmed: number;
+  /** Suggested matches. */
+  matches_suggested: number;
   /** How far it is. */
-  status: "not_started";
+  status: "not_started" | "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
+  /** The run. */
+  run_id?: string;
+  /** Who started it. */
+  started_by?: string;
+  /** When. */
+  started_at?: string;
+  /** When it last moved. */
+  updated_at?: string;
+  /** The version of the rules it works by. */
+  rules_version?: number;
+  /** Records of the session. */
+  total?: number;
+  /** Records it is done with. */
+  processed?: number;
+  /** Records a second. */
+  rate?: number;
+  /** How long it will take, about; null when not known. */
+  seconds_left?: number | null;
+  /** Matches left out because people held their records. */
+  left_out?: number;
+  /** Why it failed or was cancelled. */
+  message?: string;
+}
+
+/** `reconciliation.approved`: Signed. `reconciliation.reviewed`: another signature is needed; `reconciliation.approved`: that was the last. */
+export interface ReconciliationApprovedEnvelope {
+  message_type: "reconciliation.approved";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: Approved;
+}
+
+/** `reconciliation.cancelled`: How far the run is. */
+export interface ReconciliationCancelledEnvelope {
+  message_type: "reconciliation.cancelled";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RunMoved;
+}
+
+/** `reconciliation.completed`: How far the run is. */
+export interface ReconciliationCompletedEnvelope {
+  message_type: "reconciliation.completed";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RunMoved;
+}
+
+/** `reconciliation.configured`: How the sign-off goes was changed. */
+export interface ReconciliationConfiguredEnvelope {
+  message_type: "reconciliation.configured";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: Configured;
+}
+
+/** As `acks.ReconciliationDone`, which cannot be named here: it shows the reconciliation to whoever joins. */
+export interface ReconciliationDone {
+  /** Always true. */
+  ok?: boolean;
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+}
+
+/** `reconciliation.failed`: How far the run is. */
+export interface ReconciliationFailedEnvelope {
+  message_type: "reconciliation.failed";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RunMoved;
+}
+
+/** `reconciliation.paused`: How far the run is. */
+export interface ReconciliationPausedEnvelope {
+  message_type: "reconciliation.paused";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RunMoved;
+}
+
+/** `reconciliation.progress`: How far the run is. */
+export interface ReconciliationProgressEnvelope {
+  message_type: "reconciliation.progress";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RunMoved;
+}
+
+/** `reconciliation.rejected`: Sent back, or opened again. */
+export interface ReconciliationRejectedEnvelope {
+  message_type: "reconciliation.rejected";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: SentBack;
+}
+
+/** `reconciliation.reopened`: Sent back, or opened again. */
+export interface ReconciliationReopenedEnvelope {
+  message_type: "reconciliation.reopened";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: SentBack;
+}
+
+/** `reconciliation.resumed`: How far the run is. */
+export interface ReconciliationResumedEnvelope {
+  message_type: "reconciliation.resumed";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RunMoved;
+}
+
+/** `reconciliation.reviewed`: Signed. `reconciliation.reviewed`: another signature is needed; `reconciliation.approved`: that was the last. */
+export interface ReconciliationReviewedEnvelope {
+  message_type: "reconciliation.reviewed";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: Approved;
+}
+
+/** `reconciliation.rules_changed`: The rules were changed. */
+export interface ReconciliationRulesChangedEnvelope {
+  message_type: "reconciliation.rules_changed";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RulesChanged;
+}
+
+/** `reconciliation.started`: A run was started. */
+export interface ReconciliationStartedEnvelope {
+  message_type: "reconciliation.started";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RunStarted;
+}
+
+/** `reconciliation.submitted`: Submitted for review. */
+export interface ReconciliationSubmittedEnvelope {
+  message_type: "reconciliation.submitted";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: Submitted;
+}
+
+/** Records were given to somebody. */
+export interface RecordAssigned {
+  /** The records. */
+  record_ids: string[];
+  /** Who; null is nobody. */
+  assignee: string | null;
+  /** As the one who asked was answered. */
+  results: ItemResult[];
+}
+
+/** `record.assigned`: Records were given to somebody. */
+export interface RecordAssignedEnvelope {
+  message_type: "record.assigned";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RecordAssigned;
 }
 
 /** Records were added to the session; load them over REST. */
@@ -1247,6 +1981,46 @@ export interface RecordImportedEnvelope {
   /** Place in the session's log. Absent in the families `presence` and `notification`. */
   seq: number;
   data: RecordImported;
+}
+
+/** Set records aside, or take that back. */
+export interface RecordStatusBody {
+  /** The records; each is answered for. */
+  record_ids: string[];
+  /** What they become. */
+  status: "exception" | "excluded" | "unmatched";
+  /** Why. Required, but to take it back. */
+  reason?: string;
+}
+
+/** Records were set aside, or that was taken back. */
+export interface RecordStatusChanged {
+  /** The records. */
+  record_ids: string[];
+  /** What they are. */
+  status: "exception" | "excluded" | "unmatched";
+  /** Each record's change. */
+  changes: StatusChange[];
+  /** As the one who asked was answered. */
+  results: ItemResult[];
+  /** Why. */
+  reason?: string;
+}
+
+/** `record.status_changed`: Records were set aside, or that was taken back. */
+export interface RecordStatusChangedEnvelope {
+  message_type: "record.status_changed";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: RecordStatusChanged;
 }
 
 /** A record. `seq` is its version as a whole, and its ETag. */
@@ -1295,6 +2069,46 @@ export interface Refused {
   error: Error;
 }
 
+/** Reject suggested matches: no run suggests them again. */
+export interface RejectMatches {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** The matches; each is answered for. */
+  match_ids: string[];
+  /** Why. */
+  reason?: string;
+}
+
+/** Send it back. */
+export interface RejectSubmission {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** Why. Required: without it the answer is `reason_required`. */
+  reason?: string;
+}
+
+/** What is said with it. */
+export interface RemarkBody {
+  /** For those who read it. */
+  comment?: string;
+}
+
+/** Undo confirmed matches: their records are open again. */
+export interface RemoveMatches {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** The matches; each is answered for. */
+  match_ids: string[];
+  /** Why. */
+  reason?: string;
+}
+
 /** Prolong one's own lease. */
 export interface Renew {
   /** The session. */
@@ -1315,6 +2129,16 @@ export interface RenewBody {
   token: number;
   /** Seconds from now; 300 without. */
   ttl?: number;
+}
+
+/** Open again what was signed off. */
+export interface Reopen {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** Why. Required: without it the answer is `reason_required`. */
+  reason?: string;
 }
 
 /** How a conflict was decided. */
@@ -1387,6 +2211,14 @@ export interface Resolved {
   value: JsonValue;
 }
 
+/** Let a paused run go on. */
+export interface ResumeRun {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+}
+
 /** A row that could not be taken. */
 export interface RowRefused {
   /** Its line in the file, from 1. */
@@ -1395,6 +2227,168 @@ export interface RowRefused {
   field: string | null;
   /** What is wrong. */
   message: string;
+}
+
+/** A rule of matching. Rules apply in order; what one has matched is gone for the next. */
+export interface Rule {
+  /** Names the rule. */
+  rule_id: string;
+  /** What people read. */
+  name: string;
+  /** What is matched: two records, a reversal, records of one reference, or that add up. */
+  kind: "pair" | "reversal" | "reference" | "sum";
+  /** Whether it applies. */
+  enabled?: boolean;
+  /** Minor units by which sums may differ. */
+  amount_tolerance?: number;
+  /** Percent by which sums may differ. */
+  amount_percent?: number;
+  /** Days by which the statement may be earlier. */
+  days_before?: number;
+  /** Days by which the statement may be later. */
+  days_after?: number;
+  /** How alike the texts must be: 0, not at all, to 100. */
+  text_similarity?: number;
+  /** Whether a reference in common is needed. */
+  reference_required?: boolean;
+  /** Records of one side of a group. */
+  max_records?: number;
+  /** The least probability of what is suggested. */
+  min_score?: number;
+  /** Whether what is unambiguous is confirmed at once. */
+  auto_confirm?: boolean;
+  /** The probability from which it is. */
+  auto_score?: number;
+}
+
+/** The rules, in order. */
+export interface Rules {
+  /** The version; 0 are the defaults. */
+  version: number;
+  /** The rules. */
+  rules: Rule[];
+}
+
+/** All rules, in order. */
+export interface RulesBody {
+  /** The rules. */
+  rules: Rule[];
+  /** The version that the author saw; 0 are the defaults. */
+  base_version: number;
+}
+
+/** The rules were changed. */
+export interface RulesChanged {
+  /** The version; 0 are the defaults. */
+  version: number;
+  /** The rules. */
+  rules: Rule[];
+}
+
+/** The rules' version now. */
+export interface RulesDone {
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** The version. */
+  version?: number;
+}
+
+/** The rules' version now. */
+export interface RulesSet {
+  /** Always true. */
+  ok?: boolean;
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** The version. */
+  version?: number;
+}
+
+/** The run, started, paused, resumed or cancelled. */
+export interface RunControlled {
+  /** Always true. */
+  ok?: boolean;
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** The run. */
+  run_id?: string;
+  /** Where it stood already. */
+  status?: "not_started" | "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
+}
+
+/** The run, started, paused, resumed or cancelled. */
+export interface RunDone {
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** The run. */
+  run_id?: string;
+  /** Where it stood already. */
+  status?: "not_started" | "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
+}
+
+/** How far the run is. */
+export interface RunMoved {
+  /** Matched records. */
+  matched: number;
+  /** Records in suggested matches. */
+  suggested: number;
+  /** Records set aside as exceptions. */
+  exceptions: number;
+  /** Excluded records. */
+  excluded: number;
+  /** Confirmed matches. */
+  matches_confirmed: number;
+  /** Suggested matches. */
+  matches_suggested: number;
+  /** The run. */
+  run_id: string;
+  /** Records of the session. */
+  total: number;
+  /** Records it is done with. */
+  processed: number;
+  /** Records a second. */
+  rate: number;
+  /** How long it will take, about; null when not known. */
+  seconds_left: number | null;
+  /** -1 where the statement counts the other way. */
+  statement_sign: number;
+  /** Which instance works on it; null: none. */
+  runner: string | null;
+  /** Until when it holds it, in milliseconds since 1970. */
+  lease_until: number;
+  /** Matches left out because people held their records. */
+  left_out?: number;
+  /** What went wrong. */
+  message?: string;
+  /** Why. */
+  reason?: string;
+}
+
+/** A run was started. */
+export interface RunStarted {
+  /** The run. */
+  run_id: string;
+  /** Where it stands. */
+  status: "not_started" | "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
+  /** Who started it. */
+  started_by: Person;
+  /** The rules it works by. */
+  rules_version: number;
+}
+
+/** Ask how far the reconciliation is. */
+export interface RunStatus {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+}
+
+/** Sent back, or opened again. */
+export interface SentBack {
+  /** The person's name. */
+  name: string;
+  /** Why. */
+  reason: string;
 }
 
 /** A session. */
@@ -1469,7 +2463,7 @@ export interface SessionDetail {
   field_policies: Record<string, "manual" | "three_way" | "union" | "last_writer_wins" | "first_writer_wins">;
   /** The person's role in the project. */
   role: "auditor" | "preparer" | "reviewer" | "approver" | "admin";
-  /** How many records it has. */
+  /** How many records it has, or had a few seconds ago. */
   records: number;
   /** How many conflicts are open. */
   open_conflicts: number;
@@ -1579,6 +2573,130 @@ export interface SessionsPage {
   items: SessionListed[];
 }
 
+/** Set records aside, or take that back. The other statuses follow from matches. */
+export interface SetRecordStatus {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** The records; each is answered for. */
+  record_ids: string[];
+  /** What they become. */
+  status: "exception" | "excluded" | "unmatched";
+  /** Why. Required, but to take it back. */
+  reason?: string;
+}
+
+/** Set all rules, in order. */
+export interface SetRules {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** The rules. */
+  rules: Rule[];
+  /** The version that the author saw; 0 are the defaults. */
+  base_version: number;
+}
+
+/** How the sign-off goes. What is left out stays as it is. Amounts in minor units of each currency. */
+export interface Settings {
+  /** Unexplained difference that may be submitted. */
+  threshold?: number;
+  /** From here on two signatures are needed; null: never. */
+  second_signature_above?: number | null;
+  /** Sign off by rule when nothing is open and nothing unexplained. */
+  auto_certify?: boolean;
+  /** Only up to this amount; null: any. */
+  auto_certify_up_to?: number | null;
+  /** When it has to be done; null: not said. */
+  due_date?: string | null;
+  /** Nothing may change any more. */
+  period_locked?: boolean;
+}
+
+/** The records of a match, by side. */
+export interface Sides {
+  /** Records of the ledger. */
+  ledger: string[];
+  /** Records of the statement. */
+  statement: string[];
+}
+
+/** A signature. One that does not hold any more stays visible. */
+export interface SignOff {
+  /** Who. */
+  user_id: string;
+  /** The person's name. */
+  name: string;
+  /** In which role. */
+  role: string;
+  /** When. */
+  at: string;
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** Whether it was the last one needed. */
+  final: boolean;
+  /** With it. */
+  comment: string | null;
+  /** The `seq` of the commit since which it does not hold. */
+  suspended_by: number | null;
+}
+
+/** Done, by the commit with this `seq`. */
+export interface SignOffDone {
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+}
+
+/** Whether the signature was the last one needed. */
+export interface Signed {
+  /** Always true. */
+  ok?: boolean;
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** Whether it is signed off now. */
+  final?: boolean;
+}
+
+/** Whether the signature was the last one needed. */
+export interface SignedDone {
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** Whether it is signed off now. */
+  final?: boolean;
+}
+
+/** The new matches. */
+export interface SplitBody {
+  /** The new matches. */
+  parts: Sides[];
+  /** Needed where a part does not net to zero. */
+  reason?: string;
+}
+
+/** Make several matches of one. Records that no part names are open again. */
+export interface SplitMatch {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** The match. */
+  match_id: string;
+  /** The new matches. */
+  parts: Sides[];
+  /** Needed where a part does not net to zero. */
+  reason?: string;
+}
+
+/** Start a matching run. */
+export interface StartRun {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+}
+
 /** The session as it stood when a commit was made, its records page by page. */
 export interface StatePage {
   /** `cursor` of the next page; null after the last. */
@@ -1591,6 +2709,82 @@ export interface StatePage {
   session: PastSession | null;
   /** The records. */
   items: RecordView[];
+}
+
+/** How far the reconciliation is. */
+export interface Status {
+  /** Always true. */
+  ok?: boolean;
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** The matching run. */
+  run: Reconciliation;
+  /** The way to the sign-off. */
+  workflow: Workflow;
+  /** The version of the rules. */
+  rules_version: number;
+  /** Records of the session; null when not counted yet. */
+  records: number | null;
+  /** What neither matches nor exceptions explain, by currency; null when not counted yet. */
+  difference: Record<string, string> | null;
+}
+
+/** One record whose status changed. */
+export interface StatusChange {
+  /** The record. */
+  record_id: string;
+  /** The side. */
+  source: string;
+  /** Before. */
+  was: "exception" | "excluded" | "unmatched";
+  /** Now. */
+  status: "exception" | "excluded" | "unmatched";
+  /** Of the amount. */
+  currency: string;
+  /** What is settled by it. */
+  amount: string | null;
+}
+
+/** How far the reconciliation is. */
+export interface StatusNow {
+  /** Place in the session's log: 1, 2, 3, … */
+  seq: number;
+  /** The matching run. */
+  run: Reconciliation;
+  /** The way to the sign-off. */
+  workflow: Workflow;
+  /** The version of the rules. */
+  rules_version: number;
+  /** Records of the session; null when not counted yet. */
+  records: number | null;
+  /** What neither matches nor exceptions explain, by currency; null when not counted yet. */
+  difference: Record<string, string> | null;
+}
+
+/** Submit for review; the content is frozen from then on. */
+export interface Submit {
+  /** The session. */
+  session_id: string;
+  /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
+  request_id?: string;
+  /** For those who sign. */
+  comment?: string;
+}
+
+/** Submitted for review. */
+export interface Submitted {
+  /** The person's name. */
+  name: string;
+  /** Records. */
+  records?: number;
+  /** Records that are neither matched nor set aside. */
+  open_records?: number;
+  /** Records set aside as exceptions. */
+  exceptions?: number;
+  /** Unexplained, by currency. */
+  difference?: Record<string, string>;
+  /** What was said with it. */
+  comment?: string;
 }
 
 /** Fetch the commits after a `seq`. */
@@ -1695,6 +2889,8 @@ export interface Unlocked {
   seq: number;
   /** The lock's fencing token. */
   token: number;
+  /** When it ended: the time of the commit. */
+  expires_at: string;
 }
 
 /** A person who is in the session now, or ever was (without connections). */
@@ -1725,6 +2921,24 @@ export interface Users {
   items: User[];
 }
 
+/** The way to the sign-off. */
+export interface Workflow {
+  /** Where it stands. */
+  status: "not_started" | "in_progress" | "in_review" | "approved";
+  /** Who changed what is to be signed: they may not sign. */
+  prepared_by: string[];
+  /** Who submitted it. */
+  submitted_by: string | null;
+  /** When. */
+  submitted_at: string | null;
+  /** Why it was sent back or opened again. */
+  reason: string | null;
+  /** All signatures. */
+  signoffs: SignOff[];
+  /** How it goes. */
+  settings: Settings;
+}
+
 /** What clients send, and how it is answered when it is fulfilled. */
 export interface ClientEvents {
   join: { request: Join; ack: Joined };
@@ -1743,6 +2957,24 @@ export interface ClientEvents {
   redo: { request: Redo; ack: Undone };
   sync: { request: Sync; ack: Synced };
   authenticate: { request: Authenticate; ack: Authenticated };
+  match_confirm: { request: ConfirmMatches; ack: BulkDone };
+  match_reject: { request: RejectMatches; ack: BulkDone };
+  match_create: { request: MakeMatch; ack: BulkDone };
+  match_remove: { request: RemoveMatches; ack: BulkDone };
+  match_split: { request: SplitMatch; ack: BulkDone };
+  record_status: { request: SetRecordStatus; ack: BulkDone };
+  record_assign: { request: AssignRecords; ack: BulkDone };
+  rules_set: { request: SetRules; ack: RulesSet };
+  reconciliation_start: { request: StartRun; ack: RunControlled };
+  reconciliation_pause: { request: PauseRun; ack: RunControlled };
+  reconciliation_resume: { request: ResumeRun; ack: RunControlled };
+  reconciliation_cancel: { request: CancelRun; ack: RunControlled };
+  reconciliation_status: { request: RunStatus; ack: Status };
+  reconciliation_configure: { request: Configure; ack: ReconciliationDone };
+  reconciliation_submit: { request: Submit; ack: ReconciliationDone };
+  reconciliation_approve: { request: Approve; ack: Signed };
+  reconciliation_reject: { request: RejectSubmission; ack: ReconciliationDone };
+  reconciliation_reopen: { request: Reopen; ack: ReconciliationDone };
 }
 
 /** Every acknowledgement. */
@@ -1768,6 +3000,28 @@ export interface MessageData {
   "session.updated": SessionUpdated;
   "session.ended": SessionEnded;
   "session.expired": SessionExpired;
+  "match.suggested": MatchesChanged;
+  "match.confirmed": MatchesChanged;
+  "match.rejected": MatchesChanged;
+  "match.created": MatchesChanged;
+  "match.removed": MatchesChanged;
+  "match.split": MatchesChanged;
+  "record.status_changed": RecordStatusChanged;
+  "record.assigned": RecordAssigned;
+  "reconciliation.started": RunStarted;
+  "reconciliation.paused": RunMoved;
+  "reconciliation.resumed": RunMoved;
+  "reconciliation.progress": RunMoved;
+  "reconciliation.completed": RunMoved;
+  "reconciliation.failed": RunMoved;
+  "reconciliation.cancelled": RunMoved;
+  "reconciliation.rules_changed": RulesChanged;
+  "reconciliation.configured": Configured;
+  "reconciliation.submitted": Submitted;
+  "reconciliation.reviewed": Approved;
+  "reconciliation.approved": Approved;
+  "reconciliation.rejected": SentBack;
+  "reconciliation.reopened": SentBack;
   "presence.joined": Member;
   "presence.updated": Member;
   "presence.left": PresenceLeft;
@@ -1782,11 +3036,13 @@ export interface ServerEvents {
   lock: LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope;
   conflict: ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope;
   comment: CommentAddedEnvelope | CommentResolvedEnvelope;
-  record: RecordImportedEnvelope;
+  record: RecordImportedEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope;
   session: SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope;
+  match: MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope;
+  reconciliation: ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope;
   presence: PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope;
   notification: NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
 }
 
 /** Envelopes of commits: the ones with a `seq`. */
-export type CommitEnvelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope;
+export type CommitEnvelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope;

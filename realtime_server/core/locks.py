@@ -192,11 +192,9 @@ def evolve_lock(state: SessionState, commit: Commit) -> Changes:
 
 
 def lock_answer(commit: Commit) -> Mapping[str, Any]:
+    """``expires_at``: until when the lease goes; of one that was given back, when that was."""
     data = commit.data
-    answer = {"seq": commit.seq, "token": data["token"]}
-    if "expires_at" in data:
-        answer["expires_at"] = data["expires_at"]
-    return answer
+    return {"seq": commit.seq, "token": data["token"], "expires_at": data.get("expires_at") or to_iso(commit.at)}
 
 
 def lock_view(lock: Lock) -> dict[str, Any]:

@@ -59,9 +59,9 @@ def decide_join(state: SessionState, command: Join, now: int) -> Outcome:
     actor = command.actor
     known = state.participants.get(actor.user_id)
     if known is not None and (known.name, known.role) == (actor.name, actor.role):
-        return NoChange({"seq": state.seq})
+        return NoChange({"status": "unchanged", "seq": state.seq})
     if state.status is not SessionStatus.ACTIVE:
-        return NoChange({"seq": state.seq})
+        return NoChange({"status": "unchanged", "seq": state.seq})
     if known is None and len(state.participants) >= limits.MAX_PARTICIPANTS:
         return reject(ErrorCode.SESSION_FULL, f"{limits.MAX_PARTICIPANTS} people took part in this session already")
     change = "participant_added" if known is None else "participant_changed"

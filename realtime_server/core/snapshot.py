@@ -116,12 +116,6 @@ def record_document(record: RecordState) -> dict[str, Any]:
     return document
 
 
-def changes_document(record: RecordState) -> dict[str, Any]:
-    """What a fold writes over the stored record: everything but what was imported."""
-    document = record_document(record)
-    return {name: document.get(name) for name in ("fields", "seq", "match", "disposition", "rejected")}
-
-
 def _field_document(item: FieldState) -> dict[str, Any]:
     document: dict[str, Any] = {
         "value": item.value,

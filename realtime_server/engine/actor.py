@@ -221,11 +221,12 @@ class SessionActor:
         try:
             if self._hinted.ahead_of(self._state.seq):
                 await self._follow_hints()
-            if self._stale or any(question.refresh for question in questions):
+            refresh = self._stale or any(question.refresh for question in questions)
+            if refresh:
                 await self._catch_up()
             wanted = {name for question in questions for name in question.needs(self._state)}
             await self._load(wanted)
-            await self._process(todo)
+            await self._process(todo, newest=refresh)
         except CollaborationError as error:
             self._stale = True
             _fail(todo, questions, error)
@@ -237,9 +238,15 @@ class SessionActor:
             if not question.future.done():
                 question.future.set_result(self._state)
         self._after_commits()
+        if self._state.seq - self._materialiser.stored_seq > self._config.tail_limit:
+            # Whoever opens the session after a crash replays what no checkpoint has: that stays bounded.
+            await self._materialiser.pause()
 
-    async def _process(self, todo: list[Waiting]) -> None:
-        """Decide, append, publish, answer; again with what is left while other instances are faster."""
+    async def _process(self, todo: list[Waiting], *, newest: bool) -> None:
+        """Decide, append, publish, answer; again with what is left while other instances are faster.
+
+        ``newest``: the log has been read since these commands came.
+        """
         lost_races = 0
         while lost_races < self._config.attempts:
             now = self._clock()
@@ -248,6 +255,12 @@ class SessionActor:
                 return
             missing = await self._load_needed(todo)
             batch = decide_batch(self._state, [*ended, *todo], self._recent.of_command, missing, now)
+            if batch.unproven and not newest:
+                # What is refused here may have become possible through another instance.
+                newest, known = True, self._state.seq
+                await self._catch_up()
+                if self._state.seq > known:
+                    continue
             complete, todo = await self._append(batch)
             if todo and not complete:
                 lost_races += 1

@@ -61,6 +61,15 @@ class Batch:
     rest: Sequence[Waiting] = ()
 
     @property
+    def unproven(self) -> bool:
+        """Whether somebody would be told "no" or "nothing to do", and no append shows that this state is the newest."""
+        return not self.commits and any(
+            item.waiting.future is not None and (isinstance(item.outcome, Rejection) or item.waiting.command.repeatable)
+            for item in self.decided
+            if not isinstance(item.outcome, Commit)
+        )
+
+    @property
     def doubtful(self) -> list[Decided]:
         """Decisions that would be wrong if their command had been done long ago: it is worth asking the log."""
         return [

@@ -12,7 +12,8 @@ class EngineConfig:
     ``queue_limit``      commands waiting for one session; further ones are refused as `overloaded`
     ``batch_size``       commands decided and appended together at most
     ``attempts``         how often a batch is decided anew because other instances were faster
-    ``checkpoint_every`` commits between two checkpoints: what opening a session has to replay at most
+    ``checkpoint_every`` commits after which a checkpoint is begun; what opening a session replays
+    ``tail_limit``       commits that may be ahead of the newest checkpoint; then further commands wait for it
     ``checkpoint_after`` a session with fewer new commits than that is checkpointed after so long
     ``idle_unload``      a session nobody watches or uses leaves memory after so long
     ``replay_limit``     commits sent to a client that catches up; one further behind reloads
@@ -27,6 +28,7 @@ class EngineConfig:
     batch_size: int = 256
     attempts: int = 50
     checkpoint_every: int = 500
+    tail_limit: int = 2_000
     checkpoint_after: float = 5.0
     idle_unload: float = 60.0
     replay_limit: int = 1_000

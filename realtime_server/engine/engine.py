@@ -122,9 +122,12 @@ class Engine:
         found = (state.open_conflict(conflict_id) for conflict_id in state.conflicts)
         return sorted((item for item in found if item is not None), key=lambda item: item.candidates[0].seq)
 
-    async def replay(self, session_id: str, since: int) -> Replay:
-        """What happened after ``since``; ``reset`` when that is more than the replay limit, or lies in the future."""
-        state = await self.inspect(session_id)
+    async def replay(self, session_id: str, since: int, *, refresh: bool = True) -> Replay:
+        """What happened after ``since``; ``reset`` when that is more than the replay limit, or lies in the future.
+
+        ``refresh`` as for `inspect`; without it, for somebody who has just read the state so.
+        """
+        state = await self.inspect(session_id, refresh=refresh)
         if not 0 <= state.seq - since <= self._config.replay_limit:
             return Replay(state.seq, [], reset=True)
         commits = self._actor(session_id).commits_since(since)
@@ -135,11 +138,12 @@ class Engine:
     def watch(self, session_id: str) -> None:
         """Somebody follows this session: it stays open, and is looked after when other instances write to it."""
         self._watchers[session_id] += 1
+        self._reopen(session_id)
         if self._watchers[session_id] == 1:
             self._hints.follow(session_id)
-        self._reopen(session_id)
-        # An actor that is open already has to learn that it is followed from now on, or it would not poll.
-        self.poke(session_id)
+            # Nobody was told until now what an actor that is open already has missed. Who comes later needs no look:
+            # a thousand people who join within seconds would each have cost one.
+            self.poke(session_id)
 
     def unwatch(self, session_id: str) -> None:
         """The opposite of `watch`, once for each."""

@@ -46,6 +46,11 @@ class Materialiser:
             taken = self._take()
             self._task = asyncio.create_task(self._fold_quietly(state, taken), name=f"fold {state.session_id}")
 
+    async def pause(self) -> None:
+        """Return when the fold that runs, if any, has ended, well or not."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
     async def finish(self, state: SessionState) -> None:
         """Fold everything up to this state and return when it is stored."""
         if self._task is not None:

@@ -7,6 +7,7 @@ import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -24,13 +25,17 @@ class MatchingPool:
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Raises `unavailable` when the worker died or forgot the job: whoever asks begins the job anew."""
+        fresh = self._executor is None
         if self._executor is None:
             # A fresh interpreter: a fork would copy the server's sockets and locks.
             context = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=worker.start)
         executor = self._executor
+        submit = partial(executor.submit, function, *args, **kwargs)
         try:
-            return await asyncio.wrap_future(executor.submit(function, *args, **kwargs))
+            # The first call starts the process, which takes a tenth of a second: not on the event loop.
+            future = await asyncio.to_thread(submit) if fresh else submit()
+            return await asyncio.wrap_future(future)
         except BrokenProcessPool as error:
             if self._executor is executor:
                 self._executor = None

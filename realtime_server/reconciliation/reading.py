@@ -7,6 +7,7 @@ rows. Memory holds one row and the ids seen (for duplicates), never the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TextIO
@@ -67,6 +68,7 @@ class FileFormat:
 
     encoding: str
     delimiter: str
+    header: tuple[str, ...]
     columns: Columns
     date_format: str | None
     decimal: str
@@ -80,6 +82,10 @@ class CsvFile:
         self._path = path
         self._options = options
         self.format = file_format
+
+    @property
+    def rows(self) -> int:
+        return self.format.rows
 
     def __iter__(self) -> Iterator[ImportRow | RowError]:
         """Exactly one item for each row. `CollaborationError` (`invalid`) where the file changed meanwhile."""
@@ -106,6 +112,14 @@ class CsvFile:
             refuse_file("the file changed while it was read")
 
 
+def header_of(path: Path, options: ReadOptions) -> tuple[str, ...]:
+    """The cells of the first row, without surrounding spaces; none where it cannot be read. Raises as `open_csv`."""
+    check_options(options)
+    with _open_table(path, options) as (file, _, delimiter):
+        first = next(_records_of(file, delimiter), None)
+    return tuple(cell.strip() for cell in first.cells) if isinstance(first, Record) else ()
+
+
 def open_csv(path: Path, options: ReadOptions | None = None) -> CsvFile:
     """Look through a file: its encoding, delimiter, columns, and how it writes dates and amounts.
 
@@ -113,20 +127,28 @@ def open_csv(path: Path, options: ReadOptions | None = None) -> CsvFile:
     or amounts with two readings, no currency, too many rows, an unknown option. `OSError` where it cannot be opened.
     """
     options = options or ReadOptions()
-    _check_options(options)
+    check_options(options)
+    with _open_table(path, options) as (file, encoding, delimiter):
+        return CsvFile(path, options, _look_through(_records_of(file, delimiter), encoding, delimiter, options))
+
+
+@contextmanager
+def _open_table(path: Path, options: ReadOptions) -> Iterator[tuple[TextIO, str, str]]:
+    """The file at its beginning, its encoding and its delimiter: found, or as told."""
     encoding = checked_encoding(path, options.encoding) if options.encoding else detect_encoding(path)
     with open_text(path, encoding) as file:
         named = skip_separator_line(file)
         delimiter = options.delimiter or named or detect_delimiter(file, count_known)
     with open_text(path, encoding) as file:
-        return CsvFile(path, options, _look_through(_records_of(file, delimiter), encoding, delimiter, options))
+        yield file, encoding, delimiter
 
 
 def _look_through(
     rows: Iterator[Record | BadRecord], encoding: str, delimiter: str, options: ReadOptions
 ) -> FileFormat:
     dates, numbers = DateEvidence(), NumberEvidence()
-    columns = _resolve(next(rows, None), options)
+    header = next(rows, None)
+    columns = _resolve(header, options)
     named = (columns.amount, columns.debit, columns.credit)
     amounts = [position for position in named if position is not None] + _free_of(columns, FieldType.MONEY)
     days = [columns.date, *_free_of(columns, FieldType.DATE)]
@@ -144,6 +166,7 @@ def _look_through(
     return FileFormat(
         encoding=encoding,
         delimiter=delimiter,
+        header=tuple(cell.strip() for cell in header.cells) if isinstance(header, Record) else (),
         columns=columns,
         date_format=options.date_format or dates.decide(),
         decimal=options.decimal or numbers.decide(),
@@ -160,7 +183,8 @@ def _records_of(file: TextIO, delimiter: str) -> Iterator[Record | BadRecord]:
     return records(file, delimiter, first_line=2 if skip_separator_line(file) else 1)
 
 
-def _check_options(options: ReadOptions) -> None:
+def check_options(options: ReadOptions) -> None:
+    """`CollaborationError` (`invalid`) for a value that no file could be read with. Encodings are checked with one."""
     if options.delimiter is not None and options.delimiter not in DELIMITERS:
         refuse_file("the delimiter is a comma, a semicolon, a tab or a bar", option="delimiter")
     if options.decimal not in (None, ".", ","):

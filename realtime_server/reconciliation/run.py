@@ -86,7 +86,7 @@ class RunService:
         """``{seq, run_id}``; `invalid` while a run is under way."""
         command = StartRun(actor=actor, command_id=command_id, run_id=f"run-{uuid4().hex[:12]}")
         answer = await self._engine.submit(session_id, command)
-        self._take_up(session_id, answer["run_id"])
+        await self.ensure(session_id)
         return answer
 
     async def pause(self, session_id: str, actor: Actor, command_id: str) -> Answer:
@@ -100,21 +100,24 @@ class RunService:
     async def cancel(self, session_id: str, actor: Actor, command_id: str, reason: str | None = None) -> Answer:
         return await self._engine.submit(session_id, CancelRun(actor=actor, command_id=command_id, reason=reason))
 
-    async def status(self, session_id: str) -> dict[str, Any]:
+    async def status(self, session_id: str, *, count: bool = True) -> dict[str, Any]:
         """``{seq, run, workflow, rules_version, records, difference}``; the difference is the unexplained, by currency.
 
-        The amounts of a session are added up when first asked for, and again after they changed.
+        The amounts of a session are added up when first asked for, and again after they changed. Without ``count`` that
+        is left out: ``records`` and ``difference`` are there only where they are known already.
         """
         await self.ensure(session_id)
         state = await self._engine.inspect(session_id)
-        totals = await self._current_totals(state)
+        kept = self._totals.get(session_id)
+        known = count or (kept is not None and kept[0] == state.reconciliation.amounts_seq)
+        totals = await self._current_totals(state) if known else None
         return {
             "seq": state.seq,
             "run": run_view(state.reconciliation),
             "workflow": workflow_view(state.reconciliation),
             "rules_version": state.reconciliation.rules.version,
-            "records": totals.records,
-            "difference": _difference(state, totals),
+            "records": None if totals is None else totals.records,
+            "difference": None if totals is None else _difference(state, totals),
         }
 
     async def rules(self, session_id: str) -> dict[str, Any]:
@@ -228,9 +231,9 @@ class RunService:
             self._take_up(session_id, run.run_id)
 
     def observe(self, commits: Sequence[Commit]) -> None:
-        """What was decided, here or elsewhere: what the fanout's publish is also told. Never blocks."""
+        """What was decided, here or elsewhere: the engine's publish passes it on. Runs begin by it. Never blocks."""
         for commit in commits:
-            if commit.message_type == "reconciliation.resumed":
+            if commit.message_type in ("reconciliation.started", "reconciliation.resumed"):
                 self._spawn_ensure(commit.session_id)
 
     def _spawn_ensure(self, session_id: str) -> None:

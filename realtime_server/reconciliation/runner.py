@@ -47,7 +47,7 @@ class RunConfig:
     seconds between two looks at the log while the worker computes. ``patience``: seconds that a run waits for records
     that people hold, looking again every ``retry_every``."""
 
-    chunk: int = 25
+    chunk: int = 10
     share: float = 0.25
     report_every: float = 0.25
     lease: float = 15.0

@@ -7,6 +7,7 @@
 ``cursors``     where a page ended, as opaque text
 ``sessions``, ``people``, ``records``, ``writes``, ``conflicts``, ``history``, ``states``
                 the operations, by family
+``counts``      how many records a session has
 ``past``        records and sessions as of an earlier commit
 ``tally``       what the log says of the work in a session
 ``documents``   OpenAPI, AsyncAPI, JSON Schema and TypeScript, made from the schemas

@@ -12,7 +12,8 @@ from aiohttp import hdrs, web
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest import pages
 from realtime_server.rest.bodies import compress
-from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, handler_of
+from realtime_server.rest.counts import COUNTS, RecordCounts
+from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, UPLOADS, handler_of
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import PREFIX
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
@@ -48,8 +49,9 @@ def create_rest(config: RestConfig) -> web.Application:
     app = web.Application(middlewares=[_finish, _refuse])
     app[CONFIG] = config
     app[RATE] = RateLimit(config.rate, config.burst, time.monotonic)
-    app[HEAVY] = Turnstile(config.heavy)
+    app[HEAVY], app[UPLOADS] = Turnstile(config.heavy), Turnstile(config.uploads)
     app[TALLIES] = Tallies()
+    app[COUNTS] = RecordCounts(time.monotonic)
     for path in dict.fromkeys(operation.path for operation in OPERATIONS):
         # The router's own pattern for a part knows no braces, and an id may have them.
         resource = app.router.add_resource(path.replace("}", ":[^/]+}"))

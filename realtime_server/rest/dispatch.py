@@ -15,7 +15,7 @@ from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest.bodies import json_response, read_body
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import Answer, Call, Operation
-from realtime_server.rest.refusals import HttpRefusal
+from realtime_server.rest.refusals import HttpRefusal, invalid
 from realtime_server.rest.services import CONFIG, SERVICES, Verifier
 from schemas import loader
 from schemas.common import CLIENT_ID
@@ -23,6 +23,7 @@ from schemas.common import CLIENT_ID
 REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
 RATE: Final = web.AppKey("rate", RateLimit)
 HEAVY: Final = web.AppKey("heavy", Turnstile)
+UPLOADS: Final = web.AppKey("uploads", Turnstile)
 
 _BEARER: Final = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 _KEY: Final = re.compile(CLIENT_ID)
@@ -79,22 +80,6 @@ def _path(request: web.Request) -> Mapping[str, str]:
     return request.match_info
 
 
-def invalid(errors: Any, what: str) -> CollaborationError:
-    """``errors``: marshmallow's, by field; a text for a body that is no object at all."""
-    by_field = errors if isinstance(errors, dict) else {"_schema": errors}
-    names = ", ".join(str(name) for name in list(by_field)[:5] if name != "_schema")
-    return CollaborationError(
-        ErrorCode.INVALID, f"{what}: {names}" if names else what, {"fields": _text_keys(by_field)}
-    )
-
-
-def _text_keys(errors: Any) -> Any:
-    """Errors of list items stand under numbers, and JSON's names are texts."""
-    if isinstance(errors, dict):
-        return {str(name): _text_keys(item) for name, item in errors.items()}
-    return errors
-
-
 def _query(request: web.Request, schema: Schema | None) -> dict[str, Any]:
     given = request.query
     if schema is None:
@@ -139,8 +124,8 @@ async def _body(request: web.Request, operation: Operation, load: Load | None) -
 
 
 def _check_media(request: web.Request, operation: Operation) -> None:
-    """415 for a body of another kind; text is UTF-8, except that a CSV says by itself how it is written."""
-    in_utf8 = request.content_type == "text/csv" or (request.charset or "utf-8").lower() == "utf-8"
+    """415 for a body of another kind; JSON is UTF-8, while other files say by themselves how they are written."""
+    in_utf8 = "json" not in request.content_type or (request.charset or "utf-8").lower() == "utf-8"
     if request.content_type not in operation.media or not in_utf8:
         media = ", ".join(operation.media)
         fields = {"Content-Type": [f"Not one of: {media}."]}

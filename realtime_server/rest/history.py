@@ -10,9 +10,9 @@ from typing import Any, Final
 from realtime_server.core.commits import Commit, envelope
 from realtime_server.ports import CommitLog
 from realtime_server.rest import cursors
-from realtime_server.rest.dispatch import invalid
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.past import STEP
+from realtime_server.rest.refusals import invalid
 from realtime_server.rest.sessions import SESSION
 from realtime_server.rest.tallies import TALLIES
 from schemas import rest_answers as answers

@@ -9,20 +9,32 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+from marshmallow import ValidationError
+
 from realtime_server.core import commands as c
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.reconciliation.csv_rows import RowError
+from realtime_server.reconciliation.import_files import FileKind, OpenedFile, open_file
 from realtime_server.reconciliation.import_summary import ImportSummary
-from realtime_server.reconciliation.importing import Importer, Listeners, Rows
-from realtime_server.reconciliation.json_lines import open_json_lines
-from realtime_server.reconciliation.reading import ReadOptions, open_csv
+from realtime_server.reconciliation.importing import Importer, Listeners
+from realtime_server.reconciliation.reading import ReadOptions
+from realtime_server.reconciliation.saved_mappings import OPEN, read_as
 from realtime_server.rest.bodies import body_chunks
+from realtime_server.rest.counts import COUNTS
+from realtime_server.rest.dispatch import UPLOADS
+from realtime_server.rest.mappings import checked_reading, save_mapping
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.records import RECORDS
+from realtime_server.rest.refusals import invalid
+from schemas import loader
 from schemas import rest_answers as answers
 from schemas import rest_requests as requests
 
 _JSON_LINES: Final = ("application/x-ndjson", "application/jsonl")
+#: What a file says of itself goes before what its sender calls it.
+_TABLES: Final = ("text/csv", "text/plain", "application/octet-stream")
+_BANKS: Final = ("application/xml", "text/xml", "application/x-ofx", "application/vnd.intu.qfx")
 #: Refused rows that a refusal of the whole import names.
 _ERRORS_SHOWN: Final = 100
 
@@ -34,37 +46,48 @@ _ERRORS_SHOWN: Final = 100
     query=requests.ImportQuery,
     answer=answers.ImportDone,
     command=c.RecordImport,
-    media=("text/csv", *_JSON_LINES),
-    heavy=True,
+    media=(*_TABLES, *_JSON_LINES, *_BANKS),
     refusals=(ErrorCode.SESSION_ENDED, ErrorCode.FROZEN),
 )
 async def import_records(call: Call) -> Answer:
     """Import records.
 
-    The body is a CSV, or JSON lines with `external_id`, `date`, `amount`, `currency` and whatever else a record has.
-    New rows become records; where a record is there already, what the file says anew becomes edits, so that nobody's
-    work is overwritten. Importing the same file again changes nothing, so an import that was cut off is made good by
-    sending it again. A row that cannot be taken is listed in `errors` and stops no other; with `all_or_nothing` it
-    refuses the whole.
+    The body is a CSV, a bank's statement (CAMT.053, MT940, OFX or QFX), or JSON lines with `external_id`, `date`,
+    `amount`, `currency` and whatever else a record has; what stands in it tells which. New rows become records; where a
+    record is there already, what the file says anew becomes edits, so that nobody's work is overwritten. Importing the
+    same file again changes nothing, so an import that was cut off is made good by sending it again. A row that cannot
+    be taken is listed in `errors` and stops no other; with `all_or_nothing` it refuses the whole.
     """
     state = await call.session()
-    query, services = call.query, call.services
-    importer = Importer(services.engine, services.log, services.records)
-    async with _file(call) as path:
-        rows = await asyncio.to_thread(_open, path, call.request.content_type, query)
-        summary = await importer.run(
-            state.session_id,
-            call.actor(state.project_id),
-            query["source"],
-            rows,
-            all_or_nothing=query["all_or_nothing"],
-            listeners=Listeners(),
-        )
+    # Places of their own: an upload that takes its time keeps nobody from reading.
+    with call.request.config_dict[UPLOADS].turn():
+        opened, summary = await _import(call, state.session_id, call.actor(state.project_id), state.project_id)
+    call.request.config_dict[COUNTS].forget(state.session_id)
     if not summary.written:
         message = f"{summary.refused} of {summary.rows} rows cannot be taken; nothing was imported"
         errors = [_error_view(error) for error in summary.errors[:_ERRORS_SHOWN]]
         raise CollaborationError(ErrorCode.INVALID, message, {"errors": errors})
-    return Answer(_view(summary))
+    if call.query["save_mapping"] and opened.settled is not None:
+        await save_mapping(call, state.project_id, call.query["source"], opened.settled)
+    return Answer(_view(summary, opened))
+
+
+async def _import(call: Call, session_id: str, actor: c.Actor, project_id: str) -> tuple[OpenedFile, ImportSummary]:
+    query, services, source = call.query, call.services, call.query["source"]
+    importer = Importer(services.engine, services.log, services.records)
+    saved = await services.mappings.load(project_id, source) if query["saved_mapping"] else None
+    async with _file(call) as path:
+        reading = None if saved is None else saved.reading
+        opened = await asyncio.to_thread(_open, path, call.request.content_type, query, reading)
+        summary = await importer.run(
+            session_id,
+            actor,
+            source,
+            opened.records,
+            all_or_nothing=query["all_or_nothing"],
+            listeners=Listeners(),
+        )
+    return opened, summary
 
 
 @asynccontextmanager
@@ -79,26 +102,36 @@ async def _file(call: Call) -> AsyncIterator[Path]:
         yield path
 
 
-def _open(path: Path, media_type: str, query: Mapping[str, Any]) -> Rows:
-    currency = query.get("default_currency")
-    if media_type in _JSON_LINES:
-        return open_json_lines(path, default_currency=currency)
-    options = ReadOptions(
-        encoding=query.get("encoding"),
-        delimiter=query.get("delimiter"),
-        date_format=query.get("date_format"),
-        decimal=query.get("decimal"),
-        default_currency=currency,
-        money_in=query["money_in"],
-    )
-    return open_csv(path, options)
+def _open(path: Path, media_type: str, query: Mapping[str, Any], saved: Mapping[str, Any] | None) -> OpenedFile:
+    settings: dict[str, Any] = {name: query.get(name) for name in OPEN}
+    told = ReadOptions(money_in=query["money_in"], **settings)
+    if "mapping" in query:
+        told = read_as(_given(query["mapping"]), told)
+    kind = FileKind(query["format"]) if "format" in query else None
+    otherwise = FileKind.JSON_LINES if media_type in _JSON_LINES else FileKind.CSV
+    return open_file(path, told, kind=kind, otherwise=otherwise, saved=saved)
 
 
-def _view(summary: ImportSummary) -> dict[str, Any]:
+_READ_AS: Final = loader(requests.ReadAs())
+
+
+def _given(text: str) -> Mapping[str, Any]:
+    try:
+        reading: Mapping[str, Any] = _READ_AS(orjson.loads(text))
+    except orjson.JSONDecodeError as error:
+        raise CollaborationError(ErrorCode.INVALID, f"mapping is not JSON: {error}") from None
+    except ValidationError as error:
+        raise invalid({"mapping": error.messages}, "wrong query parameters") from None
+    return checked_reading(reading)
+
+
+def _view(summary: ImportSummary, opened: OpenedFile) -> dict[str, Any]:
     counts = ("rows", "new", "unchanged", "changed", "conflicting", "kept", "refused", "seq")
     return {
         "source": summary.source,
         **{name: getattr(summary, name) for name in counts},
+        "format": opened.kind.value,
+        "saved_mapping": opened.uses_saved,
         "errors": [_error_view(error) for error in summary.errors],
     }
 

@@ -46,7 +46,7 @@ class Turnstile:
     @contextmanager
     def turn(self) -> Iterator[None]:
         if self._free <= 0:
-            raise CollaborationError(ErrorCode.OVERLOADED, "too many requests read whole logs just now; try again")
+            raise CollaborationError(ErrorCode.OVERLOADED, "too many requests of this kind are under way; try again")
         self._free -= 1
         try:
             yield

@@ -45,8 +45,14 @@ def fold_records(records: Map[str, RecordState], commit: Commit) -> Map[str, Rec
     others = {name for name in set_records(commit) if name not in records}
     if len(others) == len(set_records(commit)):
         return records
+    conflict_id = commit.data.get("conflict_id")
+    place = (commit.data.get("record_id", ""), commit.data.get("field_name", ""))
     state = SessionState(
-        commit.session_id, seq=commit.seq - 1, records=records.update({name: _blank(name) for name in others})
+        commit.session_id,
+        seq=commit.seq - 1,
+        records=records.update({name: _blank(name) for name in others}),
+        # A resolution takes its conflict from the session's list; the conflict itself stands in the field.
+        conflicts=Map() if conflict_id is None else Map({conflict_id: place}),
     )
     after = evolve(state, commit).records
     for name in others:

@@ -26,3 +26,19 @@ class HttpRefusal(CollaborationError):
     @property
     def http_status(self) -> int:
         return self.status
+
+
+def invalid(errors: Any, what: str) -> CollaborationError:
+    """``errors``: marshmallow's, by field; a text for a body that is no object at all."""
+    by_field = errors if isinstance(errors, dict) else {"_schema": errors}
+    names = ", ".join(str(name) for name in list(by_field)[:5] if name != "_schema")
+    return CollaborationError(
+        ErrorCode.INVALID, f"{what}: {names}" if names else what, {"fields": _text_keys(by_field)}
+    )
+
+
+def _text_keys(errors: Any) -> Any:
+    """Errors of list items stand under numbers, and JSON's names are texts."""
+    if isinstance(errors, dict):
+        return {str(name): _text_keys(item) for name, item in errors.items()}
+    return errors

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from realtime_server.rest import conflicts, history, imports, people, records, sessions, states, writes
+from realtime_server.rest import (
+    conflicts,
+    history,
+    imports,
+    mappings,
+    people,
+    reconciliation,
+    records,
+    sessions,
+    states,
+    writes,
+)
 from realtime_server.rest.operations import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -12,8 +23,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *people.OPERATIONS,
     *records.OPERATIONS,
     *imports.OPERATIONS,
+    *mappings.OPERATIONS,
     *writes.OPERATIONS,
     *conflicts.OPERATIONS,
     *history.OPERATIONS,
     *states.OPERATIONS,
+    *reconciliation.OPERATIONS,
 )

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from realtime_server.auth.identity import Identity
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
+from realtime_server.reconciliation.run import RunService
 
 
 class Verifier(Protocol):
@@ -31,6 +32,7 @@ class RestConfig:
     ``max_import``, ``import_timeout``  the same for a file of records
     ``rate``, ``burst``  requests of one person in the long run (per second), and at once after a pause
     ``heavy``            requests at a time that read whole logs; further ones are `overloaded`
+    ``uploads``          imports at a time, the same
     ``activity_lease``   so long after its last request somebody who only speaks HTTP is shown as present
     ``origins``          sites whose pages may call; ``*`` is every site
     """
@@ -45,20 +47,23 @@ class RestConfig:
     rate: float = 50.0
     burst: int = 100
     heavy: int = 4
+    uploads: int = 4
     activity_lease: float = 60.0
     origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Handed to every operation. ``presence`` is None where no presence is to be had; ``clock`` gives milliseconds."""
+    """Handed to every operation. ``presence`` and ``runs`` are None where there are none; ``clock``: milliseconds."""
 
     engine: Engine
     log: CommitLog
     sessions: SessionStore
     records: RecordStore
+    mappings: MappingStore
     verifier: Verifier
     presence: Presence | None = None
+    runs: RunService | None = None
     clock: Callable[[], int] = wall_clock
 
 

@@ -13,6 +13,7 @@ from realtime_server.core.state import SessionState
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest import cursors
 from realtime_server.rest.commands import command_id, submit
+from realtime_server.rest.counts import COUNTS
 from realtime_server.rest.operations import PREFIX, Answer, Call, Operation, operation
 from realtime_server.rest.views import session_view, summary_view
 from schemas import rest_answers as answers
@@ -73,7 +74,8 @@ async def _show_in_lists(call: Call, state: SessionState) -> None:
 
 
 async def _detail(call: Call, state: SessionState) -> dict[str, object]:
-    records = await call.services.records.count(state.session_id)
+    counts = call.request.config_dict[COUNTS]
+    records = await counts.of(call.services.records, state.session_id)
     role = call.identity.roles[state.project_id]
     return session_view(state, role, records, call.services.clock())
 

@@ -52,17 +52,22 @@ def session_view(state: SessionState, role: Role, records: int, now: int) -> Jso
 
 
 def record_view(record: RecordState) -> Json:
-    return {
+    view = {
         "record_id": record.record_id,
         "source": record.source,
         "external_id": record.external_id,
-        "values": record.values(),
-        "versions": record.versions(),
-        "conflicts": {
-            name: field.conflict.conflict_id for name, field in record.fields.items() if field.conflict is not None
-        },
+        "values": record.base,
+        "versions": {},
+        "conflicts": {},
         "seq": record.seq,
     }
+    if record.fields:  # most records of a large session are as they were imported
+        view["values"] = record.values()
+        view["versions"] = record.versions()
+        view["conflicts"] = {
+            name: field.conflict.conflict_id for name, field in record.fields.items() if field.conflict is not None
+        }
+    return view
 
 
 def conflict_view(conflict: Conflict, field: FieldState, resolution: Json | None) -> Json:

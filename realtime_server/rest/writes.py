@@ -12,10 +12,9 @@ from realtime_server.core.locks import lease_duration
 from realtime_server.core.state import RecordState, SessionState
 from realtime_server.errors import ErrorCode
 from realtime_server.rest.commands import command_id, submit
-from realtime_server.rest.dispatch import invalid
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.records import RECORD, load_record
-from realtime_server.rest.refusals import HttpRefusal
+from realtime_server.rest.refusals import HttpRefusal, invalid
 from realtime_server.rest.sessions import SESSION
 from schemas import rest_answers as answers
 from schemas import rest_requests as requests

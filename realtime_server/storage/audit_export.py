@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol, TextIO
 
@@ -11,6 +10,7 @@ import orjson
 
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import Commit
+from realtime_server.spreadsheets import cell
 
 
 class Writer(Protocol):
@@ -107,18 +107,3 @@ def _change(data: Mapping[str, Any]) -> Mapping[str, Any]:
         "reason": data.get("reason", data.get("edit_reason")),
         "details": rest or None,
     }
-
-
-# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), the full-width forms among them.
-_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
-_PLAIN_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-
-
-def cell(value: Any) -> str:
-    """A value as a spreadsheet may have it: never a formula, while -10.50 stays a number; lists and objects as JSON."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    if text.startswith(_FORMULA) and not _PLAIN_NUMBER.fullmatch(text):
-        return "'" + text
-    return text

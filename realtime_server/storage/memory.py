@@ -15,7 +15,7 @@ import orjson
 from realtime_server.core.commits import Commit
 from realtime_server.core.state import RecordState, SessionStatus
 from realtime_server.core.values import check_field_name
-from realtime_server.ports import Appended, ImportedRecord, NewRecord, SessionSummary
+from realtime_server.ports import Appended, ImportedRecord, NewRecord, SavedMapping, SessionSummary
 from realtime_server.storage.documents import checkpoint_document, summary_from_document, touched_records
 
 
@@ -221,10 +221,32 @@ class MemoryRecordStore:
         return len(self._records(session_id))
 
 
+class MemoryMappingStore:
+    """`ports.MappingStore` in memory."""
+
+    def __init__(self) -> None:
+        self._mappings: dict[tuple[str, str], SavedMapping] = {}
+
+    async def load(self, project_id: str, source: str) -> SavedMapping | None:
+        await asyncio.sleep(0)
+        found = self._mappings.get((project_id, source))
+        return None if found is None else replace(found, reading=orjson.loads(orjson.dumps(dict(found.reading))))
+
+    async def save(self, project_id: str, source: str, mapping: SavedMapping) -> None:
+        await asyncio.sleep(0)
+        reading = orjson.loads(orjson.dumps(dict(mapping.reading)))
+        self._mappings[project_id, source] = replace(mapping, reading=reading)
+
+    async def delete(self, project_id: str, source: str) -> bool:
+        await asyncio.sleep(0)
+        return self._mappings.pop((project_id, source), None) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryStore:
-    """The three stores; each instance is an empty database of its own."""
+    """The stores; each instance is an empty database of its own."""
 
     log: MemoryCommitLog = field(default_factory=MemoryCommitLog)
     sessions: MemorySessionStore = field(default_factory=MemorySessionStore)
     records: MemoryRecordStore = field(default_factory=MemoryRecordStore)
+    mappings: MemoryMappingStore = field(default_factory=MemoryMappingStore)

@@ -21,6 +21,7 @@ from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
 from realtime_server.storage.mongo_failures import reason
 from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
+from realtime_server.storage.mongo_mappings import MongoMappingStore
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
 from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
@@ -57,11 +58,12 @@ INDEXES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MongoStore:
-    """The three stores of one database."""
+    """The stores of one database."""
 
     log: MongoCommitLog
     sessions: MongoSessionStore
     records: MongoRecordStore
+    mappings: MongoMappingStore
     database: AsyncDatabase[Document]
 
     async def ping(self) -> None:
@@ -128,6 +130,7 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         log=MongoCommitLog(durable["commits"]),
         sessions=MongoSessionStore(durable["sessions"]),
         records=MongoRecordStore(durable["records"]),
+        mappings=MongoMappingStore(durable["import_mappings"]),
         database=durable,
     )
 

@@ -9,7 +9,7 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from realtime_server.core.snapshot import changes_document
+from realtime_server.core.snapshot import record_document
 from realtime_server.core.state import RecordState
 from realtime_server.core.values import check_field_name
 from realtime_server.ports import ImportedRecord, NewRecord
@@ -28,7 +28,7 @@ RECORD_ORDER: Final = "record_order"
 #: Documents sent at a time: about 5 ms of encoding, so that a large import lets the event loop breathe.
 _WRITE_BATCH: Final = 1_000
 #: The same for what people changed: with its history such a record takes ten times as long.
-_FOLD_BATCH: Final = 50
+_FOLD_BATCH: Final = 100
 
 
 class MongoRecordStore:
@@ -117,10 +117,21 @@ class MongoRecordStore:
             return await self._records.count_documents({"session_id": session_id}, hint=RECORD_ORDER)
 
 
+#: Of a record's document: what an import says, and what is there only when it applies.
+_IMPORTED: Final = frozenset({"record_id", "source", "external_id", "base"})
+_OPTIONAL: Final = frozenset({"match", "disposition", "rejected"})
+
+
 def _fold(session_id: str, record: RecordState) -> UpdateOne:
     """What was imported stays; what people changed is replaced as a whole, if it is newer."""
     older = {"session_id": session_id, "record_id": record.record_id, "seq": {"$lt": record.seq}}
-    return UpdateOne(older, {"$set": changes_document(record)})
+    document = record_document(record)
+    changed = {name: value for name, value in document.items() if name not in _IMPORTED}
+    update: Document = {"$set": changed}
+    absent = dict.fromkeys(_OPTIONAL - changed.keys(), "")
+    if absent:
+        update["$unset"] = absent
+    return UpdateOne(older, update)
 
 
 def _mark(session_id: str, record_id: str, name: str, value: Any, version: int) -> UpdateOne:

@@ -28,12 +28,12 @@ class GuardedHandler(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         before = self._request_count
         super().data_received(data)
-        if self._manager is None or self._upgraded or self._payload_parser is not None:
+        if self._manager is None:
             return
         deadlines = _deadlines(self)
         if self._request_count != before:
             deadlines.cancel(self)
-        elif self._waiter is not None and data and self not in deadlines:
+        elif self._waiter is not None and not self._upgraded and data and self not in deadlines:
             deadlines.set(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -1,7 +1,8 @@
 """Every private or undocumented part of python-socketio, python-engineio, aiohttp and bidict that we lean on.
 
-All of them are reached through this module alone, and `tests/transport/test_upstream.py` checks each against the
-installed versions, so that an upgrade which moves one fails there, by name, and not in a session.
+Attributes of foreign objects are reached through the functions here (and `headguard.py`); methods that we override or
+call are listed in `METHODS`. `tests/transport/test_upstream.py` checks all of them against the installed versions, so
+that an upgrade which moves one fails there, by name, and not in a session.
 """
 
 from __future__ import annotations
@@ -14,6 +15,40 @@ from aiohttp import web
 
 TESTED_VERSIONS = {"python-socketio": "5.18", "python-engineio": "4.15", "aiohttp": "3.14", "bidict": "0.24"}
 """Series in which the parts below were found as described."""
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "socketio.base_manager:BaseManager.basic_enter_room": ("self", "sid", "namespace", "room", "eio_sid"),
+    "socketio.base_manager:BaseManager.basic_leave_room": ("self", "sid", "namespace", "room"),
+    "socketio.base_manager:BaseManager.basic_disconnect": ("self", "sid", "namespace", "kwargs"),
+    "socketio.base_manager:BaseManager.get_rooms": ("self", "sid", "namespace"),
+    "socketio.base_manager:BaseManager.pre_connect": ("self", "eio_sid", "namespace"),
+    "socketio.base_manager:BaseManager.pre_disconnect": ("self", "sid", "namespace"),
+    "socketio.base_manager:BaseManager._generate_ack_id": ("self", "sid", "callback"),
+    "socketio.async_manager:AsyncManager.trigger_callback": ("self", "sid", "id", "data"),
+    "socketio.base_server:BaseServer._get_event_handler": ("self", "event", "namespace", "args"),
+    "socketio.base_server:BaseServer._get_namespace_handler": ("self", "namespace", "args"),
+    "socketio.base_server:BaseServer._engineio_server_class": ("self",),
+    "socketio.async_server:AsyncServer._handle_eio_connect": ("self", "eio_sid", "environ"),
+    "socketio.async_server:AsyncServer._handle_eio_disconnect": ("self", "eio_sid", "reason"),
+    "socketio.async_server:AsyncServer._trigger_event": ("self", "event", "namespace", "args"),
+    "socketio.async_server:AsyncServer._send_packet": ("self", "eio_sid", "pkt"),
+    "engineio.async_server:AsyncServer._trigger_event": ("self", "event", "args", "kwargs"),
+    "engineio.base_server:BaseServer._upgrades": ("self", "sid", "transport"),
+    "engineio.base_server:BaseServer._get_socket": ("self", "sid"),
+    "engineio.base_server:BaseServer._cors_allowed_origins": ("self", "environ"),
+    "engineio.base_server:BaseServer._cors_headers": ("self", "environ"),
+    "engineio.base_server:BaseServer._generate_sid_cookie": ("self", "sid", "attributes"),
+    "aiohttp.web:RequestHandler.connection_lost": ("self", "exc"),
+    "aiohttp.web:RequestHandler.data_received": ("self", "data"),
+    "aiohttp.web:RequestHandler.force_close": ("self",),
+    "aiohttp.web:AppRunner._make_server": ("self",),
+}
+"""Methods that we override, or call although they are not documented, with the arguments they had."""
+
+HANDLER_ATTRIBUTES = (
+    "_message_tail", "_request_count", "_upgraded", "_waiter", "_manager", "transport",
+)  # fmt: skip
+"""Attributes of aiohttp's `RequestHandler` that are read or set here and in `headguard.py`."""
 
 
 def detach(request: web.BaseRequest) -> bytes:

@@ -249,7 +249,6 @@ def ec_entry(curve: ec.EllipticCurve, **members: Any) -> dict[str, Any]:
         "text",
         None,
     ],
-    ids=repr,
 )
 def test_a_key_of_another_kind_is_left_out_and_the_others_stay(entry: Any) -> None:
     good = ec_entry(ec.SECP256R1(), kid="good")

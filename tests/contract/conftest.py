@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
 from realtime_server.storage.memory import MemoryStore
 from realtime_server.storage.mongo import open_store
 
@@ -19,6 +19,8 @@ class Store(Protocol):
     def sessions(self) -> SessionStore: ...
     @property
     def records(self) -> RecordStore: ...
+    @property
+    def mappings(self) -> MappingStore: ...
 
 
 @pytest.fixture(params=["memory", "mongo"])

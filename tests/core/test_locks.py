@@ -87,7 +87,7 @@ def test_a_released_lock_is_free_for_the_next_and_its_token_is_good_for_nothing(
     log = Log()
     token = acknowledged(log.lock(ALICE, "r1"))["token"]
     commit = committed(log.ask(c.ReleaseLock, ALICE, record_id="r1", token=token), "lock.released")
-    assert acknowledged(commit) == {"seq": 3, "token": token}
+    assert acknowledged(commit) == {"seq": 3, "token": token, "expires_at": to_iso(commit.at)}
     refused(log.ask(c.ReleaseLock, ALICE, record_id="r1", token=token), ErrorCode.LOCK_NOT_HELD)
     refused(log.edit(ALICE, "r1", "notes", "x", token=token), ErrorCode.LOCK_LOST)
     assert acknowledged(log.lock(BOB, "r1"))["token"] > token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from realtime_server.core.roles import Role
 from realtime_server.documents import documents
+from realtime_server.ports import NewRecord
 from tests.rest.conftest import Server, ada, pat, server, settings, token
 from tests.support import eventually
 
@@ -53,15 +55,28 @@ class Witness:
         return await self.socket.call(event, request, namespace=NAMESPACE, timeout=10)
 
 
-@pytest.fixture
-async def witness(server: Server) -> AsyncIterator[Witness]:
+@asynccontextmanager
+async def _witness(server: Server, user: str) -> AsyncIterator[Witness]:
     witness = Witness()
     await witness.socket.connect(
-        server.url, auth={"token": token("alice", Role.ADMIN)}, namespaces=[NAMESPACE], transports=["websocket"]
+        server.url, auth={"token": token(user, Role.ADMIN)}, namespaces=[NAMESPACE], transports=["websocket"]
     )
     yield witness
     await witness.socket.disconnect()
     await witness.socket.shutdown()
+
+
+@pytest.fixture
+async def witness(server: Server) -> AsyncIterator[Witness]:
+    async with _witness(server, "alice") as witness:
+        yield witness
+
+
+@pytest.fixture
+async def judge(server: Server) -> AsyncIterator[Witness]:
+    """Somebody who has changed nothing, and so may sign."""
+    async with _witness(server, "judith") as judge:
+        yield judge
 
 
 async def _prepared(server: Server, witness: Witness) -> dict[str, Any]:
@@ -83,23 +98,60 @@ async def _prepared(server: Server, witness: Witness) -> dict[str, Any]:
     }
 
 
+async def _led_up_to(
+    event: str, server: Server, witness: Witness, judge: Witness, there: dict[str, Any]
+) -> dict[str, Any]:
+    """Do what has to come before an event of reconciling; what has to be put into its example."""
+    session = {"session_id": there["session_id"]}
+
+    async def done(event: str, asks: Witness = witness, **request: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = await asks.ask(event, {**session, **request})
+        assert answer["ok"], answer
+        return answer
+
+    if event.startswith("match_"):
+        values = {"amount": "17.00", "currency": "GBP", "date": "2026-11-02", "status": "unmatched"}
+        row = NewRecord("statement-000017", "statement", "S-17", values, "chunk-2")
+        await server.services.store.records.insert(there["session_id"], [row])
+    if event == "match_split":
+        sides = {"ledger": ["ledger-000017"], "statement": ["statement-000017"]}
+        return {"match_id": (await done("match_create", **sides, reason="By hand"))["match_id"]}
+    if event in ("reconciliation_pause", "reconciliation_resume", "reconciliation_cancel"):
+        await done("reconciliation_start")
+    if event == "reconciliation_resume":
+        await done("reconciliation_pause")
+    if event in ("reconciliation_submit", "reconciliation_approve", "reconciliation_reject", "reconciliation_reopen"):
+        await done("resolve", conflict_id=there["conflict_id"], strategy="keep_current")
+        await done("reconciliation_configure", settings={"threshold": 10**12})
+    if event in JUDGED:
+        await done("reconciliation_submit")
+        assert (await judge.ask("join", session))["ok"]
+    if event == "reconciliation_reopen":
+        await done("reconciliation_approve", judge)
+    return {}
+
+
+#: Events of whoever signs off, who is nobody that has prepared.
+JUDGED = ("reconciliation_approve", "reconciliation_reject", "reconciliation_reopen")
+
 #: What an example needs beyond the ids of this session, because its command depends on what was done before.
 DIFFERENT: dict[str, dict[str, Any]] = {
     "takeover": {"record_id": "ledger-000020"},
     "authenticate": {"token": token("alice", Role.ADMIN)},
     "resolve": {"edit_id": None, "strategy": "keep_current"},
     "message": {"message_type": "sync", "data": {"since": 1}},
-    "edit_batch": {},
+    "match_create": {"statement": ["statement-000017"]},
 }
 
 
 @pytest.mark.parametrize("operation", EVENTS, ids=lambda operation: resolve(operation["messages"][0])["name"])
 async def test_every_event_is_answered_as_its_document_says(
-    server: Server, witness: Witness, operation: dict[str, Any]
+    server: Server, witness: Witness, judge: Witness, operation: dict[str, Any]
 ) -> None:
     message = resolve(operation["messages"][0])
     event = message["name"]
     there = await _prepared(server, witness)
+    there |= await _led_up_to(event, server, witness, judge, there)
     if event in ("undo", "redo"):
         done = {"field_name": "notes", "new_value": "x", "base_version": 0, "edit_id": "n1"}
         await witness.ask("edit", {"session_id": there["session_id"], "record_id": "ledger-000005", **done})
@@ -112,7 +164,7 @@ async def test_every_event_is_answered_as_its_document_says(
     if event in ("undo", "redo"):
         request.pop("seq", None)
     check(request, message["payload"])
-    ack = await witness.ask(event, request)
+    ack = await (judge if event in JUDGED else witness).ask(event, request)
     replies = [resolve(reply) for reply in operation["reply"]["messages"]]
     good, refused = replies[:-1], replies[-1]
     assert ack["ok"] is True, ack
@@ -151,6 +203,6 @@ async def test_every_broadcast_is_as_its_document_says(server: Server, witness: 
     await eventually(lambda: {kind.partition(".")[0] for kind in witness.seen} == families)
     await eventually(lambda: "session.ended" in witness.seen)
     for message_type, (family, payload) in witness.seen.items():
-        message = COMPONENTS["messages"][message_type.replace(".", "_")]
+        message = COMPONENTS["messages"][message_type.replace(".", "__")]
         assert message["name"] == family
         check(payload, message["payload"])

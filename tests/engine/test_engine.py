@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from immutables import Map
 
-from realtime_server.core.commands import AcquireLock, Join, Undo
+from realtime_server.core.commands import AcquireLock, Join, ReleaseLock, Undo
 from realtime_server.core.commits import Commit, verify
 from realtime_server.core.evolve import replay
 from realtime_server.core.state import SessionState
@@ -88,6 +88,24 @@ async def test_of_a_hundred_writers_who_saw_the_same_version_one_wins_and_the_re
     assert len({answer["conflict_id"] for answer in answers if answer["status"] == "conflict"}) == 1
     (conflict,) = await engines[0].open_conflicts(SESSION)
     assert len(conflict.candidates) == 99
+
+
+async def test_what_became_possible_through_another_instance_is_not_refused(bench: Bench) -> None:
+    first, second = bench.engine(), bench.engine()
+    await bench.create(first)
+    ann, bob = preparer("ann"), preparer("bob")
+    await second.state(SESSION)
+    lock = AcquireLock(actor=ann, command_id="ann/l", record_id="ledger:1", duration=60_000)
+    token = (await first.submit(SESSION, lock))["token"]
+    with pytest.raises(CollaborationError) as raised:
+        await second.submit(SESSION, edit(bob, "7.00"))
+    assert raised.value.code is ErrorCode.LOCKED
+    await first.submit(SESSION, ReleaseLock(actor=ann, command_id="ann/u", record_id="ledger:1", token=token))
+    assert (await second.submit(SESSION, edit(bob, "7.00")))["status"] == "applied"
+    # A version that only the other instance knows of yet, and a value that is there only until it is asked.
+    version = (await second.submit(SESSION, edit(bob, "8.00", record="ledger:2")))["version"]
+    assert (await first.submit(SESSION, edit(ann, "9.00", record="ledger:2", base=version)))["status"] == "applied"
+    assert (await second.submit(SESSION, edit(bob, "8.00", record="ledger:2", base=1)))["status"] == "conflict"
 
 
 async def test_an_idle_session_leaves_memory_and_comes_back_as_it_was(bench: Bench) -> None:
@@ -268,3 +286,27 @@ async def test_a_session_nobody_uses_expires_and_one_that_is_watched_does_not(be
     with pytest.raises(CollaborationError) as raised:
         await engine.submit(SESSION, edit(ADMIN, "1.00"))
     assert raised.value.code is ErrorCode.SESSION_ENDED
+
+
+async def test_records_beside_a_touched_one_are_in_memory_before_they_are_asked_for(bench: Bench) -> None:
+    engine = bench.engine()
+    await bench.create(engine, records=40)
+    await engine.submit(SESSION, edit(preparer("p"), "1.50", record="ledger:9"))
+    assert len((await engine.state(SESSION)).records) > 1
+    # What came along is never older than what the session knows: an edit of it is decided on its stored value.
+    state = await engine.inspect(SESSION, lambda state: [f"ledger:{number}" for number in range(1, 41)])
+    assert state.records["ledger:9"].value("amount") == "1.50"
+    assert {name: record.value("amount") for name, record in state.records.items() if name != "ledger:9"} == {
+        f"ledger:{number}": f"{number}.00" for number in range(1, 41) if number != 9
+    }
+
+
+async def test_a_miss_far_from_all_others_is_loaded_too(bench: Bench) -> None:
+    engine = bench.engine()
+    await bench.create(engine, records=300)
+    for number in (300, 150, 299, 1):
+        answer = await engine.submit(SESSION, edit(preparer("p"), "0.75", record=f"ledger:{number}"))
+        assert answer["status"] == "applied"
+    with pytest.raises(CollaborationError) as refused:
+        await engine.submit(SESSION, edit(preparer("p"), "0.75", record="ledger:301"))
+    assert refused.value.code is ErrorCode.NOT_FOUND

@@ -17,6 +17,7 @@ from realtime_server.core.reconciling import MatchStatus
 from realtime_server.core.state import RecordState
 from realtime_server.engine.engine import Engine
 from realtime_server.ports import NewRecord
+from realtime_server.reconciliation.generated import Kind
 from realtime_server.reconciliation.generator import generate
 from realtime_server.reconciliation.loading import current_records
 from realtime_server.reconciliation.run import RunService
@@ -73,6 +74,8 @@ class Office:
     store: MongoStore
     stack: AsyncExitStack
     truth: frozenset[tuple[frozenset[str], frozenset[str]]] = frozenset()
+    #: (ledger, statement) of plain pairs: the same amount, nothing else to them.
+    pairs: tuple[tuple[str, str], ...] = ()
 
     async def instance(self, config: RunConfig = QUICK, **more: Any) -> Instance:
         engine = Engine(
@@ -102,6 +105,8 @@ class Office:
             for g in books.groups
             if g.is_matched
         )
+        plain = (group for group in books.groups if group.kind is Kind.ONE_TO_ONE)
+        self.pairs = tuple((group.ledger[0].external_id, group.statement[0].external_id) for group in plain)
         if not auto:
             rules = tuple(replace(rule, auto_confirm=False) for rule in DEFAULT_RULES)
             await instance.ask(SetRules, rules=rules, base_version=0)

@@ -113,8 +113,7 @@ async def test_one_run_at_a_time(office: Office) -> None:
 async def test_records_that_somebody_holds_are_left_alone_and_picked_up_when_they_are_free(office: Office) -> None:
     one = await office.instance(SLOW)
     await office.open(one, 100)
-    sides = next(group for group in office.truth if len(group[0]) == len(group[1]) == 1)
-    held = next(iter(sides[0]))
+    held = office.pairs[0][0]
     lock = await one.ask(AcquireLock, BOB, record_id=held, duration=60_000)
     await one.start()
     await eventually(lambda: one.told[-1].data.get("processed") == 98, within=30)
@@ -128,7 +127,7 @@ async def test_records_that_somebody_holds_are_left_alone_and_picked_up_when_the
 async def test_a_run_does_not_wait_for_ever_and_says_what_it_left_out(office: Office) -> None:
     one = await office.instance(QUICK)
     await office.open(one, 100)
-    held = next(iter(next(group for group in office.truth if len(group[0]) == 1)[0]))
+    held = office.pairs[0][0]
     await one.ask(AcquireLock, BOB, record_id=held, duration=60_000)
     await one.start()
     done = await one.hears("reconciliation.completed")
@@ -143,10 +142,10 @@ async def test_records_on_which_somebody_is_at_work_without_a_lock_are_left_alon
 
     one = await office.instance(QUICK, busy=at_work)
     await office.open(one, 100)
-    busy.add(next(iter(next(group for group in office.truth if len(group[0]) == 1)[0])))
+    busy.add(office.pairs[0][0])
     await one.start()
     assert (await one.hears("reconciliation.completed")).data["left_out"] == 1
-    assert (await office.records(one))[next(iter(busy))].match is None
+    assert (await office.records(one))[office.pairs[0][0]].match is None
 
 
 async def test_people_match_beside_a_run_and_nothing_is_matched_twice(office: Office) -> None:
@@ -236,14 +235,13 @@ async def test_a_dry_run_shows_what_the_rules_would_do_and_stores_nothing(office
 async def test_candidates_for_a_record_come_ranked_with_reasons(office: Office) -> None:
     one = await office.instance()
     await office.open(one, 300)
-    ledger, statement = next(group for group in office.truth if len(group[0]) == len(group[1]) == 1)
-    found = await one.service.candidates_for(SESSION, next(iter(ledger)))
-    assert found[0]["record_id"] == next(iter(statement))
+    ledger, statement = office.pairs[0]
+    found = await one.service.candidates_for(SESSION, ledger)
+    assert found[0]["record_id"] == statement
     assert "same amount" in found[0]["reasons"]
     assert [item["score"] for item in found] == sorted((item["score"] for item in found), reverse=True)
-    members = {"ledger": tuple(ledger), "statement": tuple(statement), "reason": "it is"}
-    await one.ask(MakeMatch, ALICE, **members)
-    assert await one.service.candidates_for(SESSION, next(iter(ledger))) == []
+    await one.ask(MakeMatch, ALICE, ledger=(ledger,), statement=(statement,))
+    assert await one.service.candidates_for(SESSION, ledger) == []
     with pytest.raises(CollaborationError):
         await one.service.candidates_for(SESSION, "nobody")
 

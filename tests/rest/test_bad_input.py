@@ -63,14 +63,22 @@ FIELDS: dict[str, tuple[Any, set[str]]] = {
     "an empty name": (wrong(field_name=""), {"field_name"}),
     "a name too long": (wrong(field_name="x" * 65), {"field_name"}),
     "a name with a line break": (wrong(field_name="a\nb"), {"field_name"}),
-    "an operator for a name": (wrong(field_name="$set"), {"new_value"}),
-    "a path for a name": (wrong(field_name="a.b"), {"new_value"}),
-    "a prototype for a name": (wrong(field_name="__proto__"), {"new_value"}),
+    "an operator for a name": (wrong(field_name="$set"), {"field_name"}),
+    "a path for a name": (wrong(field_name="a.b"), {"field_name"}),
+    "a prototype for a name": (wrong(field_name="__proto__"), {"field_name"}),
     "an object for a value": (wrong(new_value={"$gt": ""}), {"new_value"}),
+    "an operator deep inside": (wrong(field_name="tags", new_value=["a", {"$where": "1"}]), {"new_value"}),
+    "a list in a list": (wrong(field_name="tags", new_value=[["a"]]), {"new_value"}),
+    "a value nested deep": (wrong(field_name="free", new_value=[[[[[[1]]]]]]), {"new_value"}),
+    "a value with NUL": (wrong(field_name="free", new_value="a\x00b"), {"new_value"}),
+    "a huge fraction": (wrong(field_name="free", new_value=1e308), {"new_value"}),
+    "a tiny fraction": (wrong(field_name="free", new_value=1e-308), {"new_value"}),
+    "an integer beyond what JavaScript counts": (wrong(field_name="free", new_value=2**60), {"new_value"}),
+    "money beyond eighteen digits": (wrong(new_value="9" * 19), {"new_value"}),
     "a value too long": (wrong(new_value="x" * 40_000), {"new_value"}),
     "money as a fraction": (wrong(new_value=1.5), {"new_value"}),
     "money with too many decimals": (wrong(new_value="1.234"), {"new_value"}),
-    "a read-only field": (wrong(field_name="record_id"), {"new_value"}),
+    "a read-only field": (wrong(field_name="record_id"), {"field_name"}),
     "an id with a slash": (wrong(edit_id="a/b"), {"edit_id"}),
     "two things wrong": (wrong(base_version="0", field_name=1), {"base_version", "field_name"}),
 }
@@ -171,8 +179,8 @@ async def test_writes_to_a_session_of_another_project_find_nothing(server: Serve
 
 
 def _claims(**members: Any) -> dict[str, Any]:
-    now = int(time.time())
-    return {"sub": "pat", "name": "Pat", "exp": now + 60, "projects": {PROJECT: "preparer"}, **members}
+    # Made when the tests are collected, and still good when the last of them runs.
+    return {"sub": "pat", "name": "Pat", "exp": int(time.time()) + 86_400, "projects": {PROJECT: "preparer"}, **members}
 
 
 TOKENS: dict[str, tuple[str, str]] = {

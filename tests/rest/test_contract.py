@@ -37,6 +37,7 @@ def _document() -> dict[str, Any]:
     return document
 
 
+schemathesis.serializer.alias(["application/x-ndjson", "application/jsonl", "text/csv"], "text/plain")
 schema = schemathesis.openapi.from_dict(_document())
 
 
@@ -130,6 +131,9 @@ def _real(case: Case, server: _Server) -> None:
         "record_id": RECORD,
         "user_id": "ada",
         "conflict_id": "conflict-3",
+        "project_id": "demo",
+        "source": "ledger",
+        "match_id": "match-1-0@ledger-000001",
     }
     case.path_parameters = {name: real[name] for name in found}
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from realtime_server.core.commands import Actor, AddComment
+from realtime_server.core.roles import Role
 from tests.rest.conftest import Person, Server
 from tests.rest.test_records import edit
 
@@ -63,20 +65,15 @@ async def test_history_is_filtered_by_record_person_field_type_and_time(
 
 async def test_a_filter_that_fits_little_is_paged_through_the_log_in_bounded_steps(server: Server, pat: Person) -> None:
     session = await server.session(pat, records=1)
-    version = 0
-    for number in range(21):
-        edits = [await asyncio.gather(*(_comment(pat, session) for _ in range(255)))]
-        assert edits
-        if number == 20:
-            version = (await edit(pat, session, 1, "notes", "needle"))["seq"]
-    first = (await pat.get(f"/sessions/{session}/history", field_name="notes")).body
-    assert first["items"] == []
+    actor, engine = Actor("pat", "Pat", Role.PREPARER), server.services.engine
+    for first in range(0, 5_200, 400):
+        hay = [AddComment(actor=actor, command_id=f"pat/c{first + number}", text="hay") for number in range(400)]
+        await asyncio.gather(*(engine.submit(session, command) for command in hay))
+    version = (await edit(pat, session, 1, "notes", "needle"))["seq"]
+    first_page = (await pat.get(f"/sessions/{session}/history", field_name="notes")).body
+    assert first_page["items"] == []
     found = await pat.all(f"/sessions/{session}/history", field_name="notes")
     assert [item["seq"] for item in found] == [version]
-
-
-async def _comment(person: Person, session: str) -> None:
-    assert (await person.post(f"/sessions/{session}/comments", {"text": "hay"})).status == 201
 
 
 async def test_the_session_can_be_seen_as_it_stood_at_every_commit(

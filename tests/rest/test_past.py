@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from immutables import Map
 
@@ -94,6 +94,7 @@ def session_part(state: SessionState) -> dict[str, Any]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps, st.booleans())
+@example([(0, "l1", 0), (0, "l1", 1), (6, "l1", 1), (3, "l1", 2)], False)
 def test_the_past_is_what_the_log_says(work: list[tuple[int, str, int]], in_memory: bool) -> None:
     log = Log(*RECORDS)
     for step in work:

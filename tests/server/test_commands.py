@@ -103,6 +103,36 @@ async def test_a_batch_is_one_commit_and_all_or_nothing(server: Server) -> None:
     assert (after["status"], after["seq"]) == ("applied", ack["seq"] + 1)
 
 
+async def test_a_batch_that_merges_tells_what_was_sent_and_what_came_of_it(server: Server) -> None:
+    alice, bob = await server.member("alice"), await server.member("bob")
+    await alice.done("edit", **record_edit("e1", "paid by the new customer in May"))
+    mine = {"record_id": "r1", "field_name": "description", "new_value": "paid by the customer in June"}
+    await bob.done("edit_batch", edit_id="b1", edits=[{**mine, "base_version": 0}])
+    told = (await alice.hears("edit.batch_applied"))["data"]["edits"][0]
+    assert told["submitted_value"] == "paid by the customer in June"
+    assert told["new_value"] == "paid by the new customer in June"
+
+
+async def test_another_request_under_a_used_id_is_invalid_and_changes_nothing(server: Server) -> None:
+    alice = await server.member("alice")
+    first = await alice.done("edit", **record_edit("e1", "rent"))
+    others = [
+        ("edit", record_edit("e1", "hire", base=first["seq"]), "edit_id"),
+        ("edit", record_edit("e1", "rent", record="r2"), "edit_id"),
+        ("edit_batch", {"edit_id": "e1", "edits": [record_edit("", "hire", record="r2")]}, "edit_id"),
+        ("lock", {"record_id": "r1", "request_id": "e1"}, "request_id"),
+        ("comment", {"text": "hello", "request_id": "e1"}, "request_id"),
+        ("undo", {"request_id": "e1"}, "request_id"),
+    ]
+    for event, request, field in others:
+        for item in request.get("edits", ()):
+            del item["edit_id"]
+        error = await alice.refused(event, **request)
+        assert (error["code"], list(error["details"]["fields"])) == ("invalid", [field]), event
+    assert await alice.done("edit", **record_edit("e1", "rent")) == first
+    assert (await alice.done("sync", since=0))["seq"] == first["seq"]
+
+
 async def test_a_lock_is_taken_renewed_and_given_back(server: Server) -> None:
     alice, bob = await server.member("alice"), await server.member("bob")
     taken = await alice.done("lock", record_id="r1", ttl=60)
@@ -117,8 +147,9 @@ async def test_a_lock_is_taken_renewed_and_given_back(server: Server) -> None:
     assert renewed["token"] == taken["token"]
     assert renewed["expires_at"] > taken["expires_at"]
     await bob.hears("lock.renewed", token=taken["token"])
-    await alice.done("unlock", record_id="r1", token=taken["token"])
-    await bob.hears("lock.released", token=taken["token"])
+    given_back = await alice.done("unlock", record_id="r1", token=taken["token"])
+    told = await bob.hears("lock.released", token=taken["token"])
+    assert (told["seq"], told["timestamp"]) == (given_back["seq"], given_back["expires_at"])
     assert (await bob.done("edit", **record_edit("e2", "rent")))["status"] == "applied"
     error = await alice.refused("edit", **record_edit("e3", "hire", lock_token=taken["token"]))
     assert error["code"] == "lock_lost"

@@ -25,7 +25,7 @@ async def test_a_join_gives_the_whole_picture(server: Server) -> None:
     assert conflict["conflict_id"] == clash["conflict_id"]
     assert conflict["current"]["value"] == "11.00"
     assert conflict["candidates"][0]["edit_reason"] == "the bank says so"
-    assert picture["reconciliation"] == {"status": "not_started"}
+    assert picture["reconciliation"]["status"] == "not_started"
     assert (picture["recovered"], picture["commits"]) == (False, [])
     assert picture["seq"] == (await server.services.engine.state("s1")).seq
 

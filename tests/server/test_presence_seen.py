@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import aiohttp
 import pytest
 
-from tests.server.clients import Client
-from tests.server.conftest import JsConnect, Server, StartServer, record_edit
+from tests.server.clients import NAMESPACE, Client
+from tests.server.conftest import JsConnect, Server, StartServer, record_edit, token_of
 
 
 def _presence(client: Client, user: str) -> list[str]:
@@ -86,6 +88,20 @@ async def test_a_lost_client_is_seen_to_be_gone(server: Server) -> None:
     alice, bob = await server.member("alice"), await server.member("bob")
     await bob.cut()
     await alice.hears("presence.left", user_id="bob")
+
+
+async def test_a_client_that_has_fallen_silent_is_gone_when_its_ping_has_timed_out(start_server: StartServer) -> None:
+    """The time for which it was silent is the time for which it was waited for: nothing is added to it."""
+    server = await start_server(WS_PING_INTERVAL="1", WS_PING_TIMEOUT="1", COLLABORATION_PRESENCE_GRACE="300")
+    await server.create_session()
+    alice = await server.member("alice")
+    address = f"{server.url}/socket.io/?EIO=4&transport=websocket"
+    async with aiohttp.ClientSession() as http, http.ws_connect(address) as silent:
+        await silent.send_str(f"40{NAMESPACE}," + json.dumps({"token": token_of("bob")}))
+        await silent.send_str(f'42{NAMESPACE},1["join",{{"session_id":"s1"}}]')
+        await alice.hears("presence.joined", user_id="bob")
+        # It answers no ping.
+        await alice.hears("presence.left", user_id="bob")
 
 
 async def test_who_is_back_within_the_grace_time_was_never_gone(server: Server) -> None:

@@ -35,6 +35,24 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "undo": {},
     "redo": {},
     "sync": {"since": 0},
+    "match_confirm": {"match_ids": ["match-9-0@r1"]},
+    "match_reject": {"match_ids": ["match-9-0@r1"]},
+    "match_remove": {"match_ids": ["match-9-0@r1"]},
+    "match_create": {"ledger": ["r1"], "statement": ["nobody"]},
+    "match_split": {"match_id": "match-9-0@r1", "parts": [{"ledger": ["r1"], "statement": []}]},
+    "record_status": {"record_ids": ["nobody"], "status": "excluded", "reason": "why"},
+    "record_assign": {"record_ids": ["nobody"], "assignee": "alice"},
+    "rules_set": {"rules": [{"rule_id": "mine", "name": "Mine", "kind": "pair"}], "base_version": 999},
+    "reconciliation_start": {},
+    "reconciliation_pause": {},
+    "reconciliation_resume": {},
+    "reconciliation_cancel": {},
+    "reconciliation_status": {},
+    "reconciliation_configure": {"settings": {"threshold": 0}},
+    "reconciliation_submit": {},
+    "reconciliation_approve": {},
+    "reconciliation_reject": {"reason": "why"},
+    "reconciliation_reopen": {"reason": "why"},
 }  # fmt: skip
 
 READERS = frozenset(Role)
@@ -46,6 +64,14 @@ WHO_MAY = {
     "edit": PREPARERS, "edit_batch": PREPARERS, "undo": PREPARERS, "redo": PREPARERS,
     "lock": WORKERS, "renew": WORKERS, "unlock": WORKERS, "comment": WORKERS, "resolve_comment": WORKERS,
     "takeover": REVIEWERS, "resolve": REVIEWERS,
+    **dict.fromkeys(
+        ("match_confirm", "match_reject", "match_remove", "match_create", "match_split", "record_status", "rules_set",
+         "reconciliation_start", "reconciliation_resume", "reconciliation_cancel", "reconciliation_submit"),
+        PREPARERS,
+    ),
+    "record_assign": WORKERS, "reconciliation_pause": WORKERS, "reconciliation_status": READERS,
+    **dict.fromkeys(("reconciliation_approve", "reconciliation_reject", "reconciliation_reopen"), REVIEWERS),
+    "reconciliation_configure": frozenset({Role.APPROVER, Role.ADMIN}),
 }  # fmt: skip
 
 
@@ -191,5 +217,8 @@ def test_a_name_that_no_json_can_carry_is_not_sent_back() -> None:
 
 
 def test_every_message_type_has_a_schema_of_its_own_family() -> None:
-    families = {"edit", "lock", "conflict", "comment", "record", "session", "presence", "notification"}
+    families = {
+        "edit", "lock", "conflict", "comment", "record", "match", "reconciliation", "session", "presence",
+        "notification",
+    }  # fmt: skip
     assert {name.partition(".")[0] for name in MESSAGE_TYPES} == families

@@ -16,7 +16,8 @@ import orjson
 import pytest
 
 from realtime_server.core.commits import Draft, canonical, envelope
-from realtime_server.storage.audit_export import CSV_COLUMNS, CsvTable, cell
+from realtime_server.spreadsheets import cell
+from realtime_server.storage.audit_export import CSV_COLUMNS, CsvTable
 from realtime_server.storage.embedded import embedded_mongod
 from realtime_server.storage.mongo import open_store
 from tests.storage.conftest import Archive

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import engineio
@@ -132,6 +133,22 @@ async def test_broadcasts_emits_and_acknowledgements_keep_the_order_of_the_calls
     client, _ = await join(server, served)
     await client.send('421["go"]')
     assert [await client.message() for _ in range(4)] == ['42["one"]', '42["two"]', '42["three"]', '431["ack"]']
+
+
+async def test_after_much_writing_the_output_of_several_turns_is_gathered_and_leaves_in_order(
+    served: Harness, server: SocketServer
+) -> None:
+    client, _ = await join(server, served)
+    (socket,) = server.eio.sockets.values()
+    server.eio._next_flush = perf_counter() + 3_600  # as if it had just written for half an hour
+    for word in ("one", "two", "three"):
+        server.broadcast(word)
+        await asyncio.sleep(0)
+    assert len(socket.outbox) == 3
+    server.eio._flush()
+    assert [await client.message() for _ in range(3)] == ['42["one"]', '42["two"]', '42["three"]']
+    server.broadcast("at once")
+    assert await client.message() == '42["at once"]'
 
 
 async def test_data_that_json_cannot_carry_is_sent_to_nobody(served: Harness, server: SocketServer) -> None:

@@ -390,3 +390,21 @@ async def test_an_idle_client_costs_no_task(served: Harness, server: SocketServe
         await client.send('421["ask"]')
         await client.message()
     assert len(asyncio.all_tasks()) <= before + 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_handler_that_returns_a_future_is_answered_with_it_and_holds_up_nothing(
+    served: Harness, server: SocketServer, fails: bool
+) -> None:
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    server.on("later", lambda sid: answer)
+    server.on("now", lambda sid: "now")
+    client = await connect_client(served, "websocket")
+    await client.send('421["later"]', '422["now"]')
+    assert await client.message() == '432["now"]'
+    if fails:
+        answer.set_exception(Failure())
+        assert '431[{"ok":false' in str(await client.message())
+    else:
+        answer.set_result("done")
+        assert await client.message() == '431["done"]'

@@ -37,7 +37,7 @@ async def start() -> AsyncIterator[Start]:
 
     async def started(folder: Path, **environment: str) -> Client:
         app = web.Application()
-        add_web_files(app, Settings.from_environment(environment), folder)
+        add_web_files(app, Settings.from_environment({"WEB_DIR": str(folder), **environment}))
         client = TestClient(TestServer(app), auto_decompress=False)
         clients.append(client)
         await client.start_server()

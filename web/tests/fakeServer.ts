@@ -201,6 +201,7 @@ export class FakeServer {
       const { token, expires_at } = this.locks.get(record_id)!;
       return { ok: true, seq: this.seq, token, expires_at } as Ack<object>;
     }
+    if (event.startsWith("reconciliation_")) return refuse("not_found");
     if (event === "unlock") {
       const { record_id, token } = body as { record_id: string; token: number };
       this.locks.delete(record_id);

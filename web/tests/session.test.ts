@@ -294,3 +294,35 @@ describe("a lock", () => {
     expect(session.locks.get().get("ledger:1")!.holder.name).toBe("bob");
   });
 });
+
+describe("matches", () => {
+  const match = (match_id: string, status: "suggested" | "confirmed" | null, ledger = ["ledger:1"], statement = ["ledger:2"]) => ({
+    match_id, ledger, statement, status, was: null, sums: [],
+  });
+
+  it("set the status of their records, and are found by them until they are undone", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.commit("system", "match.suggested", { matches: [match("m1", "suggested"), match("m2", "suggested", ["ledger:3"], [])] });
+    await session.matches.matches.when((matches) => matches.size === 2);
+    expect(value(session, "ledger:2", "status")).toBe("suggested");
+    expect(session.matches.of("ledger:2")!.match_id).toBe("m1");
+    server.commit("alice", "match.confirmed", { matches: [match("m1", "confirmed")] });
+    await session.matches.matches.when((matches) => matches.get("m1")?.status === "confirmed");
+    expect(value(session, "ledger:1", "status")).toBe("matched");
+    server.commit("alice", "match.removed", { matches: [match("m1", null)] });
+    await session.matches.matches.when((matches) => !matches.has("m1"));
+    expect(value(session, "ledger:1", "status")).toBe("unmatched");
+    expect(session.matches.of("ledger:1")).toBeUndefined();
+  });
+
+  it("records set aside and assigned show it", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.commit("alice", "record.status_changed", { record_ids: ["ledger:1"], status: "exception" });
+    server.commit("alice", "record.assigned", { record_ids: ["ledger:2"], assignee: "bob" });
+    await session.seq.when((seq) => seq === server.seq);
+    expect(value(session, "ledger:1", "status")).toBe("exception");
+    expect(value(session, "ledger:2", "assignee")).toBe("bob");
+  });
+});

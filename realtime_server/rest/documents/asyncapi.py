@@ -122,8 +122,11 @@ def _server_events(messages: dict[str, Json], operations: dict[str, Json]) -> No
 
 
 def _key(name: str) -> str:
-    """Names of components have no dot in them where tools write them as identifiers."""
-    return name.replace(".", "_")
+    """Names of components have no dot in them where tools write them as identifiers.
+
+    Two underscores, because `match_split` is an event and `match.split` what it leads to.
+    """
+    return name.replace(".", "__")
 
 
 def _in_channel(name: str) -> Json:

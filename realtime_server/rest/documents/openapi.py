@@ -17,6 +17,7 @@ TAGS: Final = {
     "sessions": "A session: one log in which a team works on one set of records.",
     "people": "Who is there.",
     "records": "What is worked on.",
+    "imports": "How files are read.",
     "edits": "Setting fields.",
     "locks": "Leases on records.",
     "conflicts": "Fields on which people disagree.",
@@ -27,9 +28,12 @@ TAGS: Final = {
 
 _PATH_EXAMPLES: Final = {
     "session_id": "demo",
+    "project_id": "demo",
+    "source": "statement",
     "record_id": "ledger-000017",
     "user_id": "alice",
     "conflict_id": "conflict-43",
+    "match_id": "match-57-0@ledger-000017",
 }
 
 #: Refusals that every operation can answer.
@@ -47,8 +51,20 @@ _ALWAYS: Final = (
 _JSON_LINE: Final = (
     '{"external_id": "INV-17", "date": "2026-11-01", "amount": "10.50", "currency": "GBP", "description": "Rent"}\n'
 )
+_CSV: Final = "external_id,date,amount,currency,description\nINV-17,2026-11-01,10.50,GBP,Rent\n"
+_OFX: Final = (
+    "<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>GBP<BANKTRANLIST><STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20261101"
+    "<TRNAMT>10.50<FITID>17<NAME>Rent</STMTTRN></BANKTRANLIST></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>\n"
+)
+_CAMT: Final = (
+    '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Ntry><Amt Ccy="GBP">10.50'
+    "</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-11-01</Dt></BookgDt><AcctSvcrRef>17"
+    "</AcctSvcrRef></Ntry></Stmt></BkToCstmrStmt></Document>\n"
+)
 _FILES: Final = {
-    "text/csv": "external_id,date,amount,currency,description\nINV-17,2026-11-01,10.50,GBP,Rent\n",
+    **dict.fromkeys(("text/csv", "text/plain", "application/octet-stream"), _CSV),
+    **dict.fromkeys(("application/xml", "text/xml"), _CAMT),
+    **dict.fromkeys(("application/x-ofx", "application/vnd.intu.qfx"), _OFX),
     "application/x-ndjson": _JSON_LINE,
     "application/jsonl": _JSON_LINE,
 }

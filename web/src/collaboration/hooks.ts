@@ -9,6 +9,26 @@ import { useSignal } from "../ui/useSignal";
 
 export { useSignal };
 
+/** A signal's value, looked at again at most every `pause` milliseconds: for what takes long to draw. */
+export function useNowAndThen<T>(signal: Signal<T>, pause: number): T {
+  const [value, setValue] = useState(signal.get);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    setValue(signal.get);
+    const stop = signal.subscribe(() => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        setValue(signal.get);
+      }, pause);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [signal, pause]);
+  return value;
+}
+
 /** A part of a signal's value: a redraw only when that part changes. */
 export function useSelected<T, S>(signal: Signal<T>, select: (value: T) => S): S {
   const snapshot = () => select(signal.get());

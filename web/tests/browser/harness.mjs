@@ -8,7 +8,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+// SERVER_ROOT: another checkout whose server is to be tried.
+const ROOT = process.env.SERVER_ROOT ?? join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 export const CHROMIUM = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 
 async function freePort() {
@@ -22,8 +23,10 @@ async function freePort() {
 
 /** The server as `make run` starts it, on a free port and a folder of its own. */
 export class Server {
-  static async start() {
+  /** `settings`: variables of the environment. */
+  static async start(settings = {}) {
     const server = new Server();
+    server.settings = settings;
     server.folder = mkdtempSync(join(tmpdir(), "web-"));
     server.port = await freePort();
     server.url = `http://127.0.0.1:${server.port}`;
@@ -33,7 +36,7 @@ export class Server {
   }
 
   async run() {
-    const env = { ...process.env, DATA_DIR: this.folder, WS_HOST: "127.0.0.1", WS_PORT: String(this.port), PYTHONPATH: ROOT };
+    const env = { ...process.env, DATA_DIR: this.folder, WS_HOST: "127.0.0.1", WS_PORT: String(this.port), PYTHONPATH: ROOT, ...this.settings };
     this.process = spawn(process.env.PYTHON ?? "python3", ["-m", "realtime_server", "serve", "--demo"], { cwd: ROOT, env });
     this.said = "";
     this.process.stderr.on("data", (data) => (this.said += data));
@@ -93,7 +96,7 @@ export class People {
     const people = new People();
     people.server = server;
     people.problems = [];
-    people.browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+    people.browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage", "--lang=en-GB"] });
     return people;
   }
 
@@ -127,7 +130,7 @@ export async function setCell(page, record, field, text) {
   await page.keyboard.press("Enter");
 }
 
-/** Waits until the element holds the text. */
-export async function holds(locator, text) {
-  await locator.filter({ hasText: text }).waitFor();
+/** Waits until the element holds the text, `timeout` milliseconds at most. */
+export async function holds(locator, text, timeout = 15_000) {
+  await locator.filter({ hasText: text }).waitFor({ timeout });
 }

@@ -65,10 +65,30 @@ try {
   await bob.getByText("The past, read only.").waitFor();
   await picture(bob, "history");
 
+  for (const dismiss of await alice.getByRole("button", { name: "Dismiss" }).all()) await dismiss.click().catch(() => undefined);
   await alice.getByRole("button", { name: "Match", exact: true }).click();
-  await alice.locator(".line input").nth(2).check();
+  await alice.locator(".line input").nth(3).check();
   await alice.locator("section[aria-label=Statement] .line input").first().check();
   await picture(alice, "match");
+  await alice.getByRole("button", { name: "Start matching" }).click();
+  await alice.getByRole("group", { name: "Matching run" }).getByText(/Completed/).waitFor({ timeout: 60_000 });
+  await alice.getByRole("tab", { name: /Suggested/ }).click();
+  if (await alice.getByRole("button", { name: "Close Record" }).isVisible()) await alice.getByRole("button", { name: "Close Record" }).click();
+  await alice.waitForTimeout(5_000);
+  await picture(alice, "run");
+
+  const small = await server.session("Petty cash, October", 12);
+  for (let n = 1; n <= 12; n++) {
+    const id = `0000${n}`.slice(-5).padStart(5, "0");
+    await server.rest("alice", "POST", `/sessions/${small}/matches`, { ledger: [`ledger:L${id}`], statement: [`statement:S${id}`] });
+  }
+  const author = await people.enter("alice", small, { viewport: SIZE });
+  await server.rest("alice", "POST", `/sessions/${small}/reconciliation/submit`, { comment: "All twelve agree" });
+  const reviewer = await people.enter("carol", small, { viewport: SIZE });
+  await reviewer.getByRole("button", { name: "Sign…" }).click();
+  await reviewer.getByRole("button", { name: "History" }).click();
+  await picture(reviewer, "sign-off");
+  await author.close();
 
   await carol.getByRole("button", { name: "Analytics" }).click();
   await carol.getByRole("button", { name: "Dark colours" }).click();

@@ -50,7 +50,6 @@ test("somebody else's edit leaves my draft, my focus and my place alone", async 
   await cell(alice, L1, "description").dblclick();
   await alice.locator(".cell-input").fill("half a sent");
   await setCell(bob, L1, "amount", "77.00");
-  await setCell(bob, L1, "status", "matched").catch(() => undefined);
   await holds(cell(alice, L1, "amount"), "77.00");
   assert.equal(await alice.locator(".cell-input").inputValue(), "half a sent");
   assert.ok(await alice.locator(".cell-input").evaluate((input) => input === document.activeElement));
@@ -64,7 +63,7 @@ test("a record that somebody edits is locked for others, who see by whom and unt
   const bob = await people.enter("bob", session);
   await cell(alice, L1, "external_id").click();
   await alice.getByRole("textbox", { name: "Notes" }).focus();
-  await holds(cell(bob, L1, "external_id"), "Alice Adams");
+  await holds(cell(bob, L1, "external_id"), "Alice");
   await cell(bob, L1, "amount").dblclick();
   await bob.getByText(/Alice Adams is editing this record until/).waitFor();
   assert.equal(await bob.locator(".cell-input").count(), 0);
@@ -159,6 +158,53 @@ test("undo and redo, comments with mentions, and the past can be read but not ch
   await alice.getByText("The past, read only.").waitFor();
   assert.equal(await alice.getByRole("region", { name: "The session as it stood" }).getByRole("textbox").count(), 0);
   await alice.getByRole("button", { name: "Back to now" }).click();
+});
+
+test("two who edit one field are told before they clash", async () => {
+  const session = await server.session("Warned");
+  const alice = await people.enter("alice", session);
+  const bob = await people.enter("bob", session);
+  await cell(alice, L1, "amount").dblclick();
+  await alice.locator(".cell-input").waitFor();
+  await bob.getByRole("button", { name: /Alice Adams.*editing at L00001, Amount/ }).waitFor();
+  await cell(bob, L1, "amount").dblclick();
+  await bob.getByText(/Alice Adams is editing this field too/).waitFor();
+});
+
+test("a person with two tabs counts as one, and their edits reach the other tab", async () => {
+  const session = await server.session("Tabs");
+  const context = await people.context();
+  const first = await people.enter("alice", session, { context });
+  const second = await people.enter("alice", session, { context });
+  const bob = await people.enter("bob", session);
+  await bob.getByRole("button", { name: /Alice Adams/ }).waitFor();
+  assert.equal(await bob.locator(".presence .avatar-button").count(), 1);
+  await setCell(first, L1, "amount", "51.00");
+  await holds(cell(second, L1, "amount"), "51.00");
+  await second.close();
+  await setCell(first, L1, "amount", "52.00");
+  await holds(cell(bob, L1, "amount"), "52.00");
+  assert.equal(await bob.locator(".presence .avatar-button").count(), 1);
+});
+
+test("a file is imported with its columns named by hand, and rows that cannot be taken are listed", async () => {
+  const session = await server.session("Import", 1);
+  const alice = await people.enter("alice", session, { query: "?panel=import" });
+  const rows = ["Nr;Tag;Betrag;Waehrung;Text", "N1;2026-11-03;12,50;EUR;Miete", "N2;gestern;1,00;EUR;Falsch", "N3;2026-11-04;-3,00;EUR;Strom"];
+  await alice.getByLabel(/^File/).setInputFiles({ name: "bank.csv", mimeType: "text/csv", buffer: Buffer.from(rows.join("\n")) });
+  assert.equal(await alice.getByLabel("Which side").inputValue(), "statement");
+  for (const [column, field] of [["Nr", "Number"], ["Tag", "Date"], ["Betrag", "Amount"], ["Waehrung", "Currency"], ["Text", "Description"]]) {
+    await alice.getByLabel(column, { exact: true }).selectOption({ label: field });
+  }
+  await alice.getByRole("button", { name: "Import", exact: true }).nth(-1).click();
+  await alice.getByText(/3 rows: 2 new, 1 refused/).waitFor();
+  await holds(alice.getByRole("group", { name: "Rows that could not be taken" }), "3");
+  await holds(cell(alice, "statement:N1", "amount"), "12.50");
+  const next = ["Nr;Tag;Betrag;Waehrung;Text", "N4;2026-11-05;7,00;EUR;Wasser"];
+  await alice.getByLabel(/^File/).setInputFiles({ name: "bank.csv", mimeType: "text/csv", buffer: Buffer.from(next.join("\n")) });
+  await alice.getByRole("button", { name: "Import", exact: true }).nth(-1).click();
+  await alice.getByText(/1 rows: 1 new/).waitFor();
+  await holds(cell(alice, "statement:N4", "amount"), "7.00");
 });
 
 test("nothing in all that broke a page or its content security policy", () => {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, type KeyboardEvent } from "react";
-import { capital, DATES, fieldName, MONEY, parseMoney, STATUSES } from "../../ui/format";
+import { DATES, fieldName, MONEY, parseMoney } from "../../ui/format";
 import type { Value } from "../core";
 
 export interface CellEditorProps {
@@ -26,10 +26,10 @@ export function draftOf(content: Value): string {
 
 /** One field, being edited in its cell. The draft lives outside, so that it survives scrolling away. */
 export function CellEditor({ field, draft, typed, onDraft, onCommit, onCancel }: CellEditorProps) {
-  const input = useRef<HTMLInputElement & HTMLSelectElement>(null);
+  const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     input.current?.focus();
-    if (input.current && "select" in input.current && !DATES.has(field) && !typed) input.current.select();
+    if (!DATES.has(field) && !typed) input.current?.select();
   }, [field, typed]);
   const keys = (event: KeyboardEvent) => {
     event.stopPropagation();
@@ -40,17 +40,6 @@ export function CellEditor({ field, draft, typed, onDraft, onCommit, onCancel }:
     event.preventDefault();
   };
   const shared = { "aria-label": fieldName(field), className: "cell-input", onKeyDown: keys, onBlur: () => onCommit("stay") };
-  if (field === "status") {
-    return (
-      <select ref={input} {...shared} value={draft} onChange={(event) => onDraft(event.target.value)}>
-        {STATUSES.map((status) => (
-          <option key={status} value={status}>
-            {capital(status)}
-          </option>
-        ))}
-      </select>
-    );
-  }
   return (
     <input
       ref={input}

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { count, fieldName, instant, value } from "../../ui/format";
-import { fieldsSet, type Commit, type Page, type RecordRow, type RecordsPage } from "../core";
+import { fieldsSet, type Commit, type MatchEntry, type Page, type RecordRow, type RecordsPage } from "../core";
 import { useHistory, useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { useName } from "./marks";
@@ -13,7 +13,8 @@ interface FieldChange { record_id: string; field_name: string; old_value: never;
 export function Told({ commit, record }: { commit: Commit; record: (id: string) => string }) {
   const { message_type, data } = commit;
   const about = data?.record_id ? <b>{record(data.record_id)}</b> : null;
-  const sets = fieldsSet(commit) as unknown as FieldChange[];
+  if (message_type.startsWith("match.")) return <Matched commit={commit} record={record} />;
+  const sets = message_type === "record.status_changed" || message_type === "record.assigned" ? [] : (fieldsSet(commit) as unknown as FieldChange[]);
   if (message_type === "conflict.resolved") {
     return <>decided {about} {fieldName(data.field_name)}: <Change {...(data as FieldChange)} />{data.reason ? ` (“${data.reason}”)` : ""}</>;
   }
@@ -38,9 +39,40 @@ export function Told({ commit, record }: { commit: Commit; record: (id: string) 
     case "comment.resolved": return <>settled a comment{about ? <> on {about}</> : null}</>;
     case "record.imported": return <>imported {count(data.counts.new)} records ({data.source})</>;
     case "session.created": return <>created the session</>;
-    case "session.updated": return <>let in {data.name} ({data.role})</>;
+    case "session.updated": return data.change === "participant_added" ? <>came for the first time, as {data.role}</> : <>is {data.role} now</>;
+    case "record.status_changed": return <>set {several(data.record_ids, record)} to {data.status}{data.reason ? ` (“${data.reason}”)` : ""}</>;
+    case "record.assigned": return <>gave {several(data.record_ids, record)} to {data.assignee ?? "nobody"}</>;
+    case "reconciliation.started": return <>started a matching run</>;
+    case "reconciliation.progress": return <>went on with the run: {count(data.processed)} of {count(data.total)}</>;
+    case "reconciliation.paused": return <>paused the run</>;
+    case "reconciliation.resumed": return <>resumed the run</>;
+    case "reconciliation.completed": return <>completed the run: {count(data.matched)} records matched, {count(data.suggested)} suggested</>;
+    case "reconciliation.cancelled": return <>cancelled the run{data.reason ? ` (“${data.reason}”)` : ""}</>;
+    case "reconciliation.failed": return <>could not complete the run: {data.message}</>;
+    case "reconciliation.submitted": return <>submitted for review{data.comment ? `: “${data.comment}”` : ""}</>;
+    case "reconciliation.reviewed": return <>signed; another signature is needed</>;
+    case "reconciliation.approved": return <>signed off{data.comment ? `: “${data.comment}”` : ""}</>;
+    case "reconciliation.rejected": return <>sent it back: “{data.reason}”</>;
+    case "reconciliation.reopened": return <>opened it again: “{data.reason}”</>;
+    case "reconciliation.rules_changed": return <>changed the rules of matching</>;
+    case "reconciliation.configured": return <>changed how the sign-off goes</>;
     default: return <>{message_type.replace(".", " ").replaceAll("_", " ")}{about ? <> {about}</> : null}</>;
   }
+}
+
+const several = (ids: readonly string[], record: (id: string) => string): string =>
+  ids.length > 2 ? `${count(ids.length)} records` : ids.map(record).join(" and ");
+
+const VERBS: Record<string, string> = {
+  suggested: "found", confirmed: "confirmed", rejected: "rejected", created: "matched", removed: "unmatched", split: "split",
+};
+
+function Matched({ commit: { message_type, data }, record }: { commit: Commit; record: (id: string) => string }) {
+  const matches: MatchEntry[] = data.matches ?? [];
+  const verb = VERBS[message_type.split(".")[1] ?? ""] ?? "changed";
+  const [first] = matches;
+  if (matches.length !== 1 || !first) return <>{verb} {count(matches.length)} matches</>;
+  return <>{verb} <b>{several(first.ledger, record)}</b> with <b>{several(first.statement, record)}</b>{data.reason ? ` (“${data.reason}”)` : ""}</>;
 }
 
 function Change({ field_name, old_value, new_value }: FieldChange) {
@@ -81,7 +113,7 @@ function Timeline({ commits, loading, error, onRestore, onTravel }: TimelineProp
           <p><b>{name(commit.user_id)}</b> <Told {...{ commit, record }} /></p>
           <p className="muted small">
             #{commit.seq} · <time dateTime={commit.timestamp}>{instant(commit.timestamp)}</time>
-            {onRestore && fieldsSet(commit).length > 0 && (
+            {onRestore && /^edit|^conflict.resolved/.test(commit.message_type) && fieldsSet(commit).length > 0 && (
               <> <button type="button" className="link" onClick={() => onRestore(commit)}>Restore this value</button></>
             )}
             {onTravel && <> <button type="button" className="link" onClick={() => onTravel(commit.seq)}>Show the session as it stood</button></>}

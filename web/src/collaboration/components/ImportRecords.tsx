@@ -1,35 +1,30 @@
 import { useState, type FormEvent } from "react";
 import { capital, count, fieldName } from "../../ui/format";
-import { RestError, type Source } from "../core";
+import { RestError, type ImportDone, type RowRefused, type Source } from "../core";
 import { useSession } from "../provider";
-import { preview, withHeader, type Preview } from "./csv";
+import { preview, type Preview } from "./csv";
 
-interface RowRefused { line: number; field: string | null; message: string }
-interface Done {
-  rows: number; new: number; unchanged: number; changed: number; conflicting: number; kept: number; refused: number;
-  errors: RowRefused[];
-}
-
+/** What a column can be told to be; others keep their name. */
 const FIELDS = ["external_id", "date", "amount", "debit", "credit", "currency", "description", "reference"];
-const remembered = (project: string) => `import-columns-${project}`;
+const FILES = ".csv,.tsv,.txt,.jsonl,.ndjson,.ofx,.qfx,.xml,.sta,.mt940,.940";
 
 /** A file of records into the session: choose it, say which column is which, see what became of every row. */
 export default function ImportRecords() {
   const session = useSession();
-  const project = session.session.get()?.project_id ?? "";
   const [file, setFile] = useState<File>();
   const [seen, setSeen] = useState<Preview>();
   const [mapping, setMapping] = useState<Record<string, string>>({});
   const [source, setSource] = useState<Source>("ledger");
   const [strict, setStrict] = useState(false);
-  const [state, setState] = useState<{ busy: boolean; done?: Done; error?: string; errors?: RowRefused[] }>({ busy: false });
+  const [save, setSave] = useState(true);
+  const [state, setState] = useState<{ busy: boolean; done?: ImportDone; error?: string; errors?: RowRefused[] }>({ busy: false });
 
   const choose = async (chosen: File | undefined) => {
     setFile(chosen);
     setState({ busy: false });
     const found = chosen && /\.(csv|txt|tsv)$/i.test(chosen.name) ? preview(await chosen.slice(0, 65_536).text()) : undefined;
     setSeen(found);
-    setMapping(JSON.parse(localStorage.getItem(remembered(project)) ?? "{}"));
+    setMapping({});
     if (chosen && /statement|bank/i.test(chosen.name)) setSource("statement");
   };
   const send = async (event: FormEvent) => {
@@ -37,14 +32,18 @@ export default function ImportRecords() {
     if (!file) return;
     setState({ busy: true });
     try {
-      const renamed = seen?.header.some((name) => mapping[name]);
-      const body = seen && renamed ? await withHeader(file, seen.header.map((name) => mapping[name] || name), seen.delimiter) : file;
-      localStorage.setItem(remembered(project), JSON.stringify(mapping));
+      const columns = Object.fromEntries(Object.entries(mapping).filter(([, field]) => field).map(([column, field]) => [field, column]));
+      const mapped = Object.keys(columns).length > 0;
       const lines = /\.(jsonl|ndjson)$/i.test(file.name);
-      const done = await session.rest.post<Done>(
-        `/sessions/${encodeURIComponent(session.session_id)}/records`, body,
-        { "Content-Type": lines ? "application/x-ndjson" : "text/csv" },
-        { source, ...(strict ? { all_or_nothing: "true" } : {}) },
+      const done = await session.rest.post<ImportDone>(
+        `/sessions/${encodeURIComponent(session.session_id)}/records`, file,
+        // Of any other file the server finds out by itself what it is.
+        { "Content-Type": lines ? "application/x-ndjson" : "application/octet-stream" },
+        {
+          source,
+          ...(strict ? { all_or_nothing: "true" } : {}),
+          ...(mapped ? { mapping: JSON.stringify({ columns }), ...(save ? { save_mapping: "true" } : {}) } : {}),
+        },
       );
       setState({ busy: false, done, errors: done.errors });
     } catch (error) {
@@ -55,8 +54,8 @@ export default function ImportRecords() {
   };
   return (
     <form className="stack" onSubmit={(event) => void send(event)}>
-      <label htmlFor="import-file">File (CSV, or JSON lines)</label>
-      <input id="import-file" type="file" accept=".csv,.tsv,.txt,.jsonl,.ndjson" onChange={(event) => void choose(event.target.files?.[0])} />
+      <label htmlFor="import-file">File (CSV, a bank’s OFX, CAMT.053 or MT940, or JSON lines)</label>
+      <input id="import-file" type="file" accept={FILES} onChange={(event) => void choose(event.target.files?.[0])} />
       <label htmlFor="import-source">Which side</label>
       <select id="import-source" value={source} onChange={(event) => setSource(event.target.value as Source)}>
         <option value="ledger">Ledger</option>
@@ -65,22 +64,23 @@ export default function ImportRecords() {
       {seen && (
         <fieldset>
           <legend>Columns</legend>
-          <p className="muted small">What is left at “as named” the server recognises by its name, or keeps under it.</p>
+          <p className="muted small">What is left at “as named” is read as this project saved it, or recognised by its name.</p>
           <div className="scroll-x" tabIndex={0} role="group" aria-label="Columns of the file">
             <table className="mapping">
               <thead><tr>{seen.header.map((name, column) => (
                 <th key={column} scope="col">
-                  <label>{name || `Column ${column + 1}`}
-                    <select value={mapping[name] ?? ""} onChange={(event) => setMapping({ ...mapping, [name]: event.target.value })}>
+                  <span className="stack"><label htmlFor={`column-${column}`}>{name || `Column ${column + 1}`}</label>
+                    <select id={`column-${column}`} value={mapping[name] ?? ""} onChange={(event) => setMapping({ ...mapping, [name]: event.target.value })}>
                       <option value="">as named</option>
                       {FIELDS.map((field) => <option key={field} value={field}>{fieldName(field)}</option>)}
                     </select>
-                  </label>
+                  </span>
                 </th>
               ))}</tr></thead>
               <tbody>{seen.rows.slice(0, 3).map((row, n) => <tr key={n}>{seen.header.map((_, column) => <td key={column}>{row[column]}</td>)}</tr>)}</tbody>
             </table>
           </div>
+          <label className="check"><input type="checkbox" checked={save} onChange={(event) => setSave(event.target.checked)} /> Remember this for the project’s next files</label>
         </fieldset>
       )}
       <label className="check"><input type="checkbox" checked={strict} onChange={(event) => setStrict(event.target.checked)} /> Import nothing if any row is wrong</label>

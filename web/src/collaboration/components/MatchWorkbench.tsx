@@ -1,19 +1,28 @@
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { count, fromUnits, money, units, value } from "../../ui/format";
-import { newId, shown, type RecordView } from "../core";
-import { useSignal } from "../hooks";
+import { shown, type Candidates, type MatchEntry, type RecordView } from "../core";
+import { useNowAndThen, useSignal } from "../hooks";
 import { useSession } from "../provider";
+import { useAction } from "./actions";
+import { MatchCard } from "./Belonging";
 import { suggestions } from "./candidates";
 import { mayEdit } from "./RecordEditor";
-import { useWorkspace } from "./workspace";
+import { ReasonButton } from "./ReasonForm";
 
 const MAX_LISTED = 200;
 
 /** Ledger and statement side by side: choose on the left, see what may belong to it on the right, match what nets to zero. */
 export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: string) => void }) {
   const session = useSession();
-  const workspace = useWorkspace();
-  const revision = useSignal(session.records.revision);
+  const act = useAction();
+  const matches = useSignal(session.matches.matches);
+  const [tab, setTab] = useState<"hand" | "suggested">("hand");
+  const suggested = useMemo(
+    () => [...matches.values()].filter((item) => item.status === "suggested").sort((a, b) => (b.score ?? 0) - (a.score ?? 0)),
+    [matches],
+  );
+  // Both sides are gone through whenever anything changes; once a second is soon enough.
+  const revision = useNowAndThen(session.records.revision, 1_000);
   const role = useSignal(session.role);
   const [ledger, setLedger] = useState<ReadonlySet<string>>(new Set());
   const [statement, setStatement] = useState<ReadonlySet<string>>(new Set());
@@ -27,7 +36,16 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
     // The records are read anew whenever any of them changes.
   }, [session, revision, search]);
   const first = [...ledger].map((id) => session.records.get(id)).find((record) => record !== undefined);
-  const found = useMemo(() => (first ? suggestions(first, session.records.values()) : []), [first, session, revision]);
+  const guessed = useMemo(() => (first ? suggestions(first, session.records.values()) : []), [first, session, revision]);
+  const told = useCandidates(first?.record_id);
+  const found = useMemo(() => {
+    const ranked = told.flatMap(({ record_id, reasons }) => {
+      const record = session.records.get(record_id);
+      return record && !["matched", "excluded"].includes(String(shown(record, "status"))) ? [{ record, reasons }] : [];
+    });
+    const named = new Set(ranked.map(({ record }) => record.record_id));
+    return [...ranked, ...guessed.filter(({ record }) => !named.has(record.record_id))];
+  }, [told, guessed, session]);
   const sum = (ids: ReadonlySet<string>) => [...ids].reduce((total, id) => {
     const record = session.records.get(id);
     return record ? total + units(shown(record, "amount")) : total;
@@ -41,26 +59,39 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
     });
     session.presence.say({ focus: { record_id: id }, activity: "matching" });
   };
-  const match = async () => {
+  const match = async (reason?: string) => {
     setBusy(true);
-    const edits = [...ledger, ...statement].map((record_id) => {
-      const token = session.leases.mine(record_id)?.token;
-      const record = session.records.get(record_id)!;
-      return { record_id, field_name: "status", new_value: "matched", base_version: record.versions.status ?? 0, ...(token ? { lock_token: token } : {}) };
-    });
-    const reason = `Matched by hand: ${[...ledger].join(", ")} with ${[...statement].join(", ")}`.slice(0, 1_000);
-    const answer = await session.request("edit_batch", { edit_id: newId(), edits, edit_reason: reason }).catch(() => undefined);
-    setBusy(false);
-    if (!answer?.ok) {
-      workspace.toast("bad", answer ? answer.error.message : "Not matched: there is no connection. Your choice is still here.");
-      return;
+    const done = `Matched ${count(ledger.size)} with ${count(statement.size)}.`;
+    const body = { ledger: [...ledger], statement: [...statement], ...(reason ? { reason } : {}) };
+    if (await act("match_create", body, done)) {
+      setLedger(new Set());
+      setStatement(new Set());
     }
-    workspace.toast("good", `Matched ${count(ledger.size)} with ${count(statement.size)}.`);
-    setLedger(new Set());
-    setStatement(new Set());
+    setBusy(false);
   };
+  const ready = mayEdit(role) && !busy && ledger.size > 0 && statement.size > 0;
   return (
     <div className="workbench">
+      <div className="tabs" role="tablist" aria-label="Ways to match">
+        <button type="button" role="tab" aria-selected={tab === "hand"} onClick={() => setTab("hand")}>By hand</button>
+        <button type="button" role="tab" aria-selected={tab === "suggested"} onClick={() => setTab("suggested")}>Suggested ({count(suggested.length)})</button>
+      </div>
+      {tab === "suggested" && (
+        <section aria-label="Suggested matches" className="all-columns">
+          {suggested.length === 0 && <p className="empty">Nothing is suggested. Start a matching run: what is clear it matches by itself, the rest it suggests here.</p>}
+          <ul className="plain side-list" tabIndex={-1}>
+            {suggested.slice(0, MAX_LISTED).map((item) => <Suggested key={item.match_id} match={item} onShow={onSelect} />)}
+          </ul>
+          {suggested.length > 0 && mayEdit(role) && (
+            <p className="match-bar">
+              <button type="button" className="button primary" onClick={() => void act("match_confirm", { match_ids: suggested.slice(0, MAX_LISTED).map(({ match_id }) => match_id) }, `Confirmed ${count(Math.min(MAX_LISTED, suggested.length))}.`)}>
+                Confirm {suggested.length > MAX_LISTED ? `these ${count(MAX_LISTED)}` : "all"}
+              </button>
+            </p>
+          )}
+        </section>
+      )}
+      {tab === "hand" && <>
       <section aria-label="Ledger">
         <header className="side-head"><h2>Ledger</h2>
           <input type="search" aria-label="Search the ledger" placeholder="Search" value={search} onChange={(event) => setSearch(event.target.value)} />
@@ -87,9 +118,44 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
         <span>Ledger <b className="figures">{money(fromUnits(sum(ledger)))}</b> ({count(ledger.size)})</span>
         <span>Statement <b className="figures">{money(fromUnits(sum(statement)))}</b> ({count(statement.size)})</span>
         <span>Difference <b className={`figures ${difference === 0n ? "text-good" : "text-bad"}`}>{money(fromUnits(difference))}</b></span>
-        <button type="button" className="button primary" disabled={!mayEdit(role) || busy || ledger.size === 0 || statement.size === 0 || difference !== 0n} onClick={() => void match()}>Match</button>
+        {difference === 0n || !ready
+          ? <button type="button" className="button primary" disabled={!ready} onClick={() => void match()}>Match</button>
+          : <ReasonButton primary label="Match all the same…" question="They do not net to zero. Why do they belong together?" onGive={(reason) => match(reason)} />}
       </footer>
+      </>}
     </div>
+  );
+}
+
+/** What the server thinks may belong to a record; empty until it has answered. */
+function useCandidates(record_id: string | undefined): Candidates["items"] {
+  const session = useSession();
+  const [found, setFound] = useState<{ for?: string; items: Candidates["items"] }>({ items: [] });
+  useEffect(() => {
+    if (record_id === undefined) return undefined;
+    const ended = new AbortController();
+    const path = `/sessions/${encodeURIComponent(session.session_id)}/records/${encodeURIComponent(record_id)}/candidates`;
+    session.rest.get<Candidates>(path, { limit: 20 }, ended.signal).then(
+      ({ items }) => setFound({ for: record_id, items }),
+      // Without them the page's own guesses stand.
+      () => undefined,
+    );
+    return () => ended.abort();
+  }, [session, record_id]);
+  return found.for === record_id ? found.items : NONE;
+}
+
+const NONE: never[] = [];
+
+function Suggested({ match, onShow }: { match: MatchEntry; onShow: (record_id: string) => void }) {
+  const session = useSession();
+  return (
+    <li className="suggested">
+      <MatchCard match={match} />
+      <button type="button" className="link small" onClick={() => onShow(match.ledger[0] ?? match.statement[0]!)}>
+        Open<span className="visually-hidden"> {session.records.get(match.ledger[0] ?? "")?.external_id ?? "the first record"}</span>
+      </button>
+    </li>
   );
 }
 

@@ -6,7 +6,7 @@ import { useParameters } from "../../ui/url";
 import type { TokenSource } from "../core";
 import { useConflicts, useSignal, useSyncStatus } from "../hooks";
 import { CollaborationProvider, useSession } from "../provider";
-import { Announcer, Toasts, useNews } from "./Announcements";
+import { Announcer, NewsBell, Toasts, useNews } from "./Announcements";
 import { Comments } from "./Comments";
 import { ConflictInbox } from "./ConflictResolver";
 import { HistoryDrawer } from "./HistoryDrawer";
@@ -92,6 +92,7 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
         <span className="grow" />
         <UserPresence />
         <Undo />
+        <NewsBell />
         {after}
       </header>
       {details && details.status !== "active" && <p className="notice bad banner">This session has {details.status}. It can be read, and nothing in it changes any more.</p>}

@@ -1,47 +1,35 @@
 import { useState } from "react";
 import { Icon } from "../../ui/Icon";
 import { capital, count, duration, money } from "../../ui/format";
-import { RestError } from "../core";
 import { useReconciliation, useSignal } from "../hooks";
 import { useSession } from "../provider";
+import { useAction } from "./actions";
 import { mayEdit } from "./RecordEditor";
+import { SignOffBar } from "./SignOffBar";
 import { useDifferences } from "./totals";
-import { useWorkspace } from "./workspace";
 
 /** The matching run, for everybody: how far it is, how fast, how long still; and what remains to be explained. */
 export function ReconciliationStatus() {
   return (
-    <div className="reconciliation">
+    <div className="reconciliation" role="group" aria-label="Reconciliation" tabIndex={0}>
       <Run />
+      <SignOffBar />
       <Differences />
     </div>
   );
 }
 
-const number = (content: unknown): number | undefined => (typeof content === "number" ? content : undefined);
-
 function Run() {
   const session = useSession();
-  const workspace = useWorkspace();
+  const act = useAction();
   const run = useReconciliation();
   const role = useSignal(session.role);
   const [busy, setBusy] = useState(false);
-  const { status } = run;
-  const counts = (run.counts ?? run) as Record<string, unknown>;
-  const total = number(counts.total);
-  const processed = number(counts.processed);
-  const left = number(run.seconds_left ?? run.time_left ?? run.eta);
-  const rate = number(run.rate);
-  const control = async (action: "start" | "pause" | "resume") => {
+  const { status, total, processed, rate, seconds_left: left } = run;
+  const control = async (action: "start" | "pause" | "resume", done: string) => {
     setBusy(true);
-    try {
-      await session.rest.post(`/sessions/${encodeURIComponent(session.session_id)}/reconciliation/${action}`, {});
-    } catch (error) {
-      if (!(error instanceof RestError)) throw error;
-      workspace.toast("bad", error.message);
-    } finally {
-      setBusy(false);
-    }
+    await act(`reconciliation_${action}`, {}, done);
+    setBusy(false);
   };
   const may = mayEdit(role);
   const active = status === "running" || status === "queued";
@@ -53,24 +41,28 @@ function Run() {
           <progress max={total} value={processed} aria-label="Matching run" />
           <span className="small figures">
             {count(processed)} of {count(total)}
-            {["matched", "suggested", "exceptions"].map((name) => (number(counts[name]) === undefined ? "" : ` · ${count(number(counts[name])!)} ${name}`))}
+            {(["matched", "suggested", "exceptions"] as const).map((name) => (run[name] === undefined ? "" : ` · ${count(run[name])} ${name}`))}
             {active && rate !== undefined ? ` · ${count(Math.round(rate))}/s` : ""}
-            {active && left !== undefined ? ` · ${duration(left)} left` : ""}
+            {active && left != null ? ` · ${duration(left)} left` : ""}
           </span>
         </>
       )}
       {may && (status === "not_started" || status === "completed" || status === "failed" || status === "cancelled") && (
-        <button type="button" className="button" disabled={busy} onClick={() => void control("start")}><Icon name="play" /> {status === "not_started" ? "Start matching" : "Match again"}</button>
+        <button type="button" className="button" disabled={busy} onClick={() => void control("start", "The matching run has begun. Go on working beside it.")}><Icon name="play" /> {status === "not_started" ? "Start matching" : "Match again"}</button>
       )}
-      {may && active && <button type="button" className="button" disabled={busy} onClick={() => void control("pause")}><Icon name="pause" /> Pause for everyone</button>}
-      {may && status === "paused" && <button type="button" className="button" disabled={busy} onClick={() => void control("resume")}><Icon name="play" /> Resume for everyone</button>}
-      {typeof run.error === "string" && <span className="text-bad small">{run.error}</span>}
+      {role !== undefined && role !== "auditor" && active && <button type="button" className="button" disabled={busy} onClick={() => void control("pause", "Paused for everyone.")}><Icon name="pause" /> Pause for everyone</button>}
+      {may && status === "paused" && <button type="button" className="button" disabled={busy} onClick={() => void control("resume", "The run goes on.")}><Icon name="play" /> Resume for everyone</button>}
+      {status === "failed" && run.message !== undefined && <span className="text-bad small">{run.message}</span>}
     </div>
   );
 }
 
 function Differences() {
-  const differences = useDifferences();
+  const session = useSession();
+  const told = useSignal(session.standing)?.difference;
+  const summed = useDifferences();
+  // The server's figure, where it has counted: it knows what every match explains.
+  const differences = summed.map((item) => ({ ...item, difference: told?.[item.currency] ?? item.difference }));
   return (
     <dl className="differences" aria-label="Difference to explain, by currency">
       {differences.map(({ currency, ledger, statement, difference, open }) => (

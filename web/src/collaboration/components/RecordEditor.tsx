@@ -1,9 +1,10 @@
 import { useEffect, useState, type FormEvent } from "react";
-import { capital, DATES, fieldName, MONEY, STATUSES, time, value } from "../../ui/format";
+import { capital, DATES, fieldName, MONEY, time, value } from "../../ui/format";
 import { shown, type RecordView } from "../core";
 import { useLock, useRecord, useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { draftOf, parsed } from "./CellEditor";
+import { Belonging } from "./Belonging";
 import { Comments } from "./Comments";
 import { RecordHistory } from "./HistoryDrawer";
 import { READ_ONLY, useFields } from "./rows";
@@ -29,7 +30,12 @@ export function RecordEditor({ recordId }: { recordId: string }) {
           <button key={key} type="button" role="tab" aria-selected={part === key} onClick={() => setPart(key)}>{label}</button>
         ))}
       </div>
-      {part === "fields" && <Fields key={recordId} record={record} />}
+      {part === "fields" && (
+        <>
+          <Fields key={recordId} record={record} />
+          <Belonging key={`${recordId} belonging`} record={record} />
+        </>
+      )}
       {part === "comments" && <Comments recordId={recordId} />}
       {part === "history" && <RecordHistory recordId={recordId} />}
     </section>
@@ -78,6 +84,7 @@ function Fields({ record }: { record: RecordView }) {
       <dl className="fields">
         <dt>Number</dt><dd className="mono">{record.external_id}</dd>
         <dt>Side</dt><dd>{capital(record.source)}</dd>
+        <dt>Status</dt><dd><StatusBadge status={String(shown(record, "status") ?? "")} /></dd>
         {fields.filter((field) => !READ_ONLY.has(field) && (field in record.values || mayEdit(role))).map((field) => {
           const id = `field-${field}`;
           const content = shown(record, field);
@@ -94,7 +101,7 @@ function Fields({ record }: { record: RecordView }) {
                     return { ...rest, [field]: { text, base_version: before?.base_version ?? record.versions[field] ?? 0 } };
                   })} />
                 ) : (
-                  <output id={id}>{field === "status" ? <StatusBadge status={String(content)} /> : value(field, content) || "–"}</output>
+                  <output id={id}>{value(field, content) || "–"}</output>
                 )}
                 {field in record.conflicts && (
                   <span className="text-bad small">People disagree here: see Conflicts.</span>
@@ -123,13 +130,6 @@ function Fields({ record }: { record: RecordView }) {
 }
 
 function FieldInput({ id, field, draft, onDraft }: { id: string; field: string; draft: string; onDraft: (draft: string) => void }) {
-  if (field === "status") {
-    return (
-      <select id={id} value={draft} onChange={(event) => onDraft(event.target.value)}>
-        {STATUSES.map((status) => <option key={status} value={status}>{capital(status)}</option>)}
-      </select>
-    );
-  }
   if (field === "notes" || field === "description") {
     return <textarea id={id} rows={2} value={draft} maxLength={4_000} onChange={(event) => onDraft(event.target.value)} />;
   }

@@ -12,7 +12,7 @@ import { useWorkspace } from "./workspace";
 
 const ROW_HEIGHT = 36;
 const WIDTHS: Record<string, string> = {
-  external_id: "minmax(200px, 1fr)", source: "98px", date: "138px", amount: "124px", currency: "72px",
+  external_id: "minmax(200px, 1fr)", source: "116px", date: "138px", amount: "124px", currency: "72px",
   description: "minmax(220px, 2.4fr)", reference: "minmax(120px, 1fr)", status: "126px",
 };
 
@@ -44,6 +44,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_HEIGHT,
     overscan: 8,
+    useFlushSync: false,
     getItemKey: (index) => ids[index]!,
   });
 
@@ -83,10 +84,15 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
       const record = session.records.get(record_id);
       const field = columns[column]!;
       if (!record || !mayEdit(record_id, field)) return;
+      const others = [...session.members.get().values()].filter(({ user_id, focus, activity }) =>
+        user_id !== session.user_id && activity === "editing" && focus?.record_id === record_id && focus.field_name === field);
+      if (others.length > 0) {
+        workspace.toast("info", `${others.map(({ name }) => name).join(" and ")} is editing this field too: two different values will have to be decided between.`);
+      }
       setEditing({ record_id, field, draft: typed ?? draftOf(shown(record, field)), typed: typed !== undefined, base_version: record.versions[field] ?? 0 });
       session.presence.say({ activity: "editing" });
     },
-    [session, columns, mayEdit],
+    [session, workspace, columns, mayEdit],
   );
 
   const endEdit = useCallback(() => {

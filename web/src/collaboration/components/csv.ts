@@ -36,11 +36,3 @@ export function preview(text: string): Preview | undefined {
   const header = cells(first, delimiter).map((name) => name.trim());
   return header.length < 2 ? undefined : { delimiter, header, rows: rest.map((line) => cells(line, delimiter)) };
 }
-
-/** The file with other column names in its first line; all that follows is left as it is, byte by byte. */
-export async function withHeader(file: Blob, names: readonly string[], delimiter: string): Promise<Blob> {
-  const head = new Uint8Array(await file.slice(0, 65_536).arrayBuffer());
-  const end = head.indexOf(10);
-  const quote = (name: string) => (name.includes(delimiter) || name.includes('"') ? `"${name.replaceAll('"', '""')}"` : name);
-  return new Blob([names.map(quote).join(delimiter), "\n", file.slice(end < 0 ? file.size : end + 1)], { type: "text/csv" });
-}

@@ -28,6 +28,9 @@ export function fits(record: RecordView, filter: RowFilter): boolean {
   return Object.values(record.values).some((value) => typeof value === "string" && value.toLowerCase().includes(wanted));
 }
 
+/** Milliseconds between two lists while records are being loaded. */
+const WHILE_LOADING = 300;
+
 function compare(field: string): (a: RecordView, b: RecordView) => number {
   if (MONEY.has(field)) {
     return (a, b) => {
@@ -67,7 +70,14 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
 
   useEffect(() => {
     refresh();
-    const stopSize = records.size.subscribe(refresh);
+    // While pages arrive the list is made anew now and then, not for each: sorting all of it takes its time.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stopSize = records.size.subscribe(() => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        refresh();
+      }, listed.current.size === 0 ? 0 : WHILE_LOADING);
+    });
     const stopAll = records.subscribeAll((changed) => {
       const moved = [...changed].filter((id) => {
         const record = records.get(id);
@@ -80,6 +90,7 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
       });
     });
     return () => {
+      clearTimeout(timer);
       stopSize();
       stopAll();
     };
@@ -89,7 +100,8 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
 }
 
 const ORDER = ["date", "amount", "currency", "status", "description", "reference", "assignee", "notes"];
-export const READ_ONLY = new Set(["external_id", "source", "record_id"]);
+/** A record's identity, and its status, which follows from matches and from what people set aside. */
+export const READ_ONLY = new Set(["external_id", "source", "record_id", "status"]);
 
 /** The fields that records have, known ones first. */
 export function useFields(): readonly string[] {

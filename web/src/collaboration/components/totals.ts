@@ -14,7 +14,7 @@ export interface Difference {
 
 const SETTLED = new Set(["matched", "excluded"]);
 /** Milliseconds between two sums: a sum over all records is work, and nobody reads faster. */
-const EVERY = 400;
+const pause = (records: number): number => (records > 20_000 ? 2_000 : 400);
 
 /** What remains to be explained, by currency: the sums of both sides over the records that are not settled. */
 export function useDifferences(): readonly Difference[] {
@@ -41,7 +41,7 @@ export function useDifferences(): readonly Difference[] {
     };
     sum();
     const stop = records.subscribeAll(() => {
-      timer ??= setTimeout(sum, EVERY);
+      timer ??= setTimeout(sum, pause(records.size.get()));
     });
     return () => {
       stop();

@@ -11,7 +11,7 @@ export type Ack<T> = ({ ok: true } & T) | { ok: false; error: Refusal };
 
 export type {
   Analytics, Candidate, Durations, EditCounts, Focus, Member, Person, RecordsPage, Session, SessionDetail,
-  SessionListed, SessionsPage, StatePage, User, Users,
+  ImportDone, RowRefused, SessionListed, SessionsPage, SignOff, StatePage, User, Users, Candidates,
 } from "../../../../docs/contract/types";
 export type Role = contract.Member["role"];
 export type Source = contract.RecordView["source"];
@@ -23,11 +23,13 @@ export type Lock = Omit<contract.LockView, "acquired_at"> & { acquired_at?: stri
 export type RecordRow = contract.RecordView;
 export type EditRequest = contract.Edit;
 
-/** The matching run; what else the server tells of it is shown as it comes. */
-export interface Reconciliation {
-  status: string;
-  [name: string]: unknown;
-}
+/** The matching run; before the first answer only its status is known. */
+export type Reconciliation = Partial<contract.Reconciliation> & Pick<contract.Reconciliation, "status">;
+/** How the reconciliation stands: the answer to `reconciliation_status`. */
+export type Standing = Omit<contract.Status, "ok">;
+export type BulkDone = Omit<contract.BulkDone, "ok">;
+/** A match as commits tell of it; `status` null: it does not stand any more. */
+export type MatchEntry = contract.MatchChange;
 
 export interface Envelope {
   message_type: string;
@@ -41,10 +43,7 @@ export interface Envelope {
 }
 export type Commit = Envelope & { seq: number };
 
-export type Joined = Omit<contract.Joined, "ok" | "commits" | "reconciliation"> & {
-  commits: Commit[];
-  reconciliation: Reconciliation;
-};
+export type Joined = Omit<contract.Joined, "ok" | "commits"> & { commits: Commit[] };
 export type Synced = Omit<contract.Synced, "ok" | "commits"> & { commits: Commit[] };
 export type Edited = Omit<contract.Edited, "ok">;
 export type Locked = Omit<contract.Locked, "ok">;

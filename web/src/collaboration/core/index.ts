@@ -6,6 +6,7 @@ export * from "./edits";
 export * from "./editStorage";
 export * from "./leases";
 export * from "./log";
+export * from "./matches";
 export * from "./presence";
 export * from "./records";
 export * from "./rest";

@@ -1,4 +1,4 @@
-import type { Commit, RecordRow, Source, Value } from "./contract";
+import type { Commit, MatchEntry, RecordRow, Source, Value } from "./contract";
 import { Signal } from "./signal";
 
 /** What somebody did last to a field, for a moment's highlight. */
@@ -20,18 +20,6 @@ export interface RecordView {
   /** Fields whose shown value the server has not confirmed yet. */
   readonly pending: Readonly<Record<string, Value>>;
   readonly changes: Readonly<Record<string, Change>>;
-}
-
-/** A match as commits tell of it; `status` null: it does not stand any more. */
-export interface MatchEntry {
-  match_id: string;
-  ledger: string[];
-  statement: string[];
-  status: "suggested" | "confirmed" | null;
-  rule_id?: string | null;
-  score?: number | null;
-  reasons?: string[];
-  reason?: string | null;
 }
 
 interface FieldSet {

@@ -2,12 +2,13 @@ import { NoAnswer, type Channel } from "./channel";
 import { LONG_AWAY, nextConnection, type Connection, type ConnectionEvent } from "./connection";
 import type {
   Ack, Comment, Commit, Conflict, Edited, Envelope, Joined, Lock, Locked, Member, Reconciliation, Refusal, Role,
-  Session, Strategy, Synced, Users, Value,
+  Session, Standing, Strategy, Synced, Users, Value,
 } from "./contract";
 import { EditQueue } from "./edits";
 import type { EditStorage } from "./editStorage";
 import { Leases } from "./leases";
 import { LogFollower } from "./log";
+import { MatchBook } from "./matches";
 import { PresenceReporter } from "./presence";
 import { RecordTable } from "./records";
 import { Rest, RestError } from "./rest";
@@ -67,12 +68,16 @@ export class CollaborationSession {
   /** Names of people, gathered from wherever they appear. */
   readonly names = new Signal<ReadonlyMap<string, string>>(new Map());
   readonly records = new RecordTable();
+  readonly matches = new MatchBook();
+  /** The way to the sign-off and what remains unexplained; undefined until the server has told. */
+  readonly standing = new Signal<Standing | undefined>(undefined);
   readonly edits: EditQueue;
   readonly leases: Leases;
   readonly presence: PresenceReporter;
   readonly #options: SessionOptions;
   readonly #log: LogFollower;
   readonly #commitListeners = new Set<(commit: Commit) => void>();
+  #standingTimer: ReturnType<typeof setTimeout> | undefined;
   #awayTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #load = 0;
@@ -132,6 +137,7 @@ export class CollaborationSession {
     this.presence.close();
     clearTimeout(this.#awayTimer);
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#standingTimer);
     this.#load++;
     this.#joined++;
     this.edits.offline();
@@ -257,6 +263,7 @@ export class CollaborationSession {
     this.seq.update((seq) => Math.max(seq, answer.seq));
     this.#event({ type: "joined" });
     if (!caughtUp || this.loading.get().state === "failed") void this.reload();
+    this.#askStanding(0);
     this.edits.online();
     this.leases.restored();
     this.presence.restored();
@@ -291,6 +298,7 @@ export class CollaborationSession {
     try {
       const users = await this.#options.rest.get<Users>(`/sessions/${encodeURIComponent(this.session_id)}/users`);
       this.#meet(users.items);
+      await this.matches.load(this.#options.rest, this.session_id);
       for (const message_type of ["comment.added", "comment.resolved"]) {
         for await (const page of this.#options.rest.pages<{ items: Commit[]; next_cursor: string | null }>(path, {
           message_type, limit: 1_000,
@@ -318,7 +326,6 @@ export class CollaborationSession {
     if (envelope.session_id !== null && envelope.session_id !== this.session_id) return;
     if (envelope.seq !== undefined) this.#log.receive(envelope as Commit);
     else if (envelope.message_type.startsWith("presence.")) this.#presence(envelope);
-    else if (envelope.message_type === "reconciliation.progress") this.#reconcile(envelope);
     else this.#notify(envelope);
   }
 
@@ -372,6 +379,8 @@ export class CollaborationSession {
     else if (family === "reconciliation") this.#reconcile(commit);
     else if (family === "session") this.#session(commit);
     else if (commit.message_type === "record.imported") void this.reload();
+    else if (family === "match") this.matches.apply(commit);
+    if (CONTENT.has(family!) && commit.message_type !== "reconciliation.progress") this.#askStanding();
     this.recent.update((all) => [...all.slice(1 - MAX_RECENT), commit]);
     for (const listener of [...this.#commitListeners]) listener(commit);
   }
@@ -424,19 +433,27 @@ export class CollaborationSession {
 
   #reconcile({ message_type, data }: Envelope): void {
     const event = message_type.split(".")[1] ?? "";
-    if (WORKFLOW.has(event)) void this.refreshReconciliation();
-    else if (STATUS_AFTER[event]) this.reconciliation.update((known) => ({ ...known, status: STATUS_AFTER[event]!, ...data }));
+    if (STATUS_AFTER[event]) this.reconciliation.update((known) => ({ ...known, ...data, status: STATUS_AFTER[event]! }));
   }
 
-  /** Ask how the reconciliation stands. */
-  async refreshReconciliation(): Promise<void> {
-    const path = `/sessions/${encodeURIComponent(this.session_id)}/reconciliation/status`;
+  /** Ask anew how the reconciliation stands: soon, and once for many changes. */
+  #askStanding(wait = STANDING_EVERY): void {
+    this.#standingTimer ??= setTimeout(() => {
+      this.#standingTimer = undefined;
+      void this.#standing();
+    }, wait);
+  }
+
+  async #standing(): Promise<void> {
     try {
-      const now = await this.#options.rest.get<Reconciliation>(path);
-      this.reconciliation.update((known) => ({ ...known, ...now }));
+      const answer = await this.request<Standing>("reconciliation_status");
+      if (!answer.ok) return;
+      this.standing.set(answer);
+      // The run's own commits tell more quickly; an answer that is older than the last of them is not worth it.
+      if (answer.seq >= this.seq.get()) this.reconciliation.update((known) => ({ ...known, ...answer.run }));
     } catch (error) {
-      // The next event, or the next join, brings it.
-      if (!(error instanceof RestError)) throw error;
+      // The next join asks again.
+      if (!(error instanceof NoAnswer)) throw error;
     }
   }
 
@@ -450,9 +467,11 @@ export class CollaborationSession {
   }
 }
 
-const STATUS_AFTER: Record<string, string> = {
-  started: "running", resumed: "running", progress: "running", paused: "paused", completed: "completed", failed: "failed",
+const STATUS_AFTER: Record<string, Reconciliation["status"]> = {
+  started: "queued", resumed: "running", progress: "running", paused: "paused", completed: "completed", failed: "failed",
   cancelled: "cancelled",
 };
-/** What changes the way to the sign-off: it is asked for anew, because much follows from each. */
-const WORKFLOW: ReadonlySet<string> = new Set(["submitted", "reviewed", "approved", "rejected", "reopened", "certified", "configured"]);
+/** Milliseconds between two questions how the reconciliation stands, while people work. */
+const STANDING_EVERY = 1_000;
+/** Families whose commits change what remains unexplained, or the way to the sign-off. */
+const CONTENT: ReadonlySet<string> = new Set(["edit", "match", "record", "conflict", "reconciliation"]);

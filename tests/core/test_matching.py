@@ -1,0 +1,230 @@
+"""The matcher on small books: what it joins, what it leaves to people, and that chance and order play no part in it."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from realtime_server.core.matching.proposals import Proposal
+from realtime_server.core.matching.propose import propose, statement_sign
+from realtime_server.core.matching.rules import DEFAULT_RULES, Kind, Rule
+from realtime_server.core.matching.sums import MAX_SUMS, Pool, largest_group
+from realtime_server.core.matching.table import Ints, Item, item_of
+from realtime_server.core.matching.text import fold, plain_reference, references_in
+
+START = date(2026, 10, 1).toordinal()
+NAMES = [f"{first} {last}" for first in ("Abbott", "Bauer", "Chan", "Diaz", "Ekman", "Ferrari", "Gupta", "Haddad")
+         for last in ("Logistics", "Bakery", "Couriers", "Stationers", "Telecom", "Furniture", "Plumbing")]  # fmt: skip
+
+
+def item(record_id: str, minor: int, day: int = 0, text: str = "", reference: str = "", currency: str = "EUR") -> Item:
+    return Item(record_id, minor, currency, START + day, text, reference)
+
+
+def books(count: int = 200, seed: int = 1) -> tuple[list[Item], list[Item]]:
+    """Plain pairs, so that the model has something to learn from: same amount, some days later, the name cut."""
+    rng = random.Random(seed)
+    ledger, statement = [], []
+    for number in range(count):
+        minor, day, name = rng.randrange(100, 10**6), rng.randrange(30), rng.choice(NAMES)
+        ledger.append(item(f"L{number}", minor, day, f"Payment {name} Ltd", f"INV-{number:06d}"))
+        shown = f"INV-{number:06d}" if rng.random() < 0.5 else ""
+        statement.append(item(f"S{number}", minor, day + rng.randrange(4), f"GIRO {name}".upper()[:20], shown))
+    return ledger, statement
+
+
+def found(ledger: list[Item], statement: list[Item]) -> dict[frozenset[str], Proposal]:
+    return {frozenset(p.records): p for p in propose(ledger, statement, DEFAULT_RULES)}
+
+
+def test_plain_pairs_are_found_and_confirmed() -> None:
+    ledger, statement = books()
+    proposals = found(ledger, statement)
+    right = [proposals.get(frozenset({f"L{number}", f"S{number}"})) for number in range(200)]
+    assert sum(proposal is not None for proposal in right) >= 199
+    assert sum(proposal is not None and proposal.confirmed for proposal in right) >= 150
+
+
+def test_the_reasons_can_be_read() -> None:
+    ledger, statement = books()
+    proposal = found(ledger, statement)[frozenset({"L0", "S0"})]
+    assert "same amount" in proposal.reasons
+    assert all(reason == reason.strip() and len(reason) < 100 for reason in proposal.reasons)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=5, deadline=None)
+def test_the_order_of_the_rows_does_not_matter(seed: int) -> None:
+    ledger, statement = books(60)
+    shuffled = random.Random(seed).sample(ledger, 60), random.Random(seed + 1).sample(statement, 60)
+    assert propose(*shuffled, DEFAULT_RULES) == propose(ledger, statement, DEFAULT_RULES)
+
+
+@given(st.lists(st.tuples(st.integers(-300, 300), st.integers(0, 20), st.sampled_from(["", "RENT", "VOID RENT"]),
+                          st.sampled_from(["", "INV-1000", "INV-2000"])), max_size=24), st.integers(0, 24))  # fmt: skip
+@settings(max_examples=80, deadline=None)
+def test_whatever_the_rows_nothing_is_joined_twice_and_sums_keep_to_their_rules(
+    rows: list[tuple[int, int, str, str]], cut: int
+) -> None:
+    items = [item(f"R{n}", minor, day, text, reference) for n, (minor, day, text, reference) in enumerate(rows)]
+    by_id = {entry.record_id: entry for entry in items}
+    rules = {rule.rule_id: rule for rule in DEFAULT_RULES}
+    proposals = propose(items[:cut], items[cut:], DEFAULT_RULES)
+    members = [record for proposal in proposals for record in proposal.records]
+    assert len(members) == len(set(members))
+    for proposal in proposals:
+        sums = [sum(by_id[record].minor for record in side) for side in (proposal.ledger, proposal.statement)]
+        assert rules[proposal.rule_id].allows(*sums)
+        assert proposal.difference == sums[0] - sums[1]
+        assert 0 < proposal.score < 1
+
+
+def test_two_that_could_each_be_meant_are_not_confirmed() -> None:
+    ledger, statement = books()
+    ledger += [item("LA", 77_700, 5, "Payment Chan Bakery Ltd"), item("LB", 77_700, 5, "Payment Chan Bakery Ltd")]
+    statement.append(item("SA", 77_700, 6, "GIRO CHAN BAKERY"))
+    assert not [p for p in found(ledger, statement).values() if "SA" in p.records and p.confirmed]
+
+
+def test_the_first_of_two_same_entries_is_meant() -> None:
+    ledger, statement = books()
+    ledger += [
+        item("LA", 77_777, 5, "Payment Chan Bakery Ltd", "INV-900001"),
+        item("LB", 77_777, 8, "Payment Chan Bakery Ltd", "INV 900001"),
+    ]
+    statement.append(item("SA", 77_777, 9, "GIRO CHAN BAKERY", "INV-900001"))
+    proposals = found(ledger, statement)
+    assert frozenset({"LA", "SA"}) in proposals
+
+
+def test_a_paying_in_slip_joins_its_receipts() -> None:
+    ledger, statement = books()
+    ledger += [item(f"D{n}", 10_111 * n, 5, f"Receipt {NAMES[n]}", "DS-700001") for n in (1, 2, 3)]
+    statement.append(item("SD", 60_666, 6, "DEPOSIT", ""))
+    assert frozenset({"D1", "D2", "D3", "SD"}) in found(ledger, statement)
+
+
+def test_instalments_join_their_invoice() -> None:
+    ledger, statement = books()
+    ledger.append(item("LI", 90_123, 3, "Payment Gupta Telecom Ltd", "INV-800001"))
+    statement += [
+        item("SI1", 40_000, 5, "INV-800001 1/2 GUPTA TELECOM"),
+        item("SI2", 50_123, 12, "GIRO 2/2 GUPTA TELECOM", "INV-800001"),
+    ]
+    assert frozenset({"LI", "SI1", "SI2"}) in found(ledger, statement)
+
+
+def test_a_payout_less_its_fee_is_suggested_and_never_confirmed() -> None:
+    ledger, statement = books()
+    ledger += [item("LF1", 50_000, 3, "Sale", "PO-600001"), item("LF2", 30_000, 3, "Sale", "PO-600001")]
+    statement.append(item("SF", 78_200, 5, "CARD PAYOUT PO-600001", "PO-600001"))
+    proposal = found(ledger, statement)[frozenset({"LF1", "LF2", "SF"})]
+    assert (proposal.rule_id, proposal.difference, proposal.confirmed) == ("fee", 1_800, False)
+
+
+def test_a_voided_cheque_and_its_replacement_go_with_what_the_bank_paid() -> None:
+    ledger, statement = books()
+    ledger += [
+        item("LV1", -25_050, 1, "Cheque 500100 Diaz Plumbing", "500100"),
+        item("LV2", 25_050, 4, "VOID cheque 500100 Diaz Plumbing", "500100"),
+        item("LV3", -25_050, 5, "Cheque 500101 Diaz Plumbing (replaces 500100)", "500101"),
+    ]
+    statement.append(item("SV", -25_050, 9, "CHEQUE 500101", "500101"))
+    assert frozenset({"LV1", "LV2", "LV3", "SV"}) in found(ledger, statement)
+
+
+def test_an_entry_that_was_taken_back_and_never_came_again_nets_to_nothing() -> None:
+    ledger, statement = books()
+    ledger += [
+        item("LV1", -25_050, 1, "Cheque 500100 Diaz Plumbing", "500100"),
+        item("LV2", 25_050, 4, "VOID cheque 500100 Diaz Plumbing", "500100"),
+    ]
+    proposal = found(ledger, statement)[frozenset({"LV1", "LV2"})]
+    assert (proposal.rule_id, proposal.statement, proposal.confirmed) == ("reversal", (), False)
+
+
+def test_currencies_do_not_mix() -> None:
+    ledger, statement = books()
+    ledger.append(item("LX", 4_242, 3, "Payment Ekman Telecom", "INV-99", currency="USD"))
+    statement.append(item("SX", 4_242, 4, "EKMAN TELECOM", "INV-99", currency="EUR"))
+    assert frozenset({"LX", "SX"}) not in found(ledger, statement)
+
+
+def test_a_statement_that_counts_the_other_way_is_recognised() -> None:
+    ledger, statement = books()
+    turned = [Item(s.record_id, -s.minor, s.currency, s.day, s.description, s.reference) for s in statement]
+    assert statement_sign(ledger, statement) == 1
+    assert statement_sign(ledger, turned) == -1
+    proposals = propose(ledger, turned, DEFAULT_RULES, sign=-1)
+    assert len(proposals) >= 199
+
+
+def test_sides_that_have_nothing_in_common_stay_apart() -> None:
+    ledger, _ = books(seed=1)
+    _, statement = books(seed=2)
+    assert len(propose(ledger, [s for s in statement if not s.reference], DEFAULT_RULES)) <= 2
+    assert propose(ledger, [], DEFAULT_RULES) == propose([], [], DEFAULT_RULES) == []
+
+
+def test_a_rule_of_ones_own_has_its_conditions_kept() -> None:
+    ledger, statement = books()
+    strict = Rule("mine", "Mine", Kind.PAIR, days_before=0, days_after=0, text_similarity=70)
+    proposals = propose(ledger, statement, [strict])
+    days = {entry.record_id: entry.day for entry in (*ledger, *statement)}
+    assert proposals
+    assert all(days[p.ledger[0]] == days[p.statement[0]] and p.difference == 0 for p in proposals)
+    assert propose(ledger, statement, [Rule("off", "Off", Kind.PAIR, enabled=False)]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Müller & Söhne  GmbH", "MULLER SOHNE GMBH"),
+        ("Weiß", "WEISS"),
+        ("日本 商事", "日本 商事"),
+        ("", ""),
+        ("a-b", "A B"),
+    ],
+)
+def test_texts_are_folded(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+def test_references_are_found_in_texts_and_compare_without_marks() -> None:
+    assert references_in("GIRO INV-00123456 ABBOTT 12") == ("INV00123456",)
+    assert plain_reference("inv 00-12") == "INV0012"
+
+
+def test_a_record_without_an_amount_or_a_date_waits_for_a_person() -> None:
+    good = {"amount": "10.50", "date": "2026-10-01", "currency": "EUR"}
+    entry = item_of("r", good)
+    assert entry is not None
+    assert (entry.minor, entry.day) == (1_050, START)
+    for name in good:
+        assert name == "currency" or item_of("r", {**good, name: None}) is None
+        assert item_of("r", {**good, name: "nonsense"}) is None
+
+
+def test_sums_are_exact_bounded_and_know_how_easily_they_come_by_chance() -> None:
+    amounts: Ints = np.array([1_001, 2_003, 4_007, 8_011, 16_033], dtype=np.int64)
+    solutions = Pool(amounts, 8).solve(1_001 + 4_007 + 16_033)
+    assert [solution.members for solution in solutions] == [(0, 2, 4)]
+    assert solutions[0].chance < 0.002
+    round_ones = Pool(np.full(12, 10_000, dtype=np.int64), 8).solve(30_000)
+    assert round_ones[0].chance > 0.01
+    assert largest_group(1, 8) == 0
+    assert 2 <= largest_group(60, 8) <= 3
+    assert MAX_SUMS >= 10_000
+
+
+def test_dates_far_apart_do_not_meet() -> None:
+    ledger, statement = books()
+    far = (date.fromordinal(START) + timedelta(days=400)).toordinal() - START
+    ledger.append(item("LX", 4_243, 0, "Payment Ekman Telecom Ltd"))
+    statement.append(item("SX", 4_243, far, "GIRO EKMAN TELECOM"))
+    assert frozenset({"LX", "SX"}) not in found(ledger, statement)
