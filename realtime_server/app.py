@@ -32,6 +32,7 @@ from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
 from realtime_server.transport import Limits, SocketServer
+from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
 
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
@@ -115,6 +116,7 @@ def _add_http(app: web.Application, settings: Settings) -> None:
 def _socket_server(settings: Settings) -> SocketServer:
     origins: Any = list(settings.cors_allowed_origins) or None
     return SocketServer(
+        client_manager=None if settings.redis_url is None else SharedManager(),
         cors_allowed_origins="*" if origins == ["*"] else origins,
         trusted_proxies=settings.ws_trusted_proxies,
         ping_interval=settings.ws_ping_interval,
@@ -235,6 +237,7 @@ async def _collaboration(
     )
     if bus is not None:
         bus.on_reset(engine.poke_watched)
+        sockets.manager.connect_wire(bus)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
     presence = _presence(pacer, bus)
     verifier = verifier_of(settings)

@@ -21,7 +21,7 @@ import hashlib
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from hmac import compare_digest
 from typing import Any, Final
@@ -68,12 +68,13 @@ EVERYBODY: Final = "all"
 _AWAY = (RedisError, OSError, TimeoutError, EOFError)
 
 
-async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel until they are done: redis-py uses `wait_for`, which in Python 3.11 may swallow a cancellation."""
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()
         await asyncio.wait(pending, timeout=_PING)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class RedisBus:
@@ -203,16 +204,18 @@ class RedisBus:
 
     async def _subscribe_and_read(self, connection: AbstractConnection) -> None:
         # Where the sending fails the connection is broken, which the reading notices as well.
-        sender = asyncio.create_task(self._send_subscriptions(connection))
+        ended = asyncio.Event()
+        sender = asyncio.create_task(self._send_subscriptions(connection, ended))
         try:
             await self._read(connection)
         finally:
+            ended.set()
             await end_tasks([sender])
 
-    async def _send_subscriptions(self, connection: AbstractConnection) -> None:
+    async def _send_subscriptions(self, connection: AbstractConnection, ended: asyncio.Event) -> None:
         """Keep what is subscribed at what is listened to, and the connection from being silent."""
         sent: set[str] = set()
-        while True:
+        while not ended.is_set():  # sending on a closed connection would open it again
             self._changed.clear()
             wanted = set(self._listeners)
             self._confirmed -= sent - wanted
@@ -312,7 +315,8 @@ class RedisBus:
         await end_tasks(self._tasks)
         with suppress(*_AWAY):
             await self.client.aclose()
-            await self._pool.disconnect()
+        with suppress(*_AWAY):
+            await self._pool.disconnect(inuse_connections=True)
 
 
 @asynccontextmanager
