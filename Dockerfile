@@ -6,7 +6,6 @@ WORKDIR /web
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web/ ./
-
 RUN npm run build
 
 FROM python:3.11-slim AS build
