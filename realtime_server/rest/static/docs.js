@@ -208,7 +208,7 @@ function drawSocket(document_) {
   $("socket-about").append(...prose(document_.info.description));
   $("connect").addEventListener("click", toggleConnection);
   const messages = document_.components.messages;
-  const find = (reference) => messages[nameOf(reference.$ref).replaceAll(".", "_")];
+  const find = (reference) => messages[nameOf(reference.$ref).replaceAll(".", "__")];
   for (const operation of Object.values(document_.operations)) {
     if (operation.action === "receive") {
       const message = find(operation.messages[0]);

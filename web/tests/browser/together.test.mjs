@@ -192,10 +192,10 @@ test("a file is imported with its columns named by hand, and rows that cannot be
   const alice = await people.enter("alice", session, { query: "?panel=import" });
   const rows = ["Nr;Tag;Betrag;Waehrung;Text", "N1;2026-11-03;12,50;EUR;Miete", "N2;gestern;1,00;EUR;Falsch", "N3;2026-11-04;-3,00;EUR;Strom"];
   await alice.getByLabel(/^File/).setInputFiles({ name: "bank.csv", mimeType: "text/csv", buffer: Buffer.from(rows.join("\n")) });
-  assert.equal(await alice.getByLabel("Which side").inputValue(), "statement");
   for (const [column, field] of [["Nr", "Number"], ["Tag", "Date"], ["Betrag", "Amount"], ["Waehrung", "Currency"], ["Text", "Description"]]) {
     await alice.getByLabel(column, { exact: true }).selectOption({ label: field });
   }
+  assert.equal(await alice.getByLabel("Which side").inputValue(), "statement");
   await alice.getByRole("button", { name: "Import", exact: true }).nth(-1).click();
   await alice.getByText(/3 rows: 2 new, 1 refused/).waitFor();
   await holds(alice.getByRole("group", { name: "Rows that could not be taken" }), "3");
