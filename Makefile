@@ -57,7 +57,7 @@ documents: $(STAMP)
 	$(BIN)/python -m realtime_server.documents
 
 test: lint web $(JS_PROJECTS:%=%/node_modules/.installed)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 # Ours, stock python-socketio and Node's socket.io side by side; needs two cores, node and npm. About ten minutes.
 bench-transport: $(TEST_STAMP)
