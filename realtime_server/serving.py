@@ -21,6 +21,7 @@ from realtime_server.app import DRAINING, SERVICES, create_app
 from realtime_server.demo import SESSION_ID, create_demo, demo_people, demo_text
 from realtime_server.errors import ConfigurationError
 from realtime_server.logs import configure_logging
+from realtime_server.rest.problems import malformed
 from realtime_server.settings import Settings
 from realtime_server.transport import guarded_runner
 from realtime_server.web_files import SIGN_IN
@@ -151,7 +152,7 @@ async def running(
         if handed is None:
             listener = stack.enter_context(contextlib.closing(_listen(settings.ws_host, settings.ws_port)))
         app = create(settings)
-        runner = guarded_runner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        runner = guarded_runner(app, malformed=malformed, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
             await runner.setup()
             if handed is not None:

@@ -30,7 +30,8 @@ class Problem(Message):
     title = Text("What the code means.", "Locked", maximum=200, required=True)
     status = Integer("The HTTP status.", 423, minimum=400, maximum=599, required=True)
     detail = Text("One sentence, for people.", "Alice Adams is working on this record", maximum=4_000, required=True)
-    instance = Text("The path that was asked for.", "/api/collaboration/sessions/demo", maximum=8_192, required=True)
+    instance = Text("The path that was asked for; `/` where the request could not be read.",
+                    "/api/collaboration/sessions/demo", maximum=8_192, required=True)  # fmt: skip
     code = Choice("Stable, for programs.", acks.ERROR_CODES, required=True)
     retryable = Flag("Whether the same request may succeed later.", True, required=True)
     request_id = Text("Names this request in the server's log; also the header `X-Request-ID`.", "0d4f7a9c", maximum=64,

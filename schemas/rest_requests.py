@@ -107,7 +107,7 @@ class ImportQuery(Query):
     money_in = Choice("The column of money that came in, where a CSV has one for debit and one for credit.",
                       ("credit", "debit"), load_default="credit")  # fmt: skip
     mapping = Text("How a CSV is read, as the JSON of a `ReadAs`.", '{"columns": {"date": "Booked on"}}',
-                   maximum=20_000)  # fmt: skip
+                   maximum=5_000)  # fmt: skip
     saved_mapping = Flag("Read a CSV as the project saved it, where the file has those columns.", True,
                          load_default=True)  # fmt: skip
     save_mapping = Flag("Save how this CSV was read, for the project's next imports of this side.", False,

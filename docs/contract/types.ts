@@ -1619,7 +1619,7 @@ export interface Problem {
   status: number;
   /** One sentence, for people. */
   detail: string;
-  /** The path that was asked for. */
+  /** The path that was asked for; `/` where the request could not be read. */
   instance: string;
   /** Stable, for programs. */
   code: "invalid" | "unauthenticated" | "token_expired" | "forbidden" | "not_found" | "not_joined" | "session_full" | "session_ended" | "locked" | "lock_lost" | "lock_not_held" | "version_unknown" | "version_stale" | "already_resolved" | "already_matched" | "frozen" | "separation_of_duties" | "unbalanced" | "reason_required" | "nothing_to_undo" | "rate_limited" | "payload_too_large" | "overloaded" | "unavailable" | "internal";

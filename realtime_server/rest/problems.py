@@ -39,17 +39,29 @@ def of_http_error(error: web.HTTPException, request: web.Request) -> Collaborati
     return HttpRefusal(error.status, ErrorCode.INVALID if error.status < 500 else ErrorCode.INTERNAL, error.reason)
 
 
-def problem(request: web.Request, error: CollaborationError, request_id: str, now: int) -> web.Response:
-    body: dict[str, Any] = {
+def malformed(detail: str) -> web.Response:
+    """The answer to what could not be read as HTTP: nothing is known of it, not even its path."""
+    request_id = uuid4().hex
+    body = {**_body(HttpRefusal(400, ErrorCode.INVALID, detail), request_id), "instance": "/"}
+    response = json_response(body, 400, MEDIA_TYPE)
+    response.headers[REQUEST_ID] = request_id
+    return response
+
+
+def _body(error: CollaborationError, request_id: str) -> dict[str, Any]:
+    return {
         "type": f"{PREFIX}/docs#error-{error.code.value}",
         "title": ERROR_TABLE[error.code].title,
         "status": error.http_status,
         "detail": error.message[:4_000],
-        "instance": request.rel_url.raw_path[:8_192],
         "code": error.code.value,
         "retryable": error.retryable,
         "request_id": request_id,
     }
+
+
+def problem(request: web.Request, error: CollaborationError, request_id: str, now: int) -> web.Response:
+    body = {**_body(error, request_id), "instance": request.rel_url.raw_path[:8_192]}
     if error.details:
         body["details"] = error.details
     response = json_response(body, error.http_status, MEDIA_TYPE)

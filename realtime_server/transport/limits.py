@@ -49,6 +49,8 @@ class Limits:
     """Time a WebSocket has to finish the probe of an upgrade."""
     head_timeout: float = 15.0
     """Time a request's line and headers have to arrive in full (see `guarded_runner`)."""
+    head_line: int = 64 * 1024
+    """Bytes of a request's line, and of any one of its headers (see `guarded_runner`)."""
     body_timeout: float = 15.0
     """Time a POST body has to arrive in full."""
     close_timeout: float = 2.0

@@ -47,6 +47,14 @@ async def test_malformed_json_is_refused_as_such(server: Server, pat: Person, bo
     assert (await pat.get(f"/sessions/{session}")).body["seq"] == 1
 
 
+async def test_a_query_that_is_too_long_to_read_is_a_problem_like_others(server: Server, pat: Person) -> None:
+    session = await server.session(pat)
+    refused = await pat.get(f"/sessions/{session}/records?search={'x' * 70_000}")
+    assert (refused.status, refused.code) == (400, "invalid")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.headers["X-Request-ID"] == refused.body["request_id"]
+
+
 FIELDS: dict[str, tuple[Any, set[str]]] = {
     "a list": ([], {"_schema"}),
     "a text": ("x", {"_schema"}),

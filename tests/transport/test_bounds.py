@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -263,6 +264,33 @@ async def test_a_head_that_trickles_is_cut(start: bytes, second: bool) -> None:
             except ConnectionError:
                 pass
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /?token=secret" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: secret" + b"x" * 70_000 + b"\r\n\r\n",
+        b"GET secret HTTP/9\r\n\r\n",
+        b"\x16\x03\x01secret\r\n\r\n",
+    ],
+    ids=["a long line", "a long header", "no such version", "TLS"],
+)
+async def test_a_head_that_is_no_http_is_refused_in_the_applications_words_and_not_logged(
+    head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bounded() as (harness, _, _):
+        reader, writer = await harness.tcp()
+        writer.write(head)
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionError):
+                answer = await reader.read()
+                assert answer.startswith(b"HTTP/1.1 400 ")
+                assert b"secret" not in answer
+        writer.close()
+    lines = [record.getMessage() for record in caplog.records if "malformed request" in record.getMessage()]
+    assert lines == ["refused: malformed request from 127.0.0.1"]
+    assert "secret" not in caplog.text
 
 
 @on_every_transport

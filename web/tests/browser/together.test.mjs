@@ -37,6 +37,7 @@ test("each sees who is here, where they are, and what they write, as it happens"
   await setCell(bob, L2, "description", "Rent for March");
   await holds(cell(alice, L2, "description"), "Rent for March");
   await cell(bob, "ledger:L00006", "amount").click();
+  await holds(cell(alice, "ledger:L00006", "amount").locator(".watcher"), "Bob");
   await alice.getByRole("button", { name: /Bob Brown/ }).click();
   await alice.locator('[data-record="ledger:L00006"] [data-field="amount"]:focus').waitFor();
   await bob.context().close();
