@@ -36,7 +36,7 @@ Receiver = Callable[[EngineSocket, bytes], None]
 
 #: Seconds. A timer is no finer than a millisecond; and nobody should feel that output is gathered.
 _LEAST_PAUSE = 0.0005
-_LONGEST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.003
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has no types
