@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ class Member:
         self._connection = 0
         self._ws: aiohttp.ClientWebSocketResponse | None = None
         self._http: aiohttp.ClientSession | None = None
-        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._answers: dict[int, tuple[asyncio.Future[Any], Callable[[Any], None] | None]] = {}
         self._early: dict[int, Mapping[str, Any]] = {}
         self._catching_up: asyncio.Task[None] | None = None
 
@@ -118,9 +119,13 @@ class Member:
             self._heard(json.loads(rest)[1])
         elif kind == "43":
             number, _, answer = rest.partition("[")
-            future = self._answers.pop(int(number), None)
+            future, at_once = self._answers.pop(int(number), (None, None))
             if future is not None and not future.done():
-                future.set_result(json.loads("[" + answer)[0])
+                ack = json.loads("[" + answer)[0]
+                if at_once is not None and ack["ok"]:
+                    # Before what came behind it: whoever waits for the answer is told of it later than that.
+                    at_once(ack)
+                future.set_result(ack)
         elif kind == "44":
             self.codes["connection refused"] += 1
             raise Lost(text)
@@ -136,7 +141,7 @@ class Member:
     def _lost(self) -> None:
         self.ready.clear()
         self._ws = None
-        for future in self._answers.values():
+        for future, _ in self._answers.values():
             if not future.done():
                 future.set_exception(Lost("the connection ended"))
         self._answers.clear()
@@ -170,14 +175,16 @@ class Member:
                         await ws.send_str(f"41{NAMESPACE},")
                         await ws.close()
 
-    async def ask(self, event: str, **request: Any) -> dict[str, Any]:
-        """One request and its acknowledgement. `Lost` when there is none."""
+    async def ask(
+        self, event: str, at_once: Callable[[Any], None] | None = None, **request: Any
+    ) -> dict[str, Any]:
+        """One request and its acknowledgement. `Lost` when there is none. ``at_once`` is called with a good one."""
         ws = self._ws
         if ws is None or ws.closed:
             raise Lost("not connected")
         number = next(self._asked)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._answers[number] = future
+        self._answers[number] = (future, at_once)
         message = json.dumps([event, {"session_id": self.session_id, **request}])
         try:
             async with asyncio.timeout(ACK_TIMEOUT):
@@ -198,16 +205,18 @@ class Member:
         while ws is self._ws and ws is not None and not ws.closed:
             asked_at, since = time.monotonic_ns(), self.seq
             try:
-                ack = await self.ask("join", since=since)
+                ack = await self.ask("join", partial(self._joined, asked_at, since), since=since)
             except Lost:
                 continue
             if ack["ok"]:
-                self._take(asked_at, since, ack)
-                self.members = {member["user_id"] for member in ack["members"]}
                 self.ready.set()
                 return
             self.codes[f"join {ack['error']['code']}"] += 1
             await asyncio.sleep(0.1)
+
+    def _joined(self, asked_at: int, since: int, ack: Mapping[str, Any]) -> None:
+        self._take(asked_at, since, ack)
+        self.members = {member["user_id"] for member in ack["members"]}
 
     async def _sync(self) -> None:
         with suppress(Lost):
@@ -216,9 +225,7 @@ class Member:
     async def sync(self) -> bool:
         """Ask what is new; whether there was an answer."""
         asked_at, since = time.monotonic_ns(), self.seq
-        ack = await self.ask("sync", since=since)
-        if ack["ok"]:
-            self._take(asked_at, since, ack)
+        ack = await self.ask("sync", partial(self._take, asked_at, since), since=since)
         return bool(ack["ok"])
 
     def _take(self, asked_at: int, since: int, ack: Mapping[str, Any]) -> None:

@@ -133,7 +133,7 @@ async def perform(
 
 def _token(number: int) -> str:
     """Every third person may decide conflicts."""
-    return token_of(f"p{number}", Role.PREPARER if number % 3 else Role.REVIEWER, ttl=_TOKEN_LIFE)
+    return token_of(f"p{number}", Role.PREPARER if number % 3 else Role.ADMIN, ttl=_TOKEN_LIFE)
 
 
 def _rotated(urls: list[str], number: int) -> list[tuple[int, str]]:
