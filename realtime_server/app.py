@@ -16,7 +16,7 @@ from realtime_server.collaboration import Collaboration, CollaborationConfig, Ro
 from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
-from realtime_server.engine.engine import Engine, wall_clock
+from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
@@ -43,7 +43,7 @@ _HARD_RATE = 4
 class Services:
     """What the application is made of, for whoever adds routes: ``app[SERVICES]``, there once it has started.
 
-    ``clock`` gives milliseconds since 1970. ``bus``: the way to other processes, None without a Redis.
+    ``clock`` gives milliseconds since 1970, by the database. ``bus``: the way to other processes, None without a Redis.
     """
 
     settings: Settings
@@ -171,8 +171,8 @@ async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> A
         yield bus
 
 
-def _presence(announce: Announce, bus: RedisBus | None) -> Presence:
-    return MemoryPresence(announce, wall_clock) if bus is None else RedisPresence(announce, wall_clock, bus)
+def _presence(announce: Announce, clock: Callable[[], int], bus: RedisBus | None) -> Presence:
+    return MemoryPresence(announce, clock) if bus is None else RedisPresence(announce, clock, bus)
 
 
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
@@ -186,13 +186,14 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             publish=lambda commits: runs.observe(commits),
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
             config=_engine_config(settings),
+            clock=store.clock,
         )
-        runs = RunService(engine, store.sessions, store.records)
-        presence = _presence(lambda change: None, bus)
+        runs = RunService(engine, store.sessions, store.records, clock=store.clock)
+        presence = _presence(lambda change: None, store.clock, bus)
         gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
         try:
             verifier = verifier_of(settings)
-            app[SERVICES] = Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
+            app[SERVICES] = Services(settings, store, engine, presence, verifier, store.clock, runs, bus)
             app[rest.SERVICES] = _for_rest(app[SERVICES])
             yield
         finally:
@@ -234,14 +235,21 @@ async def _collaboration(
         publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         config=_engine_config(settings),
+        clock=store.clock,
     )
     if bus is not None:
         bus.on_reset(engine.poke_watched)
         sockets.manager.connect_wire(bus)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
-    presence = _presence(pacer, bus)
+    presence = _presence(pacer, store.clock, bus)
     verifier = verifier_of(settings)
-    runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
+    runs = RunService(
+        engine,
+        store.sessions,
+        store.records,
+        busy=lambda session_id: _busy(presence, session_id),
+        clock=store.clock,
+    )
     collaboration = Collaboration(
         sockets=sockets,
         rooms=rooms,
@@ -249,7 +257,7 @@ async def _collaboration(
         presence=presence,
         verifier=verifier,
         config=_collaboration_config(settings),
-        clock=wall_clock,
+        clock=store.clock,
         runs=runs,
         observe=EventMetrics(app[METRICS]).observe,
     )
@@ -257,7 +265,7 @@ async def _collaboration(
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
+        yield Services(settings, store, engine, presence, verifier, store.clock, runs, bus)
     finally:
         await runs.close()
         await presence.close()

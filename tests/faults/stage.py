@@ -30,6 +30,7 @@ from tests.support import eventually
 PRESENCE_BOUND: Final = 33.0
 _STORED_WITHIN: Final = 20.0
 _QUIET_WITHIN: Final = 60.0
+_CLOCKS_DIFFER: Final = 2.0
 _TOKEN_LIFE: Final = 4 * 3600
 
 
@@ -93,6 +94,7 @@ async def perform(
     pace: float = 0.04,
 ) -> Outcome:  # fmt: skip
     """Let a team work in a new session, cause faults (each so often), wait until all is quiet, and judge."""
+    began_at = time.time()
     session_id, base = await _make_session(cluster.servers[-1].url)
     history = History(base)
     team = [
@@ -121,7 +123,7 @@ async def perform(
             await member.leave()
         await _in_time(lives, 5)
     await _read_all(cluster, session_id, history)
-    violations = check(history) + _more_problems(history, session_id, team)
+    violations = check(history) + _more_problems(history, session_id, team, began_at)
     answers = [event for event in history.events if isinstance(event, Answered)]
     return Outcome(
         name, sum(times for _, times in causes), Counter(event.kind.value for event in answers),
@@ -217,10 +219,14 @@ async def _stored(store: MongoStore, session_id: str, records: list[str]) -> Fie
     return {name: items for name, items in fields.items() if items}
 
 
-def _more_problems(history: History, session_id: str, team: list[Member]) -> list[Violation]:
-    """The product's own word on the chain of hashes; and what no server should ever answer."""
+def _more_problems(history: History, session_id: str, team: list[Member], began_at: float) -> list[Violation]:
+    """The product's own word on the chain of hashes; what no server should ever answer; and dates that cannot be."""
     broken = verify(session_id, (Commit(**commit) for commit in history.log))
     found = [] if broken is None else [Violation("I3", f"commit {broken.seq}: {broken.problem}")]
+    for commit in history.log:
+        if not began_at - _CLOCKS_DIFFER < commit["at"] / 1000 < time.time() + _CLOCKS_DIFFER:
+            found.append(Violation("clock", f"commit {commit['seq']} is dated {commit['at'] / 1000 - began_at:+.0f} s"))
+            break
     return found + [Violation("internal", problem) for member in team for problem in member.problems]
 
 
