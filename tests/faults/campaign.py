@@ -43,7 +43,7 @@ async def campaign(names: list[str], *, seed: int, times: int | None, length: fl
                 outcome = await perform(cluster, name, causes, seed=seed, length=length)
                 outcomes.append(outcome)
                 print(outcome.row(), flush=True)
-                print(f"{'':22} refusals {dict(outcome.codes)}", flush=True)
+                print(f"{'':22} refusals {dict(outcome.codes)} {dict(outcome.notes)}", flush=True)
                 if outcome.violations:
                     _keep(cluster, outcome)
     return outcomes

@@ -39,6 +39,7 @@ class Stage:
     """What a fault works with. ``ended``: when each one was over, in nanoseconds of the monotonic clock.
 
     ``times``: how often to cause it. ``length``: how long to be patient, as a part of the full campaign's patience.
+    ``notes``: what else happened, counted.
     """
 
     cluster: Cluster
@@ -47,6 +48,7 @@ class Stage:
     times: int
     length: float
     ended: list[int] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
 
     async def calm(self, seconds: float) -> None:
         """Let people work, ``seconds`` times the length."""
@@ -72,6 +74,7 @@ class Outcome:
     times: int
     kinds: Counter[str]
     codes: Counter[str]
+    notes: Counter[str]
     commits: int
     heard: int
     recovery: float
@@ -127,7 +130,7 @@ async def perform(
     answers = [event for event in history.events if isinstance(event, Answered)]
     return Outcome(
         name, sum(times for _, times in causes), Counter(event.kind.value for event in answers),
-        sum((member.codes for member in team), Counter()), len(history.log),
+        sum((member.codes for member in team), Counter()), stage.notes, len(history.log),
         sum(isinstance(event, Heard) for event in history.events), _recovery(history, stage.ended, people),
         _longest(history, began, stopped), history.presence.seconds if history.presence else 0.0, violations, history,
     )  # fmt: skip
