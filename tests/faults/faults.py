@@ -113,7 +113,7 @@ async def _everybody_is_there(stage: Stage) -> None:
 # -- Redis -------------------------------------------------------------------------------------------------------------
 
 
-@_fault("redis-killed")
+@_fault("redis-killed", times=3)
 async def kill_redis(stage: Stage) -> None:
     for _ in range(stage.times):
         await stage.cluster.redis.kill()
@@ -123,7 +123,7 @@ async def kill_redis(stage: Stage) -> None:
         await stage.calm(2)
 
 
-@_fault("redis-paused")
+@_fault("redis-paused", times=3)
 async def pause_redis(stage: Stage) -> None:
     for _ in range(stage.times):
         stage.cluster.redis.pause()
@@ -133,7 +133,7 @@ async def pause_redis(stage: Stage) -> None:
         await stage.calm(2)
 
 
-@_fault("redis-flushed", times=10)
+@_fault("redis-flushed", times=5)
 async def flush_redis(stage: Stage) -> None:
     for _ in range(stage.times):
         await stage.cluster.redis.command("FLUSHALL")
@@ -155,7 +155,7 @@ async def kill_mongod(stage: Stage) -> None:
         await stage.calm(2)
 
 
-@_fault("primary-steps-down", members=3)
+@_fault("primary-steps-down", members=3, times=3)
 async def step_down(stage: Stage) -> None:
     for _ in range(stage.times):
         primary = await stage.cluster.primary()
@@ -178,7 +178,7 @@ async def kill_the_primary(stage: Stage) -> None:
         await stage.calm(6)
 
 
-@_fault("disk-full", on_disk=True, times=3, short=False)
+@_fault("disk-full", on_disk=True, times=2, short=False)
 async def fill_the_disk(stage: Stage) -> None:
     mongod, disk = stage.cluster.mongods[0], stage.cluster.disk
     for _ in range(stage.times):
@@ -220,7 +220,7 @@ async def cut_clients(stage: Stage) -> None:
     for _ in range(stage.times):
         for member in stage.team:
             member.cutting = 0.3
-        await stage.calm(15)
+        await stage.calm(10)
         for member in stage.team:
             member.cutting = 0.0
         stage.over()
@@ -231,7 +231,7 @@ def _everywhere(stage: Stage) -> list[Proxy]:
     return [*stage.cluster.proxies, *stage.cluster.links]
 
 
-@_fault("network-slow")
+@_fault("network-slow", times=2)
 async def delay_everything(stage: Stage) -> None:
     for _ in range(stage.times):
         for proxy in _everywhere(stage):
@@ -243,7 +243,7 @@ async def delay_everything(stage: Stage) -> None:
         await stage.calm(1)
 
 
-@_fault("network-lossy")
+@_fault("network-lossy", times=3)
 async def break_connections(stage: Stage) -> None:
     """Again and again half of all connections are reset: people's, and a server's to its database and to Redis."""
     for _ in range(stage.times):
@@ -255,7 +255,7 @@ async def break_connections(stage: Stage) -> None:
         await stage.calm(1)
 
 
-@_fault("network-half-open", times=3)
+@_fault("network-half-open", times=2)
 async def fall_silent(stage: Stage) -> None:
     """The way between people and a server swallows everything, and no end is told."""
     for _ in range(stage.times):
@@ -266,7 +266,7 @@ async def fall_silent(stage: Stage) -> None:
         await stage.calm(2)
 
 
-@_fault("database-unreachable", times=3, short=False)
+@_fault("database-unreachable", times=2, short=False)
 async def cut_off_the_database(stage: Stage) -> None:
     """A server's way to its database and to Redis swallows everything, and people stay connected to it."""
     for _ in range(stage.times):
