@@ -30,6 +30,8 @@ _PASSING: Final = frozenset({"unavailable", "overloaded", "rate_limited", "not_j
 _RECORDS: Final = tuple(f"ledger:{number}" for number in range(1, 11))
 #: Merged word by word, and never merged: a clash becomes a conflict.
 _TEXT, _CHOICE = "memo", "colour"
+#: Seconds between two tries over a connection that does not work.
+_BREATH: Final = 0.02
 _connections = count(1)
 
 
@@ -207,6 +209,8 @@ class Member:
             try:
                 ack = await self.ask("join", partial(self._joined, asked_at, since), since=since)
             except Lost:
+                # A socket that is broken says so without waiting: others must have their turn to notice.
+                await asyncio.sleep(_BREATH)
                 continue
             if ack["ok"]:
                 self.ready.set()
@@ -283,6 +287,7 @@ class Member:
                 doubtful = True
                 if self.cutting and self._random.random() < 0.25:
                     break
+                await asyncio.sleep(_BREATH)
                 continue
             if ack["ok"]:
                 unchanged = ack.get("status") == "unchanged"
