@@ -22,7 +22,7 @@ from realtime_server.storage.mongo import MongoStore, open_store
 from tests.faults.checker import Violation, check
 from tests.faults.cluster import Cluster
 from tests.faults.history import Answered, Fields, Heard, History, Kind, Presence
-from tests.faults.member import Member
+from tests.faults.member import Lost, Member
 from tests.server.conftest import token_of
 from tests.support import eventually
 
@@ -192,9 +192,10 @@ async def _settle(team: list[Member], history: History) -> None:
             newest = 0
             while newest == 0 or any(member.seq != newest for member in there):
                 for member in there:
-                    with suppress(Exception):
+                    with suppress(Lost):
                         await member.ready.wait()
                         await member.sync()
+                await asyncio.sleep(0.02)
                 newest = max(member.seq for member in there)
     history.views = {member.name: member.records.fields for member in there}
 
