@@ -73,11 +73,12 @@ async def kill_an_instance(stage: Stage) -> None:
 
 @_fault("instance-stopped")
 async def stop_an_instance_past_a_lease(stage: Stage) -> None:
-    """Somebody there holds a lock, and edits under it while the server stands still; the lease ends, somebody else gets
-    the lock at another server, edits, and then the first server goes on with what it finds in its sockets."""
+    """Somebody there holds a lock, and edits under it while the server stands still; the lease ends, somebody else
+    gets the lock at another server, edits, and then the first server goes on with what it finds in its sockets."""
     server = stage.cluster.servers[0]
     assert server.process is not None
     for number in range(stage.times):
+        await _everybody_is_there(stage)
         holder, other = stage.somebody_at(0), stage.somebody_at(1)
         holder.resting = other.resting = True
         lock = await holder.do("lock", record_id=_CONTESTED, ttl=0.8)
@@ -97,7 +98,6 @@ async def stop_an_instance_past_a_lease(stage: Stage) -> None:
         await other.do("unlock", record_id=_CONTESTED, token=lock["token"])
         holder.resting = other.resting = False
         await stage.calm(1)
-        await _everybody_is_there(stage)
 
 
 async def _everybody_is_there(stage: Stage) -> None:

@@ -30,6 +30,8 @@ class Records:
         self.fields: Fields = {}
         #: Open conflicts: (record, field) -> conflict id.
         self.conflicts: dict[tuple[str, str], str] = {}
+        #: Records that somebody holds.
+        self.held: set[str] = set()
 
     def at(self, record: str, field: str) -> tuple[Any, int]:
         return self.fields.get(record, {}).get(field) or (self._base.get(record, {}).get(field), 0)
@@ -38,7 +40,11 @@ class Records:
         kind, data = envelope["message_type"], envelope["data"]
         for record, field, value in fields_set(envelope):
             self.fields.setdefault(record, {})[field] = (value, envelope["seq"])
-        if kind == "conflict.detected":
+        if kind in ("lock.acquired", "lock.taken_over"):
+            self.held.add(data["record_id"])
+        elif kind in ("lock.released", "lock.expired"):
+            self.held.discard(data["record_id"])
+        elif kind == "conflict.detected":
             self.conflicts[data["record_id"], data["field_name"]] = data["conflict_id"]
         elif kind == "conflict.resolved":
             self.conflicts.pop((data["record_id"], data["field_name"]), None)

@@ -190,7 +190,8 @@ async def _settle(team: list[Member], history: History) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_QUIET_WITHIN):
             newest = 0
-            while newest == 0 or any(member.seq != newest for member in there):
+            # Leases that have still to end are commits to come.
+            while newest == 0 or any(member.seq != newest or member.records.held for member in there):
                 for member in there:
                     with suppress(Lost):
                         await member.ready.wait()
