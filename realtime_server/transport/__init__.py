@@ -13,12 +13,13 @@ The package knows nothing of the application around it and imports nothing else 
 """
 
 from .engine_server import EngineServer
+from .faults import DEFAULT_ERROR_ACK
 from .headguard import guarded_runner
 from .hooks import Hooks
 from .limits import Limits
 from .manager import LocalManager
 from .metrics import TransportCollector, TransportStats
-from .socket_server import DEFAULT_ERROR_ACK, SocketServer
+from .socket_server import SocketServer
 
 __all__ = [
     "DEFAULT_ERROR_ACK",

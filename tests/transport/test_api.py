@@ -140,12 +140,12 @@ async def test_after_much_writing_the_output_of_several_turns_is_gathered_and_le
 ) -> None:
     client, _ = await join(server, served)
     (socket,) = server.eio.sockets.values()
-    server.eio._next_flush = perf_counter() + 3_600  # as if it had just written for half an hour
+    server.eio.flusher.pause_until = perf_counter() + 3_600  # as if it had just written for half an hour
     for word in ("one", "two", "three"):
         server.broadcast(word)
         await asyncio.sleep(0)
     assert len(socket.outbox) == 3
-    server.eio._flush()
+    server.eio.flusher.flush()
     assert [await client.message() for _ in range(3)] == ['42["one"]', '42["two"]', '42["three"]']
     server.broadcast("at once")
     assert await client.message() == '42["at once"]'
