@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
+from realtime_server.auth.revocations import RevocableVerifier, Revocations
+from realtime_server.auth.tokens import check_key_file, verifier_of
 from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
@@ -50,7 +52,8 @@ class Services:
     store: MongoStore
     engine: Engine
     presence: Presence
-    verifier: TokenVerifier
+    verifier: RevocableVerifier
+    revocations: Revocations
     clock: Callable[[], int]
     runs: RunService
     bus: RedisBus | None = None
@@ -139,7 +142,10 @@ async def _services(app: web.Application, settings: Settings, sockets: SocketSer
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_store(settings))
         bus = await stack.enter_async_context(_bus(app, settings, store))
-        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store, bus))
+        revocations = await stack.enter_async_context(_revocations(settings, store))
+        app[SERVICES] = await stack.enter_async_context(
+            _collaboration(app, settings, sockets, store, revocations, bus)
+        )
         app[rest.SERVICES] = _for_rest(app[SERVICES])
         yield
 
@@ -171,6 +177,19 @@ async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> A
         yield bus
 
 
+@asynccontextmanager
+async def _revocations(settings: Settings, store: MongoStore) -> AsyncIterator[Revocations]:
+    """What was revoked, known from the start, and looked after from then on."""
+    revocations = Revocations(store.revocations, wall_clock)
+    await revocations.refresh()
+    following = asyncio.create_task(revocations.follow(settings.auth_revocation_interval))
+    try:
+        yield revocations
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
 def _presence(announce: Announce, bus: RedisBus | None) -> Presence:
     return MemoryPresence(announce, wall_clock) if bus is None else RedisPresence(announce, wall_clock, bus)
 
@@ -191,10 +210,13 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
         presence = _presence(lambda change: None, bus)
         gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
         try:
-            verifier = verifier_of(settings)
-            app[SERVICES] = Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
-            app[rest.SERVICES] = _for_rest(app[SERVICES])
-            yield
+            async with _revocations(settings, store) as revocations:
+                verifier = RevocableVerifier(verifier_of(settings), revocations)
+                app[SERVICES] = Services(
+                    settings, store, engine, presence, verifier, revocations, wall_clock, runs, bus
+                )
+                app[rest.SERVICES] = _for_rest(app[SERVICES])
+                yield
         finally:
             await runs.close()
             await presence.close()
@@ -209,6 +231,7 @@ def _for_rest(services: Services) -> rest.Services:
         records=services.store.records,
         mappings=services.store.mappings,
         verifier=services.verifier,
+        revocations=services.revocations,
         presence=services.presence,
         clock=services.clock,
         runs=services.runs,
@@ -217,7 +240,12 @@ def _for_rest(services: Services) -> rest.Services:
 
 @asynccontextmanager
 async def _collaboration(
-    app: web.Application, settings: Settings, sockets: SocketServer, store: MongoStore, bus: RedisBus | None
+    app: web.Application,
+    settings: Settings,
+    sockets: SocketServer,
+    store: MongoStore,
+    revocations: Revocations,
+    bus: RedisBus | None,
 ) -> AsyncIterator[Services]:
     """The engine with its clients. Closed from the outside in: nobody is announced, then nothing is decided."""
     rooms = Rooms(sockets)
@@ -240,7 +268,7 @@ async def _collaboration(
         sockets.manager.connect_wire(bus)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
     presence = _presence(pacer, bus)
-    verifier = verifier_of(settings)
+    verifier = RevocableVerifier(verifier_of(settings), revocations)
     runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
     collaboration = Collaboration(
         sockets=sockets,
@@ -253,11 +281,13 @@ async def _collaboration(
         runs=runs,
         observe=EventMetrics(app[METRICS]).observe,
     )
+    revocations.on_learned(lambda revocation: collaboration.recheck_user(revocation.user_id))
+    revocations.on_looked(collaboration.recheck)
     gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
+        yield Services(settings, store, engine, presence, verifier, revocations, wall_clock, runs, bus)
     finally:
         await runs.close()
         await presence.close()

@@ -213,3 +213,33 @@ class MappingStore(Protocol):
 
     async def delete(self, project_id: str, source: str) -> bool:
         """Forget it; whether there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """No token of ``user_id`` that was issued up to ``before`` (Unix seconds) is believed in the project.
+
+    ``project_id`` None: in none. ``by``, ``reason``: who said so, and why.
+    """
+
+    user_id: str
+    project_id: str | None
+    before: int
+    by: str
+    reason: str | None = None
+
+
+class RevocationStore(Protocol):
+    """Whose tokens are not believed any more: one entry for each person and project, the latest."""
+
+    async def add(self, revocation: Revocation) -> None:
+        """Put it in place of the one before, journaled on return. An earlier ``before`` never replaces a later one."""
+
+    async def changed(self, mark: int) -> tuple[list[Revocation], int]:
+        """What was added since ``mark`` was given out (0: everything), and the next mark.
+
+        Some come again that were given before; none that is durable is left out for longer than the next call.
+        """
+
+    async def count(self, project_id: str | None, limit: int) -> int:
+        """How many people have one in the project, counted up to ``limit``."""

@@ -222,6 +222,13 @@ class Settings:
         "A client is told so long before its token expires",
         unit="s",
     )
+    auth_revocation_interval: float = _setting(
+        "AUTH_REVOCATION_INTERVAL",
+        "5",
+        values.number(0.1, 30),
+        "So often a process looks for tokens that were revoked at another one",
+        unit="s",
+    )
     cors_allowed_origins: tuple[str, ...] = _setting(
         "CORS_ALLOWED_ORIGINS",
         "",

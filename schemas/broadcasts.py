@@ -208,7 +208,8 @@ class TokenExpired(TokenExpiring):
 
 
 class AccessRevoked(Message):
-    """The new token does not name the session's project any more; the session was left."""
+    """The person has no role in the session's project any more, by a new token or because the old one was revoked; the
+    session was left. Without a session: nothing is left to them, and the server closes the connection."""
 
 
 MESSAGE_TYPES: Final[Mapping[str, type[Schema]]] = {

@@ -94,6 +94,14 @@ class User(views.Member):
     present = Flag("Whether the person is in the session now.", True, required=True)
 
 
+class Revoked(Message):
+    """Whose tokens are not believed any more."""
+
+    user_id = c.user_id()
+    project_id = project_id("Where.", required=True)
+    issued_before = c.instant("Tokens issued up to this moment are not believed.")
+
+
 class Users(Message):
     """The people of a session."""
 

@@ -3,7 +3,7 @@
 /** Any JSON value. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
 
-/** The new token does not name the session's project any more; the session was left. */
+/** The person has no role in the session's project any more, by a new token or because the old one was revoked; the session was left. Without a session: nothing is left to them, and the server closes the connection. */
 export type AccessRevoked = Record<string, never>;
 
 /** What was done by one person, or on one day. */
@@ -1447,7 +1447,7 @@ export interface MessageForm {
   data?: Record<string, JsonValue>;
 }
 
-/** `notification.access_revoked`: The new token does not name the session's project any more; the session was left. */
+/** `notification.access_revoked`: The person has no role in the session's project any more, by a new token or because the old one was revoked; the */
 export interface NotificationAccessRevokedEnvelope {
   message_type: "notification.access_revoked";
   /** The session. */
@@ -2217,6 +2217,22 @@ export interface ResumeRun {
   session_id: string;
   /** Chosen by the client: a request sent again with the same id gets the first one's answer. */
   request_id?: string;
+}
+
+/** Why somebody's tokens are revoked. */
+export interface Revoke {
+  /** Why; kept with the revocation. */
+  reason?: string;
+}
+
+/** Whose tokens are not believed any more. */
+export interface Revoked {
+  /** The person. */
+  user_id: string;
+  /** Where. */
+  project_id: string;
+  /** Tokens issued up to this moment are not believed. */
+  issued_before: string;
 }
 
 /** A row that could not be taken. */

@@ -24,7 +24,8 @@ _LAST_SECOND: Final = 253_402_300_799
 class Connection:
     """``sessions``: session -> project, of what was joined. ``pending``: commands that wait for the engine.
 
-    ``allowance``: the events that it may still send.
+    ``allowance``: the events that it may still send. ``barred``: why nothing is done for it any more: its token has
+    expired (`token_expired`) or was revoked (`unauthenticated`), and it is being closed.
     """
 
     sid: str
@@ -35,7 +36,7 @@ class Connection:
     open: bool = True
     pending: int = 0
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
-    token_expired: bool = False
+    barred: ErrorCode | None = None
 
     @property
     def user_id(self) -> str:

@@ -7,7 +7,7 @@ place in the engine's queue, which is what keeps a client's order and lets its c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
@@ -72,6 +72,8 @@ class Collaboration:
         self._config = config
         self._observe = observe
         self._connections: dict[str, Connection] = {}
+        self._of_user: dict[str, set[Connection]] = {}
+        self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
 
@@ -89,7 +91,10 @@ class Collaboration:
 
     async def _connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> None:
         try:
-            self._connections[sid] = await self.admission.admit(sid, environ, auth)
+            # Nothing is awaited between the look at what was revoked and the entry in this list.
+            connection = await self.admission.admit(sid, environ, auth)
+            self._connections[sid] = connection
+            self._of_user.setdefault(connection.user_id, set()).add(connection)
         except Exception as error:
             failure = as_error(error)
             self._observe("connect", failure.code, 0.0)
@@ -100,8 +105,46 @@ class Collaboration:
         connection = self._connections.pop(sid, None)
         if connection is not None:
             self.admission.forget(connection)
+            self._forget(connection)
             clean = reason in _FOR_GOOD or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
             await self.attendance.gone(connection, clean=clean and not self._draining)
+
+    def _forget(self, connection: Connection) -> None:
+        theirs = self._of_user[connection.user_id]
+        theirs.discard(connection)
+        if not theirs:
+            del self._of_user[connection.user_id]
+
+    def disconnect_user(self, user_id: str) -> int:
+        """Close every connection that the person has at this process, now; how many there were.
+
+        They are told `notification.access_revoked`, and nothing they send is done any more. Who has a good token may
+        connect anew: to prevent that, revoke it (`auth.revocations`).
+        """
+        theirs = [item for item in self._of_user.get(user_id, ()) if item.barred is None]
+        for connection in theirs:
+            self.admission.revoke(connection)
+        return len(theirs)
+
+    def recheck_user(self, user_id: str) -> None:
+        """Something was revoked: take it from the person's open connections, and close those without any right left."""
+        self._recheck(self._of_user.get(user_id, ()))
+
+    def recheck(self) -> None:
+        """The same for everybody, with tokens that expired while no timer ran."""
+        self._recheck(self._connections.values())
+
+    def _recheck(self, connections: Iterable[Connection]) -> None:
+        for connection in list(connections):
+            if self.admission.recheck(connection):
+                task = asyncio.get_running_loop().create_task(self.attendance.refreshed(connection))
+                self._rechecks.add(task)
+                task.add_done_callback(self._rechecked)
+
+    def _rechecked(self, task: asyncio.Task[None]) -> None:
+        self._rechecks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            as_error(error)  # which logs what is a fault of ours
 
     def drain(self, grace: float) -> None:
         """From now on connections end because this process does: their people are waited for, ``grace`` seconds."""
@@ -129,8 +172,8 @@ class Collaboration:
 
     def _connection(self, sid: str) -> Connection:
         connection = self._connections.get(sid)
-        if connection is None or connection.token_expired:
-            raise CollaborationError(ErrorCode.TOKEN_EXPIRED, "the token has expired; connect anew")
+        if connection is None or connection.barred is not None:
+            raise _closed(connection)
         if not connection.allowance.take(asyncio.get_running_loop().time()):
             message = f"at most {self._config.event_rate:g} events a second; wait a moment"
             raise CollaborationError(ErrorCode.RATE_LIMITED, message)
@@ -218,7 +261,14 @@ class Collaboration:
     async def close(self) -> None:
         for connection in self._connections.values():
             self.admission.forget(connection)
+        await asyncio.gather(*self._rechecks, return_exceptions=True)
         await self.attendance.close()
+
+
+def _closed(connection: Connection | None) -> CollaborationError:
+    if connection is not None and connection.barred is ErrorCode.UNAUTHENTICATED:
+        return CollaborationError(ErrorCode.UNAUTHENTICATED, "the token was revoked; connect anew with another one")
+    return CollaborationError(ErrorCode.TOKEN_EXPIRED, "the token has expired; connect anew")
 
 
 async def _resolved(ack: asyncio.Future[Ack]) -> Ack:

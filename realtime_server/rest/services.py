@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from realtime_server.auth.identity import Identity
+from realtime_server.auth.revocations import Revocations
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
@@ -54,7 +55,10 @@ class RestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Handed to every operation. ``presence`` and ``runs`` are None where there are none; ``clock``: milliseconds."""
+    """Handed to every operation. ``revocations``, ``presence`` and ``runs`` are None where there are none.
+
+    ``clock`` gives milliseconds since 1970.
+    """
 
     engine: Engine
     log: CommitLog
@@ -62,6 +66,7 @@ class Services:
     records: RecordStore
     mappings: MappingStore
     verifier: Verifier
+    revocations: Revocations | None = None
     presence: Presence | None = None
     runs: RunService | None = None
     clock: Callable[[], int] = wall_clock

@@ -15,7 +15,7 @@ import orjson
 from realtime_server.core.commits import Commit
 from realtime_server.core.state import RecordState, SessionStatus
 from realtime_server.core.values import check_field_name
-from realtime_server.ports import Appended, ImportedRecord, NewRecord, SavedMapping, SessionSummary
+from realtime_server.ports import Appended, ImportedRecord, NewRecord, Revocation, SavedMapping, SessionSummary
 from realtime_server.storage.documents import checkpoint_document, summary_from_document, touched_records
 
 
@@ -242,6 +242,30 @@ class MemoryMappingStore:
         return self._mappings.pop((project_id, source), None) is not None
 
 
+class MemoryRevocationStore:
+    """`ports.RevocationStore` in memory. The mark counts what was added."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str | None], tuple[int, Revocation]] = {}
+        self._added = 0
+
+    async def add(self, revocation: Revocation) -> None:
+        await asyncio.sleep(0)
+        self._added += 1
+        place = (revocation.user_id, revocation.project_id)
+        known = self._found.get(place)
+        before = revocation.before if known is None else max(known[1].before, revocation.before)
+        self._found[place] = (self._added, replace(revocation, before=before))
+
+    async def changed(self, mark: int) -> tuple[list[Revocation], int]:
+        await asyncio.sleep(0)
+        return [item for added, item in self._found.values() if added > mark], self._added
+
+    async def count(self, project_id: str | None, limit: int) -> int:
+        await asyncio.sleep(0)
+        return min(limit, sum(1 for _, project in self._found if project == project_id))
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryStore:
     """The stores; each instance is an empty database of its own."""
@@ -250,3 +274,4 @@ class MemoryStore:
     sessions: MemorySessionStore = field(default_factory=MemorySessionStore)
     records: MemoryRecordStore = field(default_factory=MemoryRecordStore)
     mappings: MemoryMappingStore = field(default_factory=MemoryMappingStore)
+    revocations: MemoryRevocationStore = field(default_factory=MemoryRevocationStore)

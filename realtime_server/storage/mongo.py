@@ -23,6 +23,7 @@ from realtime_server.storage.mongo_failures import reason
 from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
 from realtime_server.storage.mongo_mappings import MongoMappingStore
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
+from realtime_server.storage.mongo_revocations import MongoRevocationStore
 from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
 
@@ -53,6 +54,10 @@ INDEXES: Final = {
         IndexModel([("status", ASCENDING), ("expires_at", ASCENDING)], name="expiry"),
     ),
     "records": (IndexModel([("session_id", ASCENDING), ("record_id", ASCENDING)], name=RECORD_ORDER, unique=True),),
+    "revocations": (
+        IndexModel([("changed_at", ASCENDING)], name="news"),
+        IndexModel([("_id.project_id", ASCENDING)], name="project_revocations"),
+    ),
 }
 
 
@@ -64,6 +69,7 @@ class MongoStore:
     sessions: MongoSessionStore
     records: MongoRecordStore
     mappings: MongoMappingStore
+    revocations: MongoRevocationStore
     database: AsyncDatabase[Document]
 
     async def ping(self) -> None:
@@ -131,6 +137,7 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         sessions=MongoSessionStore(durable["sessions"]),
         records=MongoRecordStore(durable["records"]),
         mappings=MongoMappingStore(durable["import_mappings"]),
+        revocations=MongoRevocationStore(durable["revocations"]),
         database=durable,
     )
 
