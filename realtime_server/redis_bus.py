@@ -158,6 +158,15 @@ class RedisBus:
         rest = self.instance.encode() + kind + body
         return self._mac(topic, rest) + rest
 
+    def unseal(self, topic: str, kind: bytes, message: bytes) -> tuple[str, bytes] | None:
+        """(the process that sealed it, the body); None, and counted, for what no process with this database did."""
+        rest = message[_MAC:]
+        if len(message) < _HEAD or not compare_digest(message[:_MAC], self._mac(topic, rest)):
+            self._ignored("was not written by a process with this database")
+            return None
+        body = rest[_SENDER + 1 :]
+        return (rest[:_SENDER].decode(), body) if rest[_SENDER : _SENDER + 1] == kind else None
+
     def _mac(self, topic: str, rest: bytes) -> bytes:
         mac = hashlib.blake2b(topic.encode() + b"\0", digest_size=_MAC, key=self._key)
         mac.update(rest)

@@ -23,10 +23,12 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
 from realtime_server.collaboration.failures import as_error, refusal
+from realtime_server.collaboration.people import NoElsewhere, People
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import Elsewhere
 from realtime_server.presence.ports import Presence
 from realtime_server.reconciliation.run import RunService
 from schemas import MessageForm, loader
@@ -62,6 +64,7 @@ class Collaboration:
         clock: Callable[[], int],
         runs: RunService,
         observe: Observe = lambda event, code, seconds: None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.presence = presence
         self.runs = runs
@@ -73,6 +76,13 @@ class Collaboration:
         self._observe = observe
         self._connections: dict[str, Connection] = {}
         self._of_user: dict[str, set[Connection]] = {}
+        self.people = People(
+            lambda user_id: self._of_user.get(user_id, ()),
+            self.disconnect_user,
+            rooms,
+            clock,
+            elsewhere or NoElsewhere(),
+        )
         self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
@@ -94,7 +104,10 @@ class Collaboration:
             # Nothing is awaited between the look at what was revoked and the entry in this list.
             connection = await self.admission.admit(sid, environ, auth)
             self._connections[sid] = connection
-            self._of_user.setdefault(connection.user_id, set()).add(connection)
+            theirs = self._of_user.setdefault(connection.user_id, set())
+            theirs.add(connection)
+            if len(theirs) == 1:
+                self.people.came(connection.user_id)
         except Exception as error:
             failure = as_error(error)
             self._observe("connect", failure.code, 0.0)
@@ -114,6 +127,7 @@ class Collaboration:
         theirs.discard(connection)
         if not theirs:
             del self._of_user[connection.user_id]
+            self.people.went(connection.user_id)
 
     def disconnect_user(self, user_id: str) -> int:
         """Close every connection that the person has at this process, now; how many there were.

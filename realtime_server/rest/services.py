@@ -11,7 +11,7 @@ from aiohttp import web
 from realtime_server.auth.identity import Identity
 from realtime_server.auth.revocations import Revocations
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, Overviews, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
 from realtime_server.reconciliation.run import RunService
 
@@ -70,6 +70,7 @@ class Services:
     presence: Presence | None = None
     runs: RunService | None = None
     clock: Callable[[], int] = wall_clock
+    overviews: Overviews | None = None
 
 
 #: In the application, or in the one that it is part of, once that has started.
