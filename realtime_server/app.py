@@ -19,9 +19,12 @@ from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine, wall_clock
+from realtime_server.engine.overviews import OverviewWriter
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
+from realtime_server.fanout.redis_overviews import RedisOverviews
+from realtime_server.fanout.redis_people import RedisPeople, share_revocations
 from realtime_server.metrics import EventMetrics, counter, gauge
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
@@ -147,10 +150,8 @@ async def _services(app: web.Application, settings: Settings, sockets: SocketSer
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_store(settings))
         bus = await stack.enter_async_context(_bus(app, settings, store))
-        revocations = await stack.enter_async_context(_revocations(settings, store))
-        app[SERVICES] = await stack.enter_async_context(
-            _collaboration(app, settings, sockets, store, revocations, bus)
-        )
+        revocations = await stack.enter_async_context(_revocations(settings, store, bus))
+        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store, revocations, bus))
         app[rest.SERVICES] = _for_rest(app[SERVICES])
         yield
 
@@ -183,9 +184,11 @@ async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> A
 
 
 @asynccontextmanager
-async def _revocations(settings: Settings, store: MongoStore) -> AsyncIterator[Revocations]:
+async def _revocations(settings: Settings, store: MongoStore, bus: RedisBus | None) -> AsyncIterator[Revocations]:
     """What was revoked, known from the start, and looked after from then on."""
     revocations = Revocations(store.revocations, wall_clock)
+    if bus is not None:
+        share_revocations(bus, revocations.on_made, revocations.learn)
     await revocations.refresh()
     following = asyncio.create_task(revocations.follow(settings.auth_revocation_interval))
     try:
@@ -215,7 +218,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
         presence = _presence(lambda change: None, bus)
         gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
         try:
-            async with _revocations(settings, store) as revocations:
+            async with _revocations(settings, store, bus) as revocations:
                 verifier = RevocableVerifier(verifier_of(settings), revocations)
                 app[SERVICES] = Services(
                     settings, store, engine, presence, verifier, revocations, wall_clock, runs, _quotas(settings), bus
@@ -241,6 +244,7 @@ def _for_rest(services: Services) -> rest.Services:
         clock=services.clock,
         runs=services.runs,
         quotas=services.quotas,
+        overviews=None if services.bus is None else RedisOverviews(services.bus),
     )
 
 
@@ -260,6 +264,8 @@ async def _collaboration(
     def publish(commits: Sequence[Commit]) -> None:
         fanout.publish(commits)
         runs.observe(commits)
+        if writer is not None:
+            writer.observe(commits)
 
     engine = Engine(
         store.log,
@@ -269,6 +275,7 @@ async def _collaboration(
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         config=_engine_config(settings),
     )
+    writer = None if bus is None else OverviewWriter(engine, RedisOverviews(bus))
     if bus is not None:
         bus.on_reset(engine.poke_watched)
         sockets.manager.connect_wire(bus)
@@ -288,6 +295,7 @@ async def _collaboration(
         runs=runs,
         quotas=quotas,
         observe=EventMetrics(app[METRICS]).observe,
+        elsewhere=None if bus is None else RedisPeople(bus, lambda *about: collaboration.people.heard(*about)),
     )
     revocations.on_learned(lambda revocation: collaboration.recheck_user(revocation.user_id))
     revocations.on_looked(collaboration.recheck)
@@ -297,6 +305,8 @@ async def _collaboration(
     try:
         yield Services(settings, store, engine, presence, verifier, revocations, wall_clock, runs, quotas, bus)
     finally:
+        if writer is not None:
+            await writer.close()
         await runs.close()
         await presence.close()
         pacer.close()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from realtime_server.core.commits import Commit
-from realtime_server.core.state import RecordState
+from realtime_server.core.state import Lock, RecordState
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,19 @@ class Hints(Protocol):
         """The log is durable up to ``seq``. ``commits``: the newest of it, in order, as far as at hand."""
 
 
+class Elsewhere(Protocol):
+    """Tells other processes what concerns one person. Best effort; no method blocks or raises."""
+
+    def follow(self, user_id: str) -> None:
+        """From now on what concerns this person is wanted here."""
+
+    def unfollow(self, user_id: str) -> None:
+        """The opposite of `follow`, once for each."""
+
+    def say(self, user_id: str, message: Mapping[str, Any]) -> None:
+        """To every other process that follows the person. ``message``: JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
     """A session as lists show it, as of its last checkpoint (at most a few seconds old while it is live).
@@ -103,6 +116,31 @@ class SessionSummary:
     last_activity: int
     expires_at: int | None
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOverview(SessionSummary):
+    """A session as its status shows it. ``locks``: those whose lease may have run out meanwhile, too."""
+
+    field_policies: Mapping[str, str]
+    open_conflicts: int
+    locks: tuple[Lock, ...]
+
+
+class Overviews(Protocol):
+    """Live sessions as other processes show them, so that their status is to be had without opening them.
+
+    Both raise `CollaborationError(UNAVAILABLE)`.
+    """
+
+    async def show(self, overviews: Collection[SessionOverview], gone: Collection[str]) -> None:
+        """Show these, stop showing others (ids), and say that whatever else is shown by this process still holds.
+
+        It holds for less than a second after the call: a process that ends, or cannot write, is not believed then.
+        """
+
+    async def of(self, session_ids: Collection[str]) -> dict[str, SessionOverview]:
+        """Those of the sessions that are live at some process, the newest of each."""
 
 
 class SessionStore(Protocol):

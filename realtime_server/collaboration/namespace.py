@@ -23,10 +23,12 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
 from realtime_server.collaboration.failures import as_error, refusal
+from realtime_server.collaboration.people import NoElsewhere, People
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import Elsewhere
 from realtime_server.presence.ports import Presence
 from realtime_server.quotas import Quotas, rate_limited
 from realtime_server.reconciliation.run import RunService
@@ -71,6 +73,7 @@ class Collaboration:
         runs: RunService,
         quotas: Quotas,
         observe: Observe = lambda event, code, seconds: None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.presence = presence
         self.runs = runs
@@ -83,6 +86,13 @@ class Collaboration:
         self._observe = observe
         self._connections: dict[str, Connection] = {}
         self._of_user: dict[str, set[Connection]] = {}
+        self.people = People(
+            lambda user_id: self._of_user.get(user_id, ()),
+            self.disconnect_user,
+            rooms,
+            clock,
+            elsewhere or NoElsewhere(),
+        )
         self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
@@ -128,12 +138,15 @@ class Collaboration:
             raise CollaborationError(ErrorCode.RATE_LIMITED, message, details)
         theirs.add(connection)
         self._connections[connection.sid] = connection
+        if len(theirs) == 1:
+            self.people.came(connection.user_id)
 
     def _forget(self, connection: Connection) -> None:
         theirs = self._of_user[connection.user_id]
         theirs.discard(connection)
         if not theirs:
             del self._of_user[connection.user_id]
+            self.people.went(connection.user_id)
 
     def disconnect_user(self, user_id: str) -> int:
         """Close every connection that the person has at this process, now; how many there were.

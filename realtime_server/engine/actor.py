@@ -84,7 +84,7 @@ class SessionActor:
         self._questions: list[_Question] = []
         self._wake = asyncio.Event()
         self._closing = False
-        self._stale = False
+        self._stale = self._opened = False
         self._hinted = HintedCommits()
         self._used_at = asyncio.get_running_loop().time()
         self._state = SessionState(session_id)
@@ -112,6 +112,11 @@ class SessionActor:
         self._questions.append(_Question(needs, refresh, future))
         self._wake.set()
         return future
+
+    @property
+    def state(self) -> SessionState | None:
+        """What is in memory; None until that has been read."""
+        return self._state if self._opened else None
 
     def commits_since(self, after: int) -> list[Commit] | None:
         """The commits after ``after`` so far as they are in memory, or None."""
@@ -157,6 +162,7 @@ class SessionActor:
             self._state = state_from_document(checkpoint)
         self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq)
         await self._catch_up(publish=False)
+        self._opened = self._state.seq > 0
 
     async def _wait(self) -> bool:
         """True when there is something to do; False when the actor can go."""

@@ -152,6 +152,19 @@ class Engine:
             del self._watchers[session_id]
             self._hints.unfollow(session_id)
 
+    @property
+    def followed(self) -> Collection[str]:
+        """The sessions that somebody follows."""
+        return self._watchers.keys()
+
+    def is_open(self, session_id: str) -> bool:
+        return session_id in self._actors
+
+    def live(self, session_id: str) -> SessionState | None:
+        """A session that somebody follows, as it stands in memory: as new as what this process was told of."""
+        actor = self._actors.get(session_id)
+        return None if actor is None or session_id not in self._watchers else actor.state
+
     def watched(self, session_id: str) -> bool:
         return session_id in self._watchers
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from realtime_server.auth.identity import Identity
 from realtime_server.auth.revocations import Revocations
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, Overviews, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
 from realtime_server.quotas import Quotas
 from realtime_server.reconciliation.run import RunService
@@ -69,6 +69,7 @@ class Services:
     runs: RunService | None = None
     clock: Callable[[], int] = wall_clock
     quotas: Quotas = field(default_factory=Quotas)
+    overviews: Overviews | None = None
 
 
 #: In the application, or in the one that it is part of, once that has started.
