@@ -20,6 +20,7 @@ from realtime_server.core.decide import needed_records
 from realtime_server.core.evolve import evolve, set_records
 from realtime_server.core.locks import due
 from realtime_server.core.repeats import refuse_used_id
+from realtime_server.core.sessions import NAME_ERASED
 from realtime_server.core.snapshot import state_from_document
 from realtime_server.core.state import SessionState
 from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide_batch
@@ -366,6 +367,8 @@ class SessionActor:
         self._recent.add(commits)
         for commit in commits:
             self._materialiser.note(commit)
+            if commit.message_type == NAME_ERASED:
+                self._recent.erase_name(commit.data["user_id"])
         if publish:
             self._publish(commits)
 

@@ -20,7 +20,7 @@ from pymongo.read_concern import ReadConcern
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
 from realtime_server.storage.mongo_failures import reason
-from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
+from realtime_server.storage.mongo_log import LOG_ORDER, NAMED, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
 from realtime_server.storage.mongo_mappings import MongoMappingStore
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
 from realtime_server.storage.mongo_secret import shared_secret
@@ -42,6 +42,12 @@ INDEXES: Final = {
             partialFilterExpression={"records": {"$exists": True}},
         ),
         IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING), ("seq", ASCENDING)], name=USER_HISTORY),
+        # Who is named where, for the erasure of a name. Most commits, edits above all, name nobody.
+        IndexModel(
+            [("names.user_id", ASCENDING), ("session_id", ASCENDING)],
+            name=NAMED,
+            partialFilterExpression={"names.user_id": {"$exists": True}},
+        ),
     ),
     "sessions": (
         IndexModel([("project_id", ASCENDING), ("_id", ASCENDING)], name="project_sessions"),
