@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 
 from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
 from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
@@ -20,7 +21,7 @@ from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
-from realtime_server.metrics import EventMetrics, counter, gauge
+from realtime_server.metrics import EventMetrics, Timing, counter, gauge, process_metrics, timings, watch_loop
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> web.Application:
     for path in ("socket.io", settings.ws_path):
         sockets.attach(app, socketio_path=path)
     app[METRICS].register(sockets.collector())
+    app.cleanup_ctx.append(_watched)
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
     _add_http(app, settings)
     add_web_files(app, settings)
@@ -101,6 +103,7 @@ def create_rest_app(settings: Settings) -> web.Application:
     """The HTTP interface alone, for a process beside servers on the same database. It has an engine of its own."""
     app = web.Application()
     app[METRICS] = CollectorRegistry()
+    app.cleanup_ctx.append(_watched)
     app.cleanup_ctx.append(lambda app: _rest_services(app, settings))
     _add_http(app, settings)
     return app
@@ -132,6 +135,22 @@ def _socket_server(settings: Settings) -> SocketServer:
         ),
         on_handler_error=lambda event, sid, namespace, error: refusal(error),
     )
+
+
+async def _watched(app: web.Application) -> AsyncIterator[None]:
+    """What operators see of the process itself."""
+    process_metrics(app[METRICS])
+    lag = Histogram("collaboration_loop_lag_seconds", "How late the event loop is.", registry=app[METRICS])
+    task = asyncio.create_task(watch_loop(lag.observe), name="loop-lag")
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _key_set_metrics(registry: CollectorRegistry, verifier: TokenVerifier) -> None:
+    if verifier.key_set_age is not None:
+        text = "Since the key set in use was loaded; 0 before it was."
+        gauge(registry, "collaboration_key_set_age_seconds", text, lambda: verifier.key_set_age or 0.0)
 
 
 async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
@@ -189,9 +208,10 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
         )
         runs = RunService(engine, store.sessions, store.records)
         presence = _presence(lambda change: None, bus)
-        gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+        _engine_metrics(app[METRICS], engine)
         try:
             verifier = verifier_of(settings)
+            _key_set_metrics(app[METRICS], verifier)
             app[SERVICES] = Services(settings, store, engine, presence, verifier, wall_clock, runs, bus)
             app[rest.SERVICES] = _for_rest(app[SERVICES])
             yield
@@ -213,6 +233,21 @@ def _for_rest(services: Services) -> rest.Services:
         clock=services.clock,
         runs=services.runs,
     )
+
+
+def _engine_metrics(registry: CollectorRegistry, engine: Engine, sockets: SocketServer | None = None) -> None:
+    times = engine.timings
+    stages: dict[str, Timing] = {"decided": times.decided, "appended": times.appended, "published": times.published}
+    if sockets is not None:
+        stages = {"received": times.received, **stages, "delivered": sockets.stats.writes}
+    timings(registry, "collaboration_stage_seconds", "What each stage of an edit takes.", "stage", stages)
+    counter(registry, "collaboration_commits", "Commits appended by this process.", lambda: times.commits)
+    counter(registry, "collaboration_lost_races", "Batches decided anew: others were faster.", lambda: times.lost_races)
+    counter(registry, "collaboration_append_failures", "Appends without an answer.", lambda: times.failed_appends)
+    gauge(registry, "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    gauge(registry, "collaboration_waiting_commands", "Commands not decided yet.", lambda: engine.waiting_commands)
+    text = "Commits of the session that is furthest ahead of its checkpoint."
+    gauge(registry, "collaboration_beyond_checkpoint", text, lambda: engine.beyond_checkpoints)
 
 
 @asynccontextmanager
@@ -241,6 +276,7 @@ async def _collaboration(
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
     presence = _presence(pacer, bus)
     verifier = verifier_of(settings)
+    _key_set_metrics(app[METRICS], verifier)
     runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
     collaboration = Collaboration(
         sockets=sockets,
@@ -253,7 +289,7 @@ async def _collaboration(
         runs=runs,
         observe=EventMetrics(app[METRICS]).observe,
     )
-    gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    _engine_metrics(app[METRICS], engine, sockets)
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:

@@ -15,10 +15,10 @@ from realtime_server.core.roles import Role
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.erasing import erase
 from realtime_server.errors import CollaborationError
+from realtime_server.ports import CommitLog
 from realtime_server.settings import Settings
 from realtime_server.storage.audit import verify_session
 from realtime_server.storage.configured import existing_store
-from realtime_server.storage.mongo import MongoStore
 
 _PAGE = 100
 
@@ -53,7 +53,7 @@ async def _erase(
     async with existing_store(settings) as store:
         engine = Engine(store.log, store.sessions, store.records, publish=lambda commits: None)
         try:
-            async for session_id in _naming(store, user_id):
+            async for session_id in _naming(store.log, user_id):
                 if sessions and session_id not in sessions:
                     continue
                 if projects and (await engine.inspect(session_id)).project_id not in projects:
@@ -73,9 +73,9 @@ async def _erase(
     return sound
 
 
-async def _naming(store: MongoStore, user_id: str) -> AsyncIterator[str]:
+async def _naming(log: CommitLog, user_id: str) -> AsyncIterator[str]:
     after: str | None = None
-    while found := await store.log.naming(user_id, after, _PAGE):
+    while found := await log.naming(user_id, after, _PAGE):
         for session_id in found:
             yield session_id
         after = found[-1]

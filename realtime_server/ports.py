@@ -74,7 +74,7 @@ class CommitLog(Protocol):
     async def erase_name(self, session_id: str, user_id: str) -> int:
         """Take a person's name off every commit of the log; how many had it. Journaled on return.
 
-        Names stand beside what is hashed, so the chain stays as it is. After a failure some have it still; again is safe.
+        Names stand beside what is hashed, so the chain stays as it is. After a failure some are left; again is safe.
         """
 
     async def naming(self, user_id: str, after: str | None, limit: int) -> list[str]:

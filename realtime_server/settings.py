@@ -207,6 +207,13 @@ class Settings:
         "under `DATA_DIR`",
         secret=True,
     )
+    auth_jwt_secret_previous: bytes | None = _setting(
+        "AUTH_JWT_SECRET_PREVIOUS",
+        "",
+        values.secret(MIN_SECRET_BYTES),
+        "The secret before this one: its tokens are good as long as they last, so that the secret can be changed",
+        secret=True,
+    )
     auth_jwks_url: str | None = _setting(
         "AUTH_JWKS_URL", "", values.url("https", "http"), "Key set of RS256, ES256 and EdDSA tokens, fetched from here"
     )
@@ -257,6 +264,8 @@ class Settings:
             warn(warning)
         read = {field.name: _read(_declaration(field), environment) for field in dataclasses.fields(cls)}
         settings = cls(**read)
+        if settings.auth_jwt_secret_previous and settings.auth_jwt_secret is None:
+            raise ConfigurationError("AUTH_JWT_SECRET_PREVIOUS is set without AUTH_JWT_SECRET: set that as well")
         if settings.auth_jwks_url and settings.auth_jwks_file:
             raise ConfigurationError("AUTH_JWKS_URL and AUTH_JWKS_FILE are both set: set one of them")
         return settings

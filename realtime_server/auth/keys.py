@@ -103,6 +103,11 @@ class KeySet:
         self._loading = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
 
+    @property
+    def age(self) -> float:
+        """Seconds since the keys in use were loaded; 0 before the first time."""
+        return self._clock() - self._loaded_at if self._keys else 0.0
+
     async def key(self, kid: str | None, algorithm: str) -> VerificationKey | None:
         """The key a token names; without a ``kid``, the only key of that algorithm. None where there is no such key.
 

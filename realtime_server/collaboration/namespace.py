@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
+from uuid import uuid4
 
 from socketio.exceptions import ConnectionRefusedError as ConnectRefused
 
@@ -22,11 +23,12 @@ from realtime_server.collaboration.commands import COMMANDS
 from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
-from realtime_server.collaboration.failures import as_error, refusal
+from realtime_server.collaboration.failures import as_error, is_fault, refusal, session_of
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.log_context import log_context
 from realtime_server.presence.ports import Presence
 from realtime_server.reconciliation.run import RunService
 from schemas import MessageForm, loader
@@ -111,6 +113,7 @@ class Collaboration:
     def _receive(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:
         """A future for a command: the client's later events need not wait for it. A coroutine for an action."""
         began = perf_counter()
+        connection = None
         try:
             connection = self._connection(sid)
             action = ACTIONS.handlers.get(event)
@@ -125,7 +128,7 @@ class Collaboration:
             # A coroutine holds up the client's next event, and with it the reading from its socket.
             return ack if connection.pending < self._config.pending else _resolved(ack)
         except Exception as error:
-            return self._refused(event, error, began)
+            return self._refused(event, error, began, connection, session_of(arguments))
 
     def _connection(self, sid: str) -> Connection:
         connection = self._connections.get(sid)
@@ -159,7 +162,7 @@ class Collaboration:
         try:
             answer = await declared.handle(self, connection, request)
         except Exception as error:
-            return self._refused(declared.event, error, began)
+            return self._refused(declared.event, error, began, connection, request.get("session_id"))
         return self._done(declared.event, answer, began)
 
     def _submit(
@@ -167,6 +170,7 @@ class Collaboration:
     ) -> asyncio.Future[Ack]:
         connection.pending += 1
         ack: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        self._engine.timings.received.observe(perf_counter() - began)
         decided = self._engine.submit(session_id, command)
         decided.add_done_callback(partial(self._settle, event, connection, ack, began))
         return ack
@@ -183,7 +187,7 @@ class Collaboration:
         if decided.cancelled():
             answer = self._refused(event, TimeoutError(), began)
         elif (error := decided.exception()) is not None:
-            answer = self._refused(event, error, began)
+            answer = self._refused(event, error, began, connection)
         else:
             answer = self._done(event, decided.result(), began)
         if not ack.done():
@@ -193,8 +197,20 @@ class Collaboration:
         self._observe(event, "ok", perf_counter() - began)
         return {"ok": True, **answer}
 
-    def _refused(self, event: str, error: BaseException, began: float) -> Ack:
-        answer = refusal(error)
+    def _refused(
+        self,
+        event: str,
+        error: BaseException,
+        began: float,
+        connection: Connection | None = None,
+        session_id: str | None = None,
+    ) -> Ack:
+        if is_fault(error):  # it will be logged, and whoever sent it can name the entry
+            user_id = None if connection is None else connection.user_id
+            with log_context(request_id=uuid4().hex, event=event, session_id=session_id, user_id=user_id):
+                answer = refusal(error)
+        else:
+            answer = refusal(error)
         self._observe(event, answer["error"]["code"], perf_counter() - began)
         return answer
 

@@ -18,7 +18,6 @@ from realtime_server.core.state import Changes, Participant, SessionState, Sessi
 from realtime_server.core.values import check_text
 from realtime_server.errors import ErrorCode, Rejection
 
-
 #: The commit by which a person's name is forgotten.
 NAME_ERASED: Final = "session.name_erased"
 

@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from realtime_server.auth.identity import Identity
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.log_context import bind
 from realtime_server.rest.bodies import json_response, read_body
 from realtime_server.rest.limits import RateLimit, Turnstile
 from realtime_server.rest.operations import Answer, Call, Operation
@@ -42,6 +43,7 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
     async def handle(request: web.Request) -> web.StreamResponse:
         services = request.config_dict[SERVICES]
         identity = await authenticate(request, services.verifier)
+        bind(user_id=identity.user_id)
         request.config_dict[RATE].take(identity.user_id)
         call = Call(
             request=request,

@@ -90,6 +90,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._dirty: list[EngineSocket] = []
         """Sockets with something to write; `_flush` is scheduled while there are any."""
         self._next_flush = 0.0
+        self._marked_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._apps: WeakSet[web.Application] = WeakSet()
         self._started = False
@@ -257,7 +258,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._dirty += sockets
 
     def _schedule_flush(self) -> None:
-        pause = self._next_flush - perf_counter()
+        self._marked_at = perf_counter()
+        pause = self._next_flush - self._marked_at
         if pause < _LEAST_PAUSE:
             self.loop.call_soon(self._flush)
         else:
@@ -283,6 +285,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.stats.frames_sent += frames
         self.stats.bytes_sent += size
         ended = perf_counter()
+        self.stats.writes.observe(ended - self._marked_at)
         self._next_flush = ended + min(2 * (ended - began), _LONGEST_PAUSE)
 
     # -- receiving
