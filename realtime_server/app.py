@@ -12,8 +12,9 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 
+from realtime_server.admin_ui import AdminUi
 from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
-from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
+from realtime_server.collaboration import NAMESPACE, Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
@@ -32,6 +33,7 @@ from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
+from realtime_server.tracing import Tracing, shut_down, tracing_of
 from realtime_server.transport import Limits, SocketServer
 from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
@@ -59,6 +61,8 @@ class Services:
 
 SERVICES = web.AppKey("services", Services)
 METRICS = web.AppKey("metrics", CollectorRegistry)
+#: There where traces are asked for.
+TRACING = web.AppKey("tracing", Tracing)
 
 
 class Draining:
@@ -93,6 +97,10 @@ def create_app(settings: Settings) -> web.Application:
         sockets.attach(app, socketio_path=path)
     app[METRICS].register(sockets.collector())
     app.cleanup_ctx.append(_watched)
+    if settings.admin_user is not None and settings.admin_password is not None:
+        admin = AdminUi(sockets, settings.admin_user, settings.admin_password, (NAMESPACE,))
+        app.cleanup_ctx.append(lambda app: _admin_ui(admin))
+    _trace(app, settings)
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
     _add_http(app, settings)
     add_web_files(app, settings)
@@ -104,6 +112,7 @@ def create_rest_app(settings: Settings) -> web.Application:
     app = web.Application()
     app[METRICS] = CollectorRegistry()
     app.cleanup_ctx.append(_watched)
+    _trace(app, settings)
     app.cleanup_ctx.append(lambda app: _rest_services(app, settings))
     _add_http(app, settings)
     return app
@@ -135,6 +144,21 @@ def _socket_server(settings: Settings) -> SocketServer:
         ),
         on_handler_error=lambda event, sid, namespace, error: refusal(error),
     )
+
+
+def _trace(app: web.Application, settings: Settings) -> None:
+    found = tracing_of(settings)
+    if found is not None:
+        tracing, provider = found
+        app[TRACING] = tracing
+        app.middlewares.append(tracing.middleware(rest.PREFIX))
+        app.cleanup_ctx.append(lambda app: shut_down(provider))
+
+
+async def _admin_ui(admin: AdminUi) -> AsyncIterator[None]:
+    admin.start()
+    yield
+    await admin.close()
 
 
 async def _watched(app: web.Application) -> AsyncIterator[None]:
@@ -255,6 +279,7 @@ async def _collaboration(
     app: web.Application, settings: Settings, sockets: SocketServer, store: MongoStore, bus: RedisBus | None
 ) -> AsyncIterator[Services]:
     """The engine with its clients. Closed from the outside in: nobody is announced, then nothing is decided."""
+    tracing = app.get(TRACING)
     rooms = Rooms(sockets)
     fanout = LocalFanout(rooms.broadcast)
 
@@ -269,6 +294,7 @@ async def _collaboration(
         publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         config=_engine_config(settings),
+        trace=None if tracing is None else tracing.batch,
     )
     if bus is not None:
         bus.on_reset(engine.poke_watched)
@@ -288,6 +314,7 @@ async def _collaboration(
         clock=wall_clock,
         runs=runs,
         observe=EventMetrics(app[METRICS]).observe,
+        trace=None if tracing is None else tracing.event,
     )
     _engine_metrics(app[METRICS], engine, sockets)
     app[DRAINING].collaboration = collaboration

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from socketio.exceptions import ConnectionRefusedError as ConnectRefused
@@ -36,6 +36,15 @@ from schemas import MessageForm, loader
 Ack = dict[str, Any]
 #: Told of every answered event: its name, "ok" or the error's code, seconds from arrival to answer.
 Observe = Callable[[str, str, float], None]
+
+
+class Trace(Protocol):
+    """Told of every event that reached a session, when it is answered; ``began``: seconds of `perf_counter`."""
+
+    def __call__(
+        self, event: str, outcome: str, began: float, *, session_id: str | None, user_id: str, command_id: str | None
+    ) -> None: ...
+
 
 #: Every event of the contract but `message`, which is another form of them.
 EVENTS: Final = (*ACTIONS.handlers, *COMMANDS.handlers)
@@ -64,6 +73,7 @@ class Collaboration:
         clock: Callable[[], int],
         runs: RunService,
         observe: Observe = lambda event, code, seconds: None,
+        trace: Trace | None = None,
     ) -> None:
         self.presence = presence
         self.runs = runs
@@ -73,6 +83,7 @@ class Collaboration:
         self._engine = engine
         self._config = config
         self._observe = observe
+        self._trace = trace
         self._connections: dict[str, Connection] = {}
         self._draining = False
         self._register(sockets)
@@ -159,11 +170,16 @@ class Collaboration:
     async def _act(
         self, declared: Declared[ActionHandler], connection: Connection, request: Request, began: float
     ) -> Ack:
+        session_id = request.get("session_id")
         try:
-            answer = await declared.handle(self, connection, request)
+            ack = self._done(declared.event, await declared.handle(self, connection, request), began)
         except Exception as error:
-            return self._refused(declared.event, error, began, connection, request.get("session_id"))
-        return self._done(declared.event, answer, began)
+            ack = self._refused(declared.event, error, began, connection, session_id)
+        if self._trace is not None:
+            outcome = "ok" if ack["ok"] else ack["error"]["code"]
+            user_id = connection.user_id
+            self._trace(declared.event, outcome, began, session_id=session_id, user_id=user_id, command_id=None)
+        return ack
 
     def _submit(
         self, event: str, connection: Connection, session_id: str, command: Command, began: float
@@ -173,7 +189,24 @@ class Collaboration:
         self._engine.timings.received.observe(perf_counter() - began)
         decided = self._engine.submit(session_id, command)
         decided.add_done_callback(partial(self._settle, event, connection, ack, began))
+        if self._trace is not None:
+            ack.add_done_callback(partial(self._traced, event, connection, session_id, command.command_id, began))
         return ack
+
+    def _traced(
+        self,
+        event: str,
+        connection: Connection,
+        session_id: str | None,
+        command_id: str | None,
+        began: float,
+        ack: asyncio.Future[Ack],
+    ) -> None:
+        if self._trace is not None and not ack.cancelled():
+            answer = ack.result()
+            outcome = "ok" if answer["ok"] else answer["error"]["code"]
+            user_id = connection.user_id
+            self._trace(event, outcome, began, session_id=session_id, user_id=user_id, command_id=command_id)
 
     def _settle(
         self,
