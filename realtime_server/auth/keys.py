@@ -132,6 +132,13 @@ class KeySet:
                 raise ConfigurationError(f"the key set cannot be loaded: {_reason(error)}") from None
         return len(self._keys)
 
+    async def document(self) -> bytes:
+        """The set as it is published now, for somebody who looks into it. ConfigurationError as in `load`."""
+        try:
+            return await self._load()
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ConfigurationError(f"the key set cannot be loaded: {_reason(error)}") from None
+
     def _renew(self) -> None:
         # Beside the request: an issuer that is down must not make everybody wait who shows a known key.
         if self._renewal is None or self._renewal.done():

@@ -2,8 +2,8 @@
 
 Threats and answers, after RFC 8725 (JWT best practices): ``none`` and every algorithm but four are refused before a key
 is looked at; HS256 is checked with the configured secret, or the one before it, the others with a key of their own
-type, so a public key is never taken for a secret; ``jku``, ``jwk`` and ``x5u`` in a header are never followed; issuer and
-audience are compared where they are set; a token without ``exp`` is refused. No message and no log line holds token
+type, so a public key is never taken for a secret; ``jku``, ``jwk`` and ``x5u`` in a header are never followed; issuer
+and audience are compared where they are set; a token without ``exp`` is refused. No message and no log line holds token
 text.
 """
 

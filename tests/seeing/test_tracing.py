@@ -110,9 +110,12 @@ async def test_a_receiver_that_is_away_is_nobodys_trouble(
         await stack.aclose()
 
 
-_LOADED = "import sys, realtime_server.app as a; from realtime_server.settings import Settings; " \
-          "a.create_app(Settings.from_environment({})); " \
-          "print([m for m in sys.modules if m.startswith(('opentelemetry.exporter', 'opentelemetry.proto'))])"  # fmt: skip
+_LOADED = """
+import sys, realtime_server.app as a
+from realtime_server.settings import Settings
+a.create_app(Settings.from_environment({}))
+print([m for m in sys.modules if m.startswith(("opentelemetry.exporter", "opentelemetry.proto"))])
+"""
 
 
 async def test_no_exporter_is_imported_where_none_is_configured() -> None:
