@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 
+from realtime_server.admin_ui import AdminUi
 from realtime_server.auth.revocations import RevocableVerifier, Revocations
-from realtime_server.auth.tokens import check_key_file, verifier_of
-from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
+from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
+from realtime_server.collaboration import NAMESPACE, Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
@@ -25,7 +26,7 @@ from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
 from realtime_server.fanout.redis_overviews import RedisOverviews
 from realtime_server.fanout.redis_people import RedisPeople, share_revocations
-from realtime_server.metrics import EventMetrics, counter, gauge
+from realtime_server.metrics import EventMetrics, Timing, counter, gauge, process_metrics, timings, watch_loop
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
@@ -37,6 +38,7 @@ from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
+from realtime_server.tracing import Tracing, shut_down, tracing_of
 from realtime_server.transport import Limits, SocketServer
 from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
@@ -66,6 +68,8 @@ class Services:
 
 SERVICES = web.AppKey("services", Services)
 METRICS = web.AppKey("metrics", CollectorRegistry)
+#: There where traces are asked for.
+TRACING = web.AppKey("tracing", Tracing)
 
 
 class Draining:
@@ -99,6 +103,11 @@ def create_app(settings: Settings) -> web.Application:
     for path in ("socket.io", settings.ws_path):
         sockets.attach(app, socketio_path=path)
     app[METRICS].register(sockets.collector())
+    app.cleanup_ctx.append(_watched)
+    if settings.admin_user is not None and settings.admin_password is not None:
+        admin = AdminUi(sockets, settings.admin_user, settings.admin_password, (NAMESPACE,))
+        app.cleanup_ctx.append(lambda app: _admin_ui(admin))
+    _trace(app, settings)
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
     _add_http(app, settings)
     add_web_files(app, settings)
@@ -109,6 +118,8 @@ def create_rest_app(settings: Settings) -> web.Application:
     """The HTTP interface alone, for a process beside servers on the same database. It has an engine of its own."""
     app = web.Application()
     app[METRICS] = CollectorRegistry()
+    app.cleanup_ctx.append(_watched)
+    _trace(app, settings)
     app.cleanup_ctx.append(lambda app: _rest_services(app, settings))
     _add_http(app, settings)
     return app
@@ -143,6 +154,37 @@ def _socket_server(settings: Settings) -> SocketServer:
         ),
         on_handler_error=lambda event, sid, namespace, error: refusal(error),
     )
+
+
+def _trace(app: web.Application, settings: Settings) -> None:
+    found = tracing_of(settings)
+    if found is not None:
+        tracing, provider = found
+        app[TRACING] = tracing
+        app.middlewares.append(tracing.middleware(rest.PREFIX))
+        app.cleanup_ctx.append(lambda app: shut_down(provider))
+
+
+async def _admin_ui(admin: AdminUi) -> AsyncIterator[None]:
+    admin.start()
+    yield
+    await admin.close()
+
+
+async def _watched(app: web.Application) -> AsyncIterator[None]:
+    """What operators see of the process itself."""
+    process_metrics(app[METRICS])
+    lag = Histogram("collaboration_loop_lag_seconds", "How late the event loop is.", registry=app[METRICS])
+    task = asyncio.create_task(watch_loop(lag.observe), name="loop-lag")
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _key_set_metrics(registry: CollectorRegistry, verifier: TokenVerifier) -> None:
+    if verifier.key_set_age is not None:
+        text = "Since the key set in use was loaded; 0 before it was."
+        gauge(registry, "collaboration_key_set_age_seconds", text, lambda: verifier.key_set_age or 0.0)
 
 
 async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
@@ -216,10 +258,12 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
         )
         runs = RunService(engine, store.sessions, store.records)
         presence = _presence(lambda change: None, bus)
-        gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+        _engine_metrics(app[METRICS], engine)
         try:
             async with _revocations(settings, store, bus) as revocations:
-                verifier = RevocableVerifier(verifier_of(settings), revocations)
+                tokens = verifier_of(settings)
+                _key_set_metrics(app[METRICS], tokens)
+                verifier = RevocableVerifier(tokens, revocations)
                 app[SERVICES] = Services(
                     settings, store, engine, presence, verifier, revocations, wall_clock, runs, _quotas(settings), bus
                 )
@@ -248,6 +292,21 @@ def _for_rest(services: Services) -> rest.Services:
     )
 
 
+def _engine_metrics(registry: CollectorRegistry, engine: Engine, sockets: SocketServer | None = None) -> None:
+    times = engine.timings
+    stages: dict[str, Timing] = {"decided": times.decided, "appended": times.appended, "published": times.published}
+    if sockets is not None:
+        stages = {"received": times.received, **stages, "delivered": sockets.stats.writes}
+    timings(registry, "collaboration_stage_seconds", "What each stage of an edit takes.", "stage", stages)
+    counter(registry, "collaboration_commits", "Commits appended by this process.", lambda: times.commits)
+    counter(registry, "collaboration_lost_races", "Batches decided anew: others were faster.", lambda: times.lost_races)
+    counter(registry, "collaboration_append_failures", "Appends without an answer.", lambda: times.failed_appends)
+    gauge(registry, "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    gauge(registry, "collaboration_waiting_commands", "Commands not decided yet.", lambda: engine.waiting_commands)
+    text = "Commits of the session that is furthest ahead of its checkpoint."
+    gauge(registry, "collaboration_beyond_checkpoint", text, lambda: engine.beyond_checkpoints)
+
+
 @asynccontextmanager
 async def _collaboration(
     app: web.Application,
@@ -258,6 +317,7 @@ async def _collaboration(
     bus: RedisBus | None,
 ) -> AsyncIterator[Services]:
     """The engine with its clients. Closed from the outside in: nobody is announced, then nothing is decided."""
+    tracing = app.get(TRACING)
     rooms = Rooms(sockets)
     fanout = LocalFanout(rooms.broadcast)
 
@@ -274,6 +334,7 @@ async def _collaboration(
         publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         config=_engine_config(settings),
+        trace=None if tracing is None else tracing.batch,
     )
     writer = None if bus is None else OverviewWriter(engine, RedisOverviews(bus))
     if bus is not None:
@@ -281,7 +342,9 @@ async def _collaboration(
         sockets.manager.connect_wire(bus)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
     presence = _presence(pacer, bus)
-    verifier = RevocableVerifier(verifier_of(settings), revocations)
+    tokens = verifier_of(settings)
+    _key_set_metrics(app[METRICS], tokens)
+    verifier = RevocableVerifier(tokens, revocations)
     runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
     quotas = _quotas(settings)
     collaboration = Collaboration(
@@ -296,10 +359,11 @@ async def _collaboration(
         quotas=quotas,
         observe=EventMetrics(app[METRICS]).observe,
         elsewhere=None if bus is None else RedisPeople(bus, lambda *about: collaboration.people.heard(*about)),
+        trace=None if tracing is None else tracing.event,
     )
     revocations.on_learned(lambda revocation: collaboration.recheck_user(revocation.user_id))
     revocations.on_looked(collaboration.recheck)
-    gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    _engine_metrics(app[METRICS], engine, sockets)
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:

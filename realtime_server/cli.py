@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "import": LazyCommand("realtime_server.import_command:import_command", "Import record sets."),
     "generate": LazyCommand("realtime_server.reconciliation.commands:generate_command", "Write example record sets."),
     "audit": LazyCommand("realtime_server.storage.commands:audit_command", "Verify or export a session's log."),
+    "erase-person": LazyCommand("realtime_server.erase_command:erase_command", "Erase a person's name."),
     "doctor": LazyCommand("realtime_server.doctor:doctor_command", "Check what the server needs."),
 }
 

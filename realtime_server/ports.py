@@ -71,6 +71,16 @@ class CommitLog(Protocol):
         """
 
 
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        """Take a person's name off every commit of the log; how many had it. Journaled on return.
+
+        Names stand beside what is hashed, so the chain stays as it is. After a failure some are left; again is safe.
+        """
+
+    async def naming(self, user_id: str, after: str | None, limit: int) -> list[str]:
+        """Ids of at most ``limit`` sessions whose logs name the person, ascending, beginning after one."""
+
+
 class Hints(Protocol):
     """What processes tell each other of logs that have grown, so that nobody waits for the next look at the log.
 

@@ -323,6 +323,13 @@ class CommitDone(acks.Committed):
         exclude = ("ok",)
 
 
+class NameErased(Message):
+    """The name is gone."""
+
+    seq = c.seq("The commit that says so.")
+    commits = Integer("Commits beside which the name stood.", 7, required=True)
+
+
 class LockGranted(acks.Locked):
     """The lease."""
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
 from realtime_server.core.state import Conflict, SessionState
-from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores
+from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores, Trace
 from realtime_server.engine.batch import Answer
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.poller import poll_forever
 from realtime_server.engine.sweeper import sweep_forever
+from realtime_server.engine.timing import EngineTimings
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import CommitLog, Hints, RecordStore, SessionStore
 
@@ -72,12 +73,15 @@ class Engine:
         hints: Hints | None = None,
         config: EngineConfig | None = None,
         clock: Callable[[], int] = wall_clock,
+        trace: Trace | None = None,
     ) -> None:
         self._stores = Stores(log, sessions, records)
         self._publish = publish
         self._hints: Hints = hints or NoHints()
         self._config = config or EngineConfig()
         self._clock = clock
+        self._trace = trace
+        self.timings = EngineTimings()
         self._actors: dict[str, SessionActor] = {}
         self._watchers: Counter[str] = Counter()
         self._closed = False
@@ -89,6 +93,15 @@ class Engine:
     @property
     def open_sessions(self) -> int:
         return len(self._actors)
+
+    @property
+    def waiting_commands(self) -> int:
+        return sum(actor.waiting_commands for actor in self._actors.values())
+
+    @property
+    def beyond_checkpoints(self) -> int:
+        """The most commits that any open session's log is ahead of its checkpoint."""
+        return max((actor.beyond_checkpoint for actor in self._actors.values()), default=0)
 
     def submit(self, session_id: str, command: Command) -> asyncio.Future[Answer]:
         """Queue a command, in the order of the calls; the future gives what its acknowledgement adds to ``ok``.
@@ -218,6 +231,8 @@ class Engine:
             self._clock,
             self.watched,
             self._forget,
+            self.timings,
+            self._trace,
         )
         self._actors[session_id] = actor
         return actor

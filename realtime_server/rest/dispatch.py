@@ -13,6 +13,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from realtime_server.auth.identity import Identity
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.log_context import bind
 from realtime_server.rest.bodies import json_response, read_body
 from realtime_server.rest.limits import Turnstile
 from realtime_server.rest.operations import Answer, Call, Operation
@@ -45,6 +46,7 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
     async def handle(request: web.Request) -> web.StreamResponse:
         services = request.config_dict[SERVICES]
         identity = await authenticate(request, services.verifier)
+        bind(user_id=identity.user_id)
         services.quotas.of_user(identity.user_id, perf_counter())
         call = Call(
             request=request,

@@ -32,6 +32,7 @@ class Flusher:
         self._stats = stats
         self._dirty: list[EngineSocket] = []
         """Sockets with something to write; `flush` is scheduled while there are any."""
+        self._marked_at = 0.0
         self.pause_until = 0.0
         """The `perf_counter` before which output is gathered."""
 
@@ -48,7 +49,8 @@ class Flusher:
         self._dirty += sockets
 
     def _schedule(self) -> None:
-        pause = self.pause_until - perf_counter()
+        self._marked_at = perf_counter()
+        pause = self.pause_until - self._marked_at
         if pause < _LEAST_PAUSE:
             self._loop.call_soon(self.flush)
         else:
@@ -75,4 +77,5 @@ class Flusher:
         self._stats.frames_sent += frames
         self._stats.bytes_sent += size
         ended = perf_counter()
+        self._stats.writes.observe(ended - self._marked_at)
         self.pause_until = ended + min(2 * (ended - began), _LONGEST_PAUSE)
