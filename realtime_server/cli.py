@@ -45,6 +45,8 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "generate": LazyCommand("realtime_server.reconciliation.commands:generate_command", "Write example record sets."),
     "audit": LazyCommand("realtime_server.storage.commands:audit_command", "Verify or export a session's log."),
     "erase-person": LazyCommand("realtime_server.erase_command:erase_command", "Erase a person's name."),
+    "backup": LazyCommand("realtime_server.storage.backup_command:backup_command", "Write everything to a file."),
+    "restore": LazyCommand("realtime_server.storage.backup_command:restore_command", "Put a backup back."),
     "doctor": LazyCommand("realtime_server.doctor:doctor_command", "Check what the server needs."),
 }
 
