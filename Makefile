@@ -12,7 +12,7 @@ WEB_STAMP := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
 
-.PHONY: run test lint web faults screenshots bench bench-transport documents clean
+.PHONY: run test lint web faults screenshots bench bench-transport documents sbom clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
@@ -71,6 +71,18 @@ bench-transport: $(TEST_STAMP)
 # Ours and its peers on the same work, in alternation; needs Node.js. About an hour; BENCH=--help says how to shorten it.
 bench: $(TEST_STAMP)
 	$(BIN)/python -m loadtest.bench $(BENCH)
+
+# What is in a deployment and under which licences: CycloneDX (JSON) and tables, Python's and the web client's, in build/.
+# What is looked at is an environment of its own: nothing of the tests is in it.
+sbom: $(STAMP)
+	@mkdir -p build
+	@$(PYTHON) -m venv build/sbom-tools && build/sbom-tools/bin/pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt 'cyclonedx-bom>=7.5' 'pip-licenses>=5.5'
+	@build/sbom-tools/bin/cyclonedx-py environment --of JSON -o build/sbom-python.json $(BIN)/python
+	@build/sbom-tools/bin/pip-licenses --python=$(BIN)/python --format=markdown --with-urls --output-file=build/licences-python.md
+	@if command -v npm >/dev/null; then cd web && npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx \
+	  > ../build/sbom-web.json; else echo "npm is not here: the web client's packages are not listed."; fi
+	@ls build/sbom-*.json build/licences-*.md
 
 clean:
 	rm -rf $(VENV) build *.egg-info web/dist web/node_modules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,28 +10,35 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 
+from realtime_server.admin_ui import AdminUi
+from realtime_server.auth.revocations import RevocableVerifier, Revocations
 from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
-from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
+from realtime_server.collaboration import NAMESPACE, Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine
+from realtime_server.engine.overviews import OverviewWriter
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
-from realtime_server.metrics import EventMetrics, counter, gauge
+from realtime_server.fanout.redis_overviews import RedisOverviews
+from realtime_server.fanout.redis_people import RedisPeople, share_revocations
+from realtime_server.metrics import EventMetrics, Timing, counter, gauge, process_metrics, timings, watch_loop
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
 from realtime_server.presence.redis import HANDOVER, RedisPresence
+from realtime_server.quotas import Quotas
 from realtime_server.reconciliation.run import RunService
 from realtime_server.redis_bus import COUNTED, RedisBus, open_bus
 from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
+from realtime_server.tracing import Tracing, shut_down, tracing_of
 from realtime_server.transport import Limits, SocketServer
 from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
@@ -50,14 +58,18 @@ class Services:
     store: MongoStore
     engine: Engine
     presence: Presence
-    verifier: TokenVerifier
+    verifier: RevocableVerifier
+    revocations: Revocations
     clock: Callable[[], int]
     runs: RunService
+    quotas: Quotas
     bus: RedisBus | None = None
 
 
 SERVICES = web.AppKey("services", Services)
 METRICS = web.AppKey("metrics", CollectorRegistry)
+#: There where traces are asked for.
+TRACING = web.AppKey("tracing", Tracing)
 
 
 class Draining:
@@ -91,6 +103,11 @@ def create_app(settings: Settings) -> web.Application:
     for path in ("socket.io", settings.ws_path):
         sockets.attach(app, socketio_path=path)
     app[METRICS].register(sockets.collector())
+    app.cleanup_ctx.append(_watched)
+    if settings.admin_user is not None and settings.admin_password is not None:
+        admin = AdminUi(sockets, settings.admin_user, settings.admin_password, (NAMESPACE,))
+        app.cleanup_ctx.append(lambda app: _admin_ui(admin))
+    _trace(app, settings)
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
     _add_http(app, settings)
     add_web_files(app, settings)
@@ -101,6 +118,8 @@ def create_rest_app(settings: Settings) -> web.Application:
     """The HTTP interface alone, for a process beside servers on the same database. It has an engine of its own."""
     app = web.Application()
     app[METRICS] = CollectorRegistry()
+    app.cleanup_ctx.append(_watched)
+    _trace(app, settings)
     app.cleanup_ctx.append(lambda app: _rest_services(app, settings))
     _add_http(app, settings)
     return app
@@ -126,6 +145,9 @@ def _socket_server(settings: Settings) -> SocketServer:
             message_size=settings.ws_max_message_size,
             pending_output=settings.ws_outbox_limit,
             connections=settings.ws_max_connections,
+            connections_per_address=settings.ws_address_connections or None,
+            connection_rate=settings.ws_address_rate or None,
+            connection_burst=settings.ws_address_burst,
             connect_timeout=settings.ws_connect_timeout,
             event_rate=_HARD_RATE * settings.ws_rate_limit,
             event_burst=_HARD_RATE * settings.ws_rate_burst,
@@ -134,12 +156,44 @@ def _socket_server(settings: Settings) -> SocketServer:
     )
 
 
+def _trace(app: web.Application, settings: Settings) -> None:
+    found = tracing_of(settings)
+    if found is not None:
+        tracing, provider = found
+        app[TRACING] = tracing
+        app.middlewares.append(tracing.middleware(rest.PREFIX))
+        app.cleanup_ctx.append(lambda app: shut_down(provider))
+
+
+async def _admin_ui(admin: AdminUi) -> AsyncIterator[None]:
+    admin.start()
+    yield
+    await admin.close()
+
+
+async def _watched(app: web.Application) -> AsyncIterator[None]:
+    """What operators see of the process itself."""
+    process_metrics(app[METRICS])
+    lag = Histogram("collaboration_loop_lag_seconds", "How late the event loop is.", registry=app[METRICS])
+    task = asyncio.create_task(watch_loop(lag.observe), name="loop-lag")
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _key_set_metrics(registry: CollectorRegistry, verifier: TokenVerifier) -> None:
+    if verifier.key_set_age is not None:
+        text = "Since the key set in use was loaded; 0 before it was."
+        gauge(registry, "collaboration_key_set_age_seconds", text, lambda: verifier.key_set_age or 0.0)
+
+
 async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
     await check_key_file(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_store(settings))
         bus = await stack.enter_async_context(_bus(app, settings, store))
-        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store, bus))
+        revocations = await stack.enter_async_context(_revocations(settings, store, bus))
+        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store, revocations, bus))
         app[rest.SERVICES] = _for_rest(app[SERVICES])
         yield
 
@@ -171,6 +225,21 @@ async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> A
         yield bus
 
 
+@asynccontextmanager
+async def _revocations(settings: Settings, store: MongoStore, bus: RedisBus | None) -> AsyncIterator[Revocations]:
+    """What was revoked, known from the start, and looked after from then on."""
+    revocations = Revocations(store.revocations, store.clock)
+    if bus is not None:
+        share_revocations(bus, revocations.on_made, revocations.learn)
+    await revocations.refresh()
+    following = asyncio.create_task(revocations.follow(settings.auth_revocation_interval))
+    try:
+        yield revocations
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
 def _presence(announce: Announce, clock: Callable[[], int], bus: RedisBus | None) -> Presence:
     return MemoryPresence(announce, clock) if bus is None else RedisPresence(announce, clock, bus)
 
@@ -190,12 +259,17 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
         )
         runs = RunService(engine, store.sessions, store.records, clock=store.clock)
         presence = _presence(lambda change: None, store.clock, bus)
-        gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+        _engine_metrics(app[METRICS], engine)
         try:
-            verifier = verifier_of(settings)
-            app[SERVICES] = Services(settings, store, engine, presence, verifier, store.clock, runs, bus)
-            app[rest.SERVICES] = _for_rest(app[SERVICES])
-            yield
+            async with _revocations(settings, store, bus) as revocations:
+                tokens = verifier_of(settings)
+                _key_set_metrics(app[METRICS], tokens)
+                verifier = RevocableVerifier(tokens, revocations)
+                app[SERVICES] = Services(
+                    settings, store, engine, presence, verifier, revocations, store.clock, runs, _quotas(settings), bus
+                )
+                app[rest.SERVICES] = _for_rest(app[SERVICES])
+                yield
         finally:
             await runs.close()
             await presence.close()
@@ -210,23 +284,49 @@ def _for_rest(services: Services) -> rest.Services:
         records=services.store.records,
         mappings=services.store.mappings,
         verifier=services.verifier,
+        revocations=services.revocations,
         presence=services.presence,
         clock=services.clock,
         runs=services.runs,
+        quotas=services.quotas,
+        overviews=None if services.bus is None else RedisOverviews(services.bus),
     )
+
+
+def _engine_metrics(registry: CollectorRegistry, engine: Engine, sockets: SocketServer | None = None) -> None:
+    times = engine.timings
+    stages: dict[str, Timing] = {"decided": times.decided, "appended": times.appended, "published": times.published}
+    if sockets is not None:
+        stages = {"received": times.received, **stages, "delivered": sockets.stats.writes}
+    timings(registry, "collaboration_stage_seconds", "What each stage of an edit takes.", "stage", stages)
+    counter(registry, "collaboration_commits", "Commits appended by this process.", lambda: times.commits)
+    counter(registry, "collaboration_lost_races", "Batches decided anew: others were faster.", lambda: times.lost_races)
+    counter(registry, "collaboration_append_failures", "Appends without an answer.", lambda: times.failed_appends)
+    gauge(registry, "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    gauge(registry, "collaboration_waiting_commands", "Commands not decided yet.", lambda: engine.waiting_commands)
+    text = "Commits of the session that is furthest ahead of its checkpoint."
+    gauge(registry, "collaboration_beyond_checkpoint", text, lambda: engine.beyond_checkpoints)
 
 
 @asynccontextmanager
 async def _collaboration(
-    app: web.Application, settings: Settings, sockets: SocketServer, store: MongoStore, bus: RedisBus | None
+    app: web.Application,
+    settings: Settings,
+    sockets: SocketServer,
+    store: MongoStore,
+    revocations: Revocations,
+    bus: RedisBus | None,
 ) -> AsyncIterator[Services]:
     """The engine with its clients. Closed from the outside in: nobody is announced, then nothing is decided."""
+    tracing = app.get(TRACING)
     rooms = Rooms(sockets)
     fanout = LocalFanout(rooms.broadcast)
 
     def publish(commits: Sequence[Commit]) -> None:
         fanout.publish(commits)
         runs.observe(commits)
+        if writer is not None:
+            writer.observe(commits)
 
     engine = Engine(
         store.log,
@@ -236,13 +336,17 @@ async def _collaboration(
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         config=_engine_config(settings),
         clock=store.clock,
+        trace=None if tracing is None else tracing.batch,
     )
+    writer = None if bus is None else OverviewWriter(engine, RedisOverviews(bus))
     if bus is not None:
         bus.on_reset(engine.poke_watched)
         sockets.manager.connect_wire(bus)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
     presence = _presence(pacer, store.clock, bus)
-    verifier = verifier_of(settings)
+    tokens = verifier_of(settings)
+    _key_set_metrics(app[METRICS], tokens)
+    verifier = RevocableVerifier(tokens, revocations)
     runs = RunService(
         engine,
         store.sessions,
@@ -250,6 +354,7 @@ async def _collaboration(
         busy=lambda session_id: _busy(presence, session_id),
         clock=store.clock,
     )
+    quotas = _quotas(settings)
     collaboration = Collaboration(
         sockets=sockets,
         rooms=rooms,
@@ -259,14 +364,21 @@ async def _collaboration(
         config=_collaboration_config(settings),
         clock=store.clock,
         runs=runs,
+        quotas=quotas,
         observe=EventMetrics(app[METRICS]).observe,
+        elsewhere=None if bus is None else RedisPeople(bus, lambda *about: collaboration.people.heard(*about)),
+        trace=None if tracing is None else tracing.event,
     )
-    gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    revocations.on_learned(lambda revocation: collaboration.recheck_user(revocation.user_id))
+    revocations.on_looked(collaboration.recheck)
+    _engine_metrics(app[METRICS], engine, sockets)
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, store.clock, runs, bus)
+        yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
     finally:
+        if writer is not None:
+            await writer.close()
         await runs.close()
         await presence.close()
         pacer.close()
@@ -300,6 +412,15 @@ def _collaboration_config(settings: Settings) -> CollaborationConfig:
         token_warning=settings.auth_token_warning,
         event_rate=settings.ws_rate_limit,
         event_burst=settings.ws_rate_burst,
+        user_connections=settings.user_connections,
+    )
+
+
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(
+        user=(settings.user_rate, settings.user_burst),
+        session=(settings.session_rate, settings.session_burst),
+        project=(settings.project_rate, settings.project_burst),
     )
 
 

@@ -40,9 +40,13 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "serve": LazyCommand("realtime_server.serving:serve_command", "Run the server."),
     "rest": LazyCommand("realtime_server.rest_command:rest_command", "Run the REST interface alone."),
     "token": LazyCommand("realtime_server.cli:token_command", "Print a token for development."),
+    "revoke": LazyCommand("realtime_server.revoke_command:revoke_command", "Revoke a person's tokens."),
     "import": LazyCommand("realtime_server.import_command:import_command", "Import record sets."),
     "generate": LazyCommand("realtime_server.reconciliation.commands:generate_command", "Write example record sets."),
     "audit": LazyCommand("realtime_server.storage.commands:audit_command", "Verify or export a session's log."),
+    "erase-person": LazyCommand("realtime_server.erase_command:erase_command", "Erase a person's name."),
+    "backup": LazyCommand("realtime_server.storage.backup_command:backup_command", "Write everything to a file."),
+    "restore": LazyCommand("realtime_server.storage.backup_command:restore_command", "Put a backup back."),
     "doctor": LazyCommand("realtime_server.doctor:doctor_command", "Check what the server needs."),
 }
 

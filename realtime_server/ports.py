@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from realtime_server.core.commits import Commit
-from realtime_server.core.state import RecordState
+from realtime_server.core.state import Lock, RecordState
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,16 @@ class CommitLog(Protocol):
         """
 
 
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        """Take a person's name off every commit of the log; how many had it. Journaled on return.
+
+        Names stand beside what is hashed, so the chain stays as it is. After a failure some are left; again is safe.
+        """
+
+    async def naming(self, user_id: str, after: str | None, limit: int) -> list[str]:
+        """Ids of at most ``limit`` sessions whose logs name the person, ascending, beginning after one."""
+
+
 class Hints(Protocol):
     """What processes tell each other of logs that have grown, so that nobody waits for the next look at the log.
 
@@ -85,6 +95,19 @@ class Hints(Protocol):
 
     def tell(self, session_id: str, seq: int, commits: Sequence[Commit]) -> None:
         """The log is durable up to ``seq``. ``commits``: the newest of it, in order, as far as at hand."""
+
+
+class Elsewhere(Protocol):
+    """Tells other processes what concerns one person. Best effort; no method blocks or raises."""
+
+    def follow(self, user_id: str) -> None:
+        """From now on what concerns this person is wanted here."""
+
+    def unfollow(self, user_id: str) -> None:
+        """The opposite of `follow`, once for each."""
+
+    def say(self, user_id: str, message: Mapping[str, Any]) -> None:
+        """To every other process that follows the person. ``message``: JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +126,31 @@ class SessionSummary:
     last_activity: int
     expires_at: int | None
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOverview(SessionSummary):
+    """A session as its status shows it. ``locks``: those whose lease may have run out meanwhile, too."""
+
+    field_policies: Mapping[str, str]
+    open_conflicts: int
+    locks: tuple[Lock, ...]
+
+
+class Overviews(Protocol):
+    """Live sessions as other processes show them, so that their status is to be had without opening them.
+
+    Both raise `CollaborationError(UNAVAILABLE)`.
+    """
+
+    async def show(self, overviews: Collection[SessionOverview], gone: Collection[str]) -> None:
+        """Show these, stop showing others (ids), and say that whatever else is shown by this process still holds.
+
+        It holds for less than a second after the call: a process that ends, or cannot write, is not believed then.
+        """
+
+    async def of(self, session_ids: Collection[str]) -> dict[str, SessionOverview]:
+        """Those of the sessions that are live at some process, the newest of each."""
 
 
 class SessionStore(Protocol):
@@ -213,3 +261,33 @@ class MappingStore(Protocol):
 
     async def delete(self, project_id: str, source: str) -> bool:
         """Forget it; whether there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """No token of ``user_id`` that was issued up to ``before`` (Unix seconds) is believed in the project.
+
+    ``project_id`` None: in none. ``by``, ``reason``: who said so, and why.
+    """
+
+    user_id: str
+    project_id: str | None
+    before: int
+    by: str
+    reason: str | None = None
+
+
+class RevocationStore(Protocol):
+    """Whose tokens are not believed any more: one entry for each person and project, the latest."""
+
+    async def add(self, revocation: Revocation) -> None:
+        """Put it in place of the one before, journaled on return. An earlier ``before`` never replaces a later one."""
+
+    async def changed(self, mark: int) -> tuple[list[Revocation], int]:
+        """What was added since ``mark`` was given out (0: everything), and the next mark.
+
+        Some come again that were given before; none that is durable is left out for longer than the next call.
+        """
+
+    async def count(self, project_id: str | None, limit: int) -> int:
+        """How many people have one in the project, counted up to ``limit``."""

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 MIN_SECRET_BYTES = 32
 """RFC 7518, section 3.2: a key for HS256 must be as long as the hash's output at least."""
+MIN_PASSWORD = 16
 
 _OWN_PREFIXES = ("WS_", "COLLABORATION_", "AUTH_", "WEB_")
 
@@ -74,6 +75,26 @@ class Settings:
     ws_rate_burst: int = _setting(
         "WS_RATE_BURST", "1000", values.integer(1, 100_000), "Events it may send at once after a pause", unit="events"
     )
+    ws_address_connections: int = _setting(
+        "WS_ADDRESS_CONNECTIONS",
+        "2000",
+        values.integer(0, 1_000_000),
+        "Open connections of one address; an office may share one. 0: no limit",
+    )
+    ws_address_rate: float = _setting(
+        "WS_ADDRESS_RATE",
+        "200",
+        values.number(0, 100_000),
+        "New connections of one address in the long run; 0: no limit",
+        unit="connections/s",
+    )
+    ws_address_burst: int = _setting(
+        "WS_ADDRESS_BURST",
+        "2000",
+        values.integer(1, 1_000_000),
+        "New connections that one address may open at once after a pause",
+        unit="connections",
+    )
     ws_ping_interval: float = _setting(
         "WS_PING_INTERVAL", "25", values.number(1, 3600), "Time between pings to a client", unit="s"
     )
@@ -117,6 +138,55 @@ class Settings:
     )
     collaboration_max_users: int = _setting(
         "COLLABORATION_MAX_USERS", "50", values.integer(1, 10_000), "Members of one session at most", unit="users"
+    )
+    user_connections: int = _setting(
+        "COLLABORATION_USER_CONNECTIONS",
+        "100",
+        values.integer(1, 1_000_000),
+        "Connections of one person at this process",
+    )
+    user_rate: float = _setting(
+        "COLLABORATION_USER_RATE",
+        "1000",
+        values.number(0, 1_000_000),
+        "Events and HTTP requests of one person in the long run, over all their connections to this process; "
+        "`rate_limited` beyond; 0: no limit",
+        unit="requests/s",
+    )
+    user_burst: int = _setting(
+        "COLLABORATION_USER_BURST",
+        "2000",
+        values.integer(1, 1_000_000),
+        "The same, at once after a pause",
+        unit="requests",
+    )
+    session_rate: float = _setting(
+        "COLLABORATION_SESSION_RATE",
+        "1000",
+        values.number(0, 1_000_000),
+        "Events and commands about one session in the long run, of everybody together; 0: no limit",
+        unit="requests/s",
+    )
+    session_burst: int = _setting(
+        "COLLABORATION_SESSION_BURST",
+        "2000",
+        values.integer(1, 1_000_000),
+        "The same, at once after a pause",
+        unit="requests",
+    )
+    project_rate: float = _setting(
+        "COLLABORATION_PROJECT_RATE",
+        "0",
+        values.number(0, 1_000_000),
+        "Events and commands about all sessions of one project in the long run; 0: no limit",
+        unit="requests/s",
+    )
+    project_burst: int = _setting(
+        "COLLABORATION_PROJECT_BURST",
+        "2000",
+        values.integer(1, 1_000_000),
+        "The same, at once after a pause",
+        unit="requests",
     )
     lock_grace: float = _setting(
         "COLLABORATION_LOCK_GRACE",
@@ -207,6 +277,13 @@ class Settings:
         "under `DATA_DIR`",
         secret=True,
     )
+    auth_jwt_secret_previous: bytes | None = _setting(
+        "AUTH_JWT_SECRET_PREVIOUS",
+        "",
+        values.secret(MIN_SECRET_BYTES),
+        "The secret before this one: its tokens are good as long as they last, so that the secret can be changed",
+        secret=True,
+    )
     auth_jwks_url: str | None = _setting(
         "AUTH_JWKS_URL", "", values.url("https", "http"), "Key set of RS256, ES256 and EdDSA tokens, fetched from here"
     )
@@ -220,6 +297,13 @@ class Settings:
         "60",
         values.number(0, 3600),
         "A client is told so long before its token expires",
+        unit="s",
+    )
+    auth_revocation_interval: float = _setting(
+        "AUTH_REVOCATION_INTERVAL",
+        "5",
+        values.number(0.1, 30),
+        "So often a process looks for tokens that were revoked at another one",
         unit="s",
     )
     cors_allowed_origins: tuple[str, ...] = _setting(
@@ -247,6 +331,24 @@ class Settings:
     )
     log_format: str = _setting("LOG_FORMAT", "text", values.choice("text", "json"), "How an entry is written")
 
+    otlp_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        values.url("http", "https"),
+        "Where OpenTelemetry traces are sent (OTLP over HTTP); needs the extra `telemetry`; unset: none",
+        secret=True,
+    )
+    admin_user: str | None = _setting(
+        "WS_ADMIN_USER", "", values.text(128), "Who may look with the Socket.IO Admin UI, at `/admin`; unset: nobody"
+    )
+    admin_password: str | None = _setting(
+        "WS_ADMIN_PASSWORD",
+        "",
+        values.password(MIN_PASSWORD),
+        f"Their password, {MIN_PASSWORD} characters at least",
+        secret=True,
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, warn: Callable[[str], object] = log.warning) -> Self:
         """Read all settings; `warn` gets one line per variable that looks like a misspelt one of ours.
@@ -257,6 +359,10 @@ class Settings:
             warn(warning)
         read = {field.name: _read(_declaration(field), environment) for field in dataclasses.fields(cls)}
         settings = cls(**read)
+        if (settings.admin_user is None) is not (settings.admin_password is None):
+            raise ConfigurationError("WS_ADMIN_USER and WS_ADMIN_PASSWORD belong together: set both, or neither")
+        if settings.auth_jwt_secret_previous and settings.auth_jwt_secret is None:
+            raise ConfigurationError("AUTH_JWT_SECRET_PREVIOUS is set without AUTH_JWT_SECRET: set that as well")
         if settings.auth_jwks_url and settings.auth_jwks_file:
             raise ConfigurationError("AUTH_JWKS_URL and AUTH_JWKS_FILE are both set: set one of them")
         return settings

@@ -181,6 +181,12 @@ class SessionUpdated(Message):
     role = c.role()
 
 
+class SessionNameErased(Message):
+    """A person's name was erased from the session: from now on they are told by their id alone."""
+
+    user_id = c.user_id()
+
+
 class SessionEnded(Message):
     """The session was ended; it can be read, not changed."""
 
@@ -208,7 +214,8 @@ class TokenExpired(TokenExpiring):
 
 
 class AccessRevoked(Message):
-    """The new token does not name the session's project any more; the session was left."""
+    """The person has no role in the session's project any more, by a new token or because the old one was revoked; the
+    session was left. Without a session: nothing is left to them, and the server closes the connection."""
 
 
 MESSAGE_TYPES: Final[Mapping[str, type[Schema]]] = {
@@ -228,6 +235,7 @@ MESSAGE_TYPES: Final[Mapping[str, type[Schema]]] = {
     "record.imported": RecordImported,
     "session.created": SessionCreated,
     "session.updated": SessionUpdated,
+    "session.name_erased": SessionNameErased,
     "session.ended": SessionEnded,
     "session.expired": SessionExpired,
     **RECONCILIATION_MESSAGES,

@@ -94,6 +94,14 @@ class User(views.Member):
     present = Flag("Whether the person is in the session now.", True, required=True)
 
 
+class Revoked(Message):
+    """Whose tokens are not believed any more."""
+
+    user_id = c.user_id()
+    project_id = project_id("Where.", required=True)
+    issued_before = c.instant("Tokens issued up to this moment are not believed.")
+
+
 class Users(Message):
     """The people of a session."""
 
@@ -313,6 +321,13 @@ class CommitDone(acks.Committed):
 
     class Meta(Message.Meta):
         exclude = ("ok",)
+
+
+class NameErased(Message):
+    """The name is gone."""
+
+    seq = c.seq("The commit that says so.")
+    commits = Integer("Commits beside which the name stood.", 7, required=True)
 
 
 class LockGranted(acks.Locked):

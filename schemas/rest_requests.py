@@ -179,6 +179,12 @@ class Activity(Message):
     focus = nested(Focus, "Where the person is; null clears.", allow_none=True)
 
 
+class Revoke(Message):
+    """Why somebody's tokens are revoked."""
+
+    reason = c.reason("Why; kept with the revocation.")
+
+
 class LockBody(requests.Lock):
     """Take a lease on the record, or renew one's own."""
 

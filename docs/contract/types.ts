@@ -3,7 +3,7 @@
 /** Any JSON value. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
 
-/** The new token does not name the session's project any more; the session was left. */
+/** The person has no role in the session's project any more, by a new token or because the old one was revoked; the session was left. Without a session: nothing is left to them, and the server closes the connection. */
 export type AccessRevoked = Record<string, never>;
 
 /** What was done by one person, or on one day. */
@@ -819,7 +819,7 @@ export interface Edited {
 }
 
 /** A broadcast. It comes under its family's event name (the part of `message_type` before the dot), or under `message` for clients that asked for that; a replay brings the same envelopes in a list. */
-export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
+export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionNameErasedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
 
 /** Why something was refused. */
 export interface Error {
@@ -1447,7 +1447,15 @@ export interface MessageForm {
   data?: Record<string, JsonValue>;
 }
 
-/** `notification.access_revoked`: The new token does not name the session's project any more; the session was left. */
+/** The name is gone. */
+export interface NameErased {
+  /** The commit that says so. */
+  seq: number;
+  /** Commits beside which the name stood. */
+  commits: number;
+}
+
+/** `notification.access_revoked`: The person has no role in the session's project any more, by a new token or because the old one was revoked; the */
 export interface NotificationAccessRevokedEnvelope {
   message_type: "notification.access_revoked";
   /** The session. */
@@ -2219,6 +2227,22 @@ export interface ResumeRun {
   request_id?: string;
 }
 
+/** Why somebody's tokens are revoked. */
+export interface Revoke {
+  /** Why; kept with the revocation. */
+  reason?: string;
+}
+
+/** Whose tokens are not believed any more. */
+export interface Revoked {
+  /** The person. */
+  user_id: string;
+  /** Where. */
+  project_id: string;
+  /** Tokens issued up to this moment are not believed. */
+  issued_before: string;
+}
+
 /** A row that could not be taken. */
 export interface RowRefused {
   /** Its line in the file, from 1. */
@@ -2535,6 +2559,28 @@ export interface SessionListed {
   expires_at: string | null;
   /** Its newest commit. */
   seq: number;
+}
+
+/** A person's name was erased from the session: from now on they are told by their id alone. */
+export interface SessionNameErased {
+  /** The person. */
+  user_id: string;
+}
+
+/** `session.name_erased`: A person's name was erased from the session: from now on they are told by their id alone. */
+export interface SessionNameErasedEnvelope {
+  message_type: "session.name_erased";
+  /** The session. */
+  session_id: string;
+  /** The session's project. */
+  project_id: string;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  /** Place in the session's log. Absent in the families `presence` and `notification`. */
+  seq: number;
+  data: SessionNameErased;
 }
 
 /** A person was let in for the first time, or with another name or role. */
@@ -2998,6 +3044,7 @@ export interface MessageData {
   "record.imported": RecordImported;
   "session.created": SessionCreated;
   "session.updated": SessionUpdated;
+  "session.name_erased": SessionNameErased;
   "session.ended": SessionEnded;
   "session.expired": SessionExpired;
   "match.suggested": MatchesChanged;
@@ -3037,7 +3084,7 @@ export interface ServerEvents {
   conflict: ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope;
   comment: CommentAddedEnvelope | CommentResolvedEnvelope;
   record: RecordImportedEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope;
-  session: SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope;
+  session: SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionNameErasedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope;
   match: MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope;
   reconciliation: ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope;
   presence: PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope;
@@ -3045,4 +3092,4 @@ export interface ServerEvents {
 }
 
 /** Envelopes of commits: the ones with a `seq`. */
-export type CommitEnvelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope;
+export type CommitEnvelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionNameErasedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope;

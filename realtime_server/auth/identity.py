@@ -22,17 +22,18 @@ MAX_PROJECTS = 1000
 class Identity:
     """A person, their role in each project (no entry: no access), and until when we may believe it.
 
-    ``expires_at`` is in Unix seconds.
+    ``expires_at`` and ``issued_at`` are in Unix seconds; a token that does not say when it was issued counts as old.
     """
 
     user_id: str
     name: str
     roles: Mapping[str, Role] = field(hash=False)
     expires_at: int
+    issued_at: int = 0
 
 
 def identity_from_claims(claims: Mapping[str, Any]) -> Identity:
-    """The identity that verified claims (``sub``, ``name``?, ``exp``, ``projects``?) describe.
+    """The identity that verified claims (``sub``, ``name``?, ``exp``, ``iat``?, ``projects``?) describe.
 
     Raises `CollaborationError` ``unauthenticated`` that names the claim at fault, never its content.
     """
@@ -40,7 +41,7 @@ def identity_from_claims(claims: Mapping[str, Any]) -> Identity:
     if is_reserved(user_id):
         raise _refused("The token's claim sub is a name that only the server itself may use")
     name = user_id if claims.get("name") is None else _label("name", claims["name"], MAX_NAME)
-    return Identity(user_id, name, _roles(claims.get("projects")), _expiry(claims.get("exp")))
+    return Identity(user_id, name, _roles(claims.get("projects")), _instant("exp", claims.get("exp")), _issued(claims))
 
 
 def _refused(message: str) -> CollaborationError:
@@ -67,7 +68,11 @@ def _roles(value: object) -> Mapping[str, Role]:
     return MappingProxyType(roles)
 
 
-def _expiry(value: object) -> int:
+def _instant(claim: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _refused("The token's claim exp must be a number of seconds")
+        raise _refused(f"The token's claim {claim} must be a number of seconds")
     return int(value)
+
+
+def _issued(claims: Mapping[str, Any]) -> int:
+    return 0 if claims.get("iat") is None else _instant("iat", claims["iat"])

@@ -32,7 +32,7 @@ async def leave(collaboration: Collaboration, connection: Connection, request: R
 
 @ACTIONS.declare("sync", requests.Sync, EVERYBODY)
 async def sync(collaboration: Collaboration, connection: Connection, request: Request) -> Answer:
-    return await collaboration.attendance.sync(request["session_id"], request["since"])
+    return await collaboration.attendance.sync(connection, request["session_id"], request["since"])
 
 
 @ACTIONS.declare("presence", requests.Presence, EVERYBODY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, Protocol
 
 from realtime_server.auth.identity import Identity
@@ -13,18 +14,24 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.transport.limits import TokenBucket
+from realtime_server.quotas import Bucket
 from schemas import ConnectAuth, loader
 
 log = logging.getLogger(__name__)
 
 _load_auth = loader(ConnectAuth())
 _BEARER = "bearer "
+#: Refusals as `rate_limited` that a connection gets without a delay. A client that heeds ``retry_after`` meets few.
+_REFUSALS_A_SECOND = 5.0
+_REFUSALS_AT_ONCE = 20.0
 
 
 class Verifier(Protocol):
     async def verify(self, token: object) -> Identity:
-        """Who the token stands for; raises `CollaborationError`."""
+        """Who the token stands for, less what was revoked; nothing is awaited after that look."""
+
+    def check(self, identity: Identity) -> Identity:
+        """What is left at this moment of an identity that was verified earlier; `unauthenticated` when nothing is."""
 
 
 class Admission:
@@ -49,9 +56,10 @@ class Admission:
         """The connection of somebody with a good token: `unauthenticated`, `token_expired` or `invalid` otherwise."""
         asked = _load_auth({} if auth is None else auth)
         identity = await self._identify(asked.get("token") or _bearer(environ))
-        now = asyncio.get_running_loop().time()
-        allowance = TokenBucket(self._config.event_rate, self._config.event_burst, now)
-        connection = Connection(sid, identity, asked["envelope"] == "message", allowance)
+        now = perf_counter()
+        allowance = Bucket(self._config.event_rate, self._config.event_burst, now)
+        patience = Bucket(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, now)
+        connection = Connection(sid, identity, asked["envelope"] == "message", allowance, patience)
         self.watch(connection)
         return connection
 
@@ -68,7 +76,7 @@ class Admission:
         if identity.user_id != connection.user_id:
             raise CollaborationError(ErrorCode.UNAUTHENTICATED, "the token is another person's; connect anew with it")
         connection.identity = identity
-        connection.token_expired = False
+        connection.barred = None
         self.watch(connection)
 
     def watch(self, connection: Connection) -> None:
@@ -89,14 +97,43 @@ class Admission:
             timer.cancel()
         connection.timers = []
 
-    def _tell(self, connection: Connection, kind: str) -> None:
-        data = {"expires_at": connection.expires_at}
+    def _tell(self, connection: Connection, kind: str, data: Mapping[str, Any] | None = None) -> None:
+        data = {"expires_at": connection.expires_at} if data is None else data
         message = views.ephemeral(f"notification.{kind}", data, user_id=connection.user_id, at=self._clock())
         self._rooms.tell(connection, message)
 
+    def recheck(self, connection: Connection) -> bool:
+        """Take from an open connection what was revoked, and close it when nothing is left or its token has expired.
+
+        True when it has other roles now. The timers of `watch` do not run while a machine is suspended or its clock
+        is set; this looks at the clock itself.
+        """
+        if connection.barred is not None:
+            return False
+        if connection.identity.expires_at * 1000 <= self._clock():
+            self._expired(connection)
+            return False
+        try:
+            identity = self._verifier.check(connection.identity)
+        except CollaborationError:
+            self.revoke(connection)
+            return False
+        changed = identity is not connection.identity
+        connection.identity = identity
+        return changed
+
+    def revoke(self, connection: Connection) -> None:
+        """Do nothing for the connection any more, say so, and close it."""
+        self._tell(connection, "access_revoked", {})
+        self._bar(connection, ErrorCode.UNAUTHENTICATED)
+
     def _expired(self, connection: Connection) -> None:
-        connection.token_expired = True
         self._tell(connection, "token_expired")
+        self._bar(connection, ErrorCode.TOKEN_EXPIRED)
+
+    def _bar(self, connection: Connection, why: ErrorCode) -> None:
+        connection.barred = why
+        self.forget(connection)
         task = asyncio.get_running_loop().create_task(self._sockets.disconnect(connection.sid, NAMESPACE))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

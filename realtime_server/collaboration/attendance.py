@@ -57,7 +57,9 @@ class Attendance:
             # A commit of this moment is at the end of the log: what came before it is known. Without one, the log is
             # asked whether other instances have added to it.
             known = answer.get("status") != "unchanged"
-            return await self._as_of_now(session_id, actor, since, refresh=not known)
+            picture = await self._as_of_now(session_id, actor, since, refresh=not known)
+            connection.project_of(session_id)  # what was revoked meanwhile is not told any more
+            return picture
         except BaseException:
             if not entered:
                 await self.leave(connection, session_id)
@@ -72,7 +74,8 @@ class Attendance:
             raise CollaborationError(ErrorCode.RATE_LIMITED, message)
         seat = Seat(connection.sid, actor.user_id, actor.name, actor.role, self._clock(), device_id)
         await self._presence.enter(session_id, seat, self._config.max_users)
-        if not connection.open:  # it went away meanwhile, and its leaving did not know of this seat
+        if not connection.open or project_id not in connection.identity.roles:
+            # It went away meanwhile, or its role was revoked, and whoever saw to that did not know of this seat.
             await self._presence.leave(session_id, connection.sid)
             raise no_session(session_id)
         if not entered:
@@ -108,19 +111,29 @@ class Attendance:
             return False, []
         return True, [envelope(commit) for commit in replay.commits if commit.seq <= state.seq]
 
-    async def sync(self, session_id: str, since: int) -> dict[str, Any]:
+    async def sync(self, connection: Connection, session_id: str, since: int) -> dict[str, Any]:
         """The answer to `sync`: the commits after ``since``, or ``reset`` when they are too many."""
         replay = await self._engine.replay(session_id, since)
+        connection.project_of(session_id)  # as in `join`
         answer: dict[str, Any] = {"seq": replay.seq, "commits": [envelope(commit) for commit in replay.commits]}
         if replay.reset:
             answer["reset"] = True
         return answer
 
-    async def leave(self, connection: Connection, session_id: str, *, grace: float = 0.0) -> None:
-        """Give the seat back; with ``grace`` (seconds) the others see it only when the person does not come back."""
+    async def leave(
+        self, connection: Connection, session_id: str, *, grace: float = 0.0, revoked: bool = False
+    ) -> None:
+        """Give the seat back; with ``grace`` (seconds) the others see it only when the person does not come back.
+
+        ``revoked``: not one event more, whatever becomes of the seat.
+        """
         if connection.sessions.pop(session_id, None) is None:
             return
         self._engine.unwatch(session_id)
+        if revoked:
+            await self._rooms.leave(connection, session_id)
+            await self._presence.leave(session_id, connection.sid)
+            return
         # The seat first: who is left in the rooms hears of it, and somebody who has gone cannot be told anything.
         try:
             await self._presence.leave(session_id, connection.sid, grace=grace)
@@ -136,15 +149,21 @@ class Attendance:
         )
 
     async def refreshed(self, connection: Connection) -> None:
-        """The person's token is a new one: other roles show at once, and what it does not name any more is left."""
+        """The person has other roles now: they show at once, and the sessions of projects without one are left."""
+        await self._leave_revoked(connection)
         for session_id, project_id in list(connection.sessions.items()):
             role = connection.identity.roles.get(project_id)
             if role is None:
-                await self.leave(connection, session_id)
-                self._rooms.tell(connection, self._notice(connection, "access_revoked", {}, session_id, project_id))
-                continue
+                continue  # once more, while this waited
             seat = Seat(connection.sid, connection.user_id, connection.identity.name, role, self._clock())
             await self._presence.enter(session_id, seat, self._config.max_users)
+
+    async def _leave_revoked(self, connection: Connection) -> None:
+        gone = [item for item in connection.sessions.items() if item[1] not in connection.identity.roles]
+        for session_id, project_id in gone:
+            self._rooms.tell(connection, self._notice(connection, "access_revoked", {}, session_id, project_id))
+        # At once: a seat may take its time to be given back while Redis is away.
+        await asyncio.gather(*(self.leave(connection, session_id, revoked=True) for session_id, _ in gone))
 
     def _notice(
         self, connection: Connection, kind: str, data: Mapping[str, Any], session_id: str, project_id: str

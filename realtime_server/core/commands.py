@@ -181,6 +181,13 @@ class RecordImport(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EraseName(Command):
+    """Nobody is to be told any more what the person was called: only their id stays. Of a session that ended, too."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndSession(Command):
     reason: str | None = None
 

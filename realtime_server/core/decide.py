@@ -34,6 +34,7 @@ _DECIDERS: Final[Mapping[type[c.Command], Callable[[SessionState, Any, int], Out
     c.CreateSession: sessions.decide_create,
     c.Join: sessions.decide_join,
     c.RecordImport: sessions.decide_import,
+    c.EraseName: sessions.decide_erase,
     c.EndSession: sessions.decide_end,
     c.ExpireSession: sessions.decide_expire_session,
     c.Edit: edits.decide_edit,
@@ -131,7 +132,7 @@ def _refuse(state: SessionState, command: c.Command) -> Rejection | None:
         return reject(ErrorCode.FORBIDDEN, f"the role {role} may not do this ({type(command).__name__})", role=role)
     if state.seq == 0 and not isinstance(command, c.CreateSession):
         return reject(ErrorCode.NOT_FOUND, f"there is no session {state.session_id}")
-    if state.status is not SessionStatus.ACTIVE and not isinstance(command, c.Join):
+    if state.status is not SessionStatus.ACTIVE and not isinstance(command, c.Join | c.EraseName):
         return reject(ErrorCode.SESSION_ENDED, f"the session has {state.status.value}", status=state.status.value)
     if type(command) in _CONTENT:
         frozen = workflow.refuse_frozen(state, command.actor.role)

@@ -82,6 +82,11 @@ class _Bulk:
         error: dict[str, Any] = {"code": rejection.code.value, "message": rejection.message}
         if rejection.details:
             error["details"] = dict(rejection.details)
+        holder = rejection.details.get("holder")
+        if holder is not None:
+            # This goes into the log, whose chain holds people by their ids alone.
+            error["message"] = f"{holder['user_id']} is working on this record"
+            error["details"]["holder"] = {"user_id": holder["user_id"]}
         self.results.append({name: value, "ok": False, "error": error})
 
     def done(self, name: str, value: Any, **more: Any) -> None:

@@ -34,6 +34,7 @@ PERMISSIONS: Final[Mapping[type[c.Command], frozenset[Role]]] = {
     c.Undo: PREPARERS,
     c.Redo: PREPARERS,
     c.RecordImport: PREPARERS,
+    c.EraseName: ADMINS,
     c.EndSession: ADMINS,
     c.ExpireSession: ADMINS,
     r.ProposeMatches: ADMINS,

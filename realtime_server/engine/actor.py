@@ -13,6 +13,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
@@ -20,6 +21,7 @@ from realtime_server.core.decide import needed_records
 from realtime_server.core.evolve import evolve, set_records
 from realtime_server.core.locks import due
 from realtime_server.core.repeats import refuse_used_id
+from realtime_server.core.sessions import NAME_ERASED
 from realtime_server.core.snapshot import state_from_document
 from realtime_server.core.state import SessionState
 from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide_batch
@@ -28,7 +30,9 @@ from realtime_server.engine.hinted import HintedCommits
 from realtime_server.engine.materialiser import Materialiser
 from realtime_server.engine.recent import RecentCommits
 from realtime_server.engine.record_loader import RecordLoader
+from realtime_server.engine.timing import EngineTimings
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.log_context import context_of
 from realtime_server.ports import CommitLog, RecordStore, SessionStore
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,8 @@ log = logging.getLogger(__name__)
 Publish = Callable[[Sequence[Commit]], None]
 #: (session_id, seq, commits): see `ports.Hints.tell`.
 Tell = Callable[[str, int, Sequence[Commit]], None]
+#: (commits of a batch, when they were decided, appended, published: seconds of `time.perf_counter`).
+Trace = Callable[[Sequence[Commit], float, float, float], None]
 Needs = Callable[[SessionState], Collection[str]]
 
 #: Commits read from the log at a time.
@@ -78,11 +84,14 @@ class SessionActor:
         clock: Callable[[], int],
         watched: Callable[[str], bool],
         on_exit: Callable[[SessionActor], None],
+        timings: EngineTimings,
+        trace: Trace | None = None,
         told: int | None = None,
     ) -> None:
         self.session_id = session_id
         self._stores, self._config, self._publish, self._clock = stores, config, publish, clock
         self._tell = tell
+        self._timings, self._trace = timings, trace
         self._watched, self._on_exit = watched, on_exit
         #: Up to where listeners here have been told; None while there is nobody who was.
         self.told = told
@@ -90,16 +99,26 @@ class SessionActor:
         self._questions: list[_Question] = []
         self._wake = asyncio.Event()
         self._closing = False
-        self._stale = False
+        self._stale = self._opened = False
         self._hinted = HintedCommits()
         self._used_at = asyncio.get_running_loop().time()
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
         self._materialiser = Materialiser(stores.sessions, stores.records, 0)
         self._loader = RecordLoader(session_id, stores.records)
-        self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
+        # Not the context of whoever happened to open the session.
+        context = context_of(session_id=session_id)
+        self._task = asyncio.create_task(self._run(), name=f"session {session_id}", context=context)
 
     # -- what the engine calls ---------------------------------------------------------------------------------------
+
+    @property
+    def waiting_commands(self) -> int:
+        return len(self._commands)
+
+    @property
+    def beyond_checkpoint(self) -> int:
+        return self._state.seq - self._materialiser.stored_seq
 
     def submit(self, command: Command) -> asyncio.Future[Answer]:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -109,7 +128,7 @@ class SessionActor:
             message = f"{self._config.queue_limit} commands wait for this session already; try again"
             future.set_exception(CollaborationError(ErrorCode.OVERLOADED, message))
         else:
-            self._commands.append(Waiting(command, future))
+            self._commands.append(Waiting(command, future, perf_counter()))
             self._wake.set()
         return future
 
@@ -118,6 +137,11 @@ class SessionActor:
         self._questions.append(_Question(needs, refresh, future))
         self._wake.set()
         return future
+
+    @property
+    def state(self) -> SessionState | None:
+        """What is in memory; None until that has been read."""
+        return self._state if self._opened else None
 
     def commits_since(self, after: int) -> list[Commit] | None:
         """The commits after ``after`` so far as they are in memory, or None."""
@@ -163,6 +187,7 @@ class SessionActor:
             self._state = state_from_document(checkpoint)
         self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq)
         await self._catch_up(publish=False)
+        self._opened = self._state.seq > 0
         if self.told is not None and self.told < self._state.seq:
             # The actor before this one failed, and others have written meanwhile. Of very much the end is enough:
             # whoever listens sees the gap before it, and asks.
@@ -260,6 +285,7 @@ class SessionActor:
         ``newest``: the log has been read since these commands came.
         """
         lost_races = 0
+        timed = False
         while lost_races < self._config.attempts:
             now = self._clock()
             ended = [Waiting(command, None) for command in due(self._state, now)]
@@ -273,12 +299,21 @@ class SessionActor:
                 await self._catch_up()
                 if self._state.seq > known:
                     continue
+            if not timed:
+                timed = True
+                self._decided(todo)
             complete, todo = await self._append(batch)
             if todo and not complete:
                 lost_races += 1
+                self._timings.lost_races += 1
                 await asyncio.sleep(random.uniform(0, min(0.001 * lost_races, 0.02)))
         message = "other instances write to this session faster than this one gets a turn; try again"
         _fail(todo, [], CollaborationError(ErrorCode.OVERLOADED, message))
+
+    def _decided(self, todo: Iterable[Waiting]) -> None:
+        now, timing = perf_counter(), self._timings.decided
+        for item in todo:
+            timing.observe(now - item.queued_at)
 
     async def _append(self, batch: Batch) -> tuple[bool, list[Waiting]]:
         """Make a batch durable and tell everybody. (nobody was faster, what has to be decided again)."""
@@ -288,10 +323,14 @@ class SessionActor:
             left = [item.waiting for item in batch.decided if item.waiting.future is not None]
             return True, [item for item in left if not _settle_known(item, found)] + list(batch.rest)
         count, unknown = 0, False
+        decided_at = appended_at = perf_counter()
         if batch.commits:
             try:
                 count = (await self._stores.log.append(batch.commits)).count
+                appended_at = perf_counter()
+                self._timings.appended.observe(appended_at - decided_at)
             except CollaborationError:
+                self._timings.failed_appends += 1
                 # The outcome is unknown. The log knows: reading it either fails too, or shows what became of the batch.
                 log.warning("append to session %s failed; reading the log", self.session_id)
                 unknown = True
@@ -308,6 +347,12 @@ class SessionActor:
         told = [item for item in batch.decided if item.position <= count]
         for item in told:
             item.settle()
+        if count:
+            published_at = perf_counter()
+            self._timings.commits += count
+            self._timings.published.observe(published_at - appended_at)
+            if self._trace is not None:
+                self._trace(batch.commits[:count], decided_at, appended_at, published_at)
         if count == len(batch.commits):
             return True, list(batch.rest)
         left = [item.waiting for item in batch.decided[len(told) :] if item.waiting.future is not None]
@@ -378,6 +423,8 @@ class SessionActor:
         self._recent.add(commits)
         for commit in commits:
             self._materialiser.note(commit)
+            if commit.message_type == NAME_ERASED:
+                self._recent.erase_name(commit.data["user_id"])
         if publish:
             self._publish(commits)
             self.told = state.seq

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
 from realtime_server.core.state import Conflict, SessionState
-from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores
+from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores, Trace
 from realtime_server.engine.batch import Answer
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.poller import poll_forever
 from realtime_server.engine.sweeper import sweep_forever
+from realtime_server.engine.timing import EngineTimings
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import CommitLog, Hints, RecordStore, SessionStore
 
@@ -72,12 +73,15 @@ class Engine:
         hints: Hints | None = None,
         config: EngineConfig | None = None,
         clock: Callable[[], int] = wall_clock,
+        trace: Trace | None = None,
     ) -> None:
         self._stores = Stores(log, sessions, records)
         self._publish = publish
         self._hints: Hints = hints or NoHints()
         self._config = config or EngineConfig()
         self._clock = clock
+        self._trace = trace
+        self.timings = EngineTimings()
         self._actors: dict[str, SessionActor] = {}
         self._watchers: Counter[str] = Counter()
         #: Followed sessions that had to close: up to where their listeners have been told.
@@ -91,6 +95,15 @@ class Engine:
     @property
     def open_sessions(self) -> int:
         return len(self._actors)
+
+    @property
+    def waiting_commands(self) -> int:
+        return sum(actor.waiting_commands for actor in self._actors.values())
+
+    @property
+    def beyond_checkpoints(self) -> int:
+        """The most commits that any open session's log is ahead of its checkpoint."""
+        return max((actor.beyond_checkpoint for actor in self._actors.values()), default=0)
 
     def submit(self, session_id: str, command: Command) -> asyncio.Future[Answer]:
         """Queue a command, in the order of the calls; the future gives what its acknowledgement adds to ``ok``.
@@ -155,6 +168,19 @@ class Engine:
             self._told.pop(session_id, None)
             self._hints.unfollow(session_id)
 
+    @property
+    def followed(self) -> Collection[str]:
+        """The sessions that somebody follows."""
+        return self._watchers.keys()
+
+    def is_open(self, session_id: str) -> bool:
+        return session_id in self._actors
+
+    def live(self, session_id: str) -> SessionState | None:
+        """A session that somebody follows, as it stands in memory: as new as what this process was told of."""
+        actor = self._actors.get(session_id)
+        return None if actor is None or session_id not in self._watchers else actor.state
+
     def watched(self, session_id: str) -> bool:
         return session_id in self._watchers
 
@@ -208,6 +234,8 @@ class Engine:
             self._clock,
             self.watched,
             self._forget,
+            self.timings,
+            self._trace,
             self._told.pop(session_id, None),
         )
         self._actors[session_id] = actor

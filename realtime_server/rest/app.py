@@ -10,11 +10,12 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.log_context import log_context
 from realtime_server.rest import pages
 from realtime_server.rest.bodies import compress
 from realtime_server.rest.counts import COUNTS, RecordCounts
-from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, UPLOADS, handler_of
-from realtime_server.rest.limits import RateLimit, Turnstile
+from realtime_server.rest.dispatch import HEAVY, REQUEST_ID_KEY, UPLOADS, handler_of
+from realtime_server.rest.limits import Turnstile
 from realtime_server.rest.operations import PREFIX
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
 from realtime_server.rest.routes import OPERATIONS
@@ -38,8 +39,6 @@ def config_of(settings: Settings) -> RestConfig:
         session_timeout=settings.collaboration_session_timeout,
         lock_timeout=settings.collaboration_lock_timeout,
         max_users=settings.collaboration_max_users,
-        rate=settings.ws_rate_limit,
-        burst=settings.ws_rate_burst,
         origins=settings.cors_allowed_origins,
     )
 
@@ -48,7 +47,6 @@ def create_rest(config: RestConfig) -> web.Application:
     """All operations and pages: ``app.add_subapp(PREFIX, create_rest(…))``, and ``app[SERVICES]`` when it starts."""
     app = web.Application(middlewares=[_finish, _refuse])
     app[CONFIG] = config
-    app[RATE] = RateLimit(config.rate, config.burst, time.monotonic)
     app[HEAVY], app[UPLOADS] = Turnstile(config.heavy), Turnstile(config.uploads)
     app[TALLIES] = Tallies()
     app[COUNTS] = RecordCounts(time.monotonic)
@@ -76,12 +74,18 @@ async def _options(request: web.Request) -> web.StreamResponse:
 async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What every answer has: the request's id, leave for other sites' pages, compression."""
     request[REQUEST_ID_KEY] = request_id_of(request)
-    response = await handler(request)
+    with log_context(request_id=request[REQUEST_ID_KEY], session_id=_session_of(request)):
+        response = await handler(request)
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
     response.headers["X-Content-Type-Options"] = "nosniff"
     _allow_origin(request, response)
     compress(request, response)
     return response
+
+
+def _session_of(request: web.Request) -> str | None:
+    session_id = request.match_info.get("session_id")
+    return session_id if session_id is not None and session_id.isprintable() else None
 
 
 def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
@@ -112,7 +116,7 @@ async def _refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         refusal = of_http_error(error, request)
     except Exception:
-        log.exception("request %s: %s %s failed", request_id, request.method, request.rel_url.raw_path)
+        log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         refusal = CollaborationError(ErrorCode.INTERNAL, "the server failed; its log knows more under this request id")
     return problem(request, refusal, request_id, request.config_dict[SERVICES].clock())
 

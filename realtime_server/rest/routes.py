@@ -12,6 +12,7 @@ from realtime_server.rest import (
     people,
     reconciliation,
     records,
+    revoking,
     sessions,
     states,
     writes,
@@ -21,6 +22,7 @@ from realtime_server.rest.operations import Operation
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *sessions.OPERATIONS,
     *people.OPERATIONS,
+    *revoking.OPERATIONS,
     *records.OPERATIONS,
     *imports.OPERATIONS,
     *mappings.OPERATIONS,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from aiohttp import web
 
 from realtime_server.auth.identity import Identity
+from realtime_server.auth.revocations import Revocations
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, Overviews, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
+from realtime_server.quotas import Quotas
 from realtime_server.reconciliation.run import RunService
 
 
@@ -30,7 +32,6 @@ class RestConfig:
     ``max_body``         largest body of a request; an import has its own bound
     ``body_timeout``     in which a body must be there
     ``max_import``, ``import_timeout``  the same for a file of records
-    ``rate``, ``burst``  requests of one person in the long run (per second), and at once after a pause
     ``heavy``            requests at a time that read whole logs; further ones are `overloaded`
     ``uploads``          imports at a time, the same
     ``activity_lease``   so long after its last request somebody who only speaks HTTP is shown as present
@@ -44,8 +45,6 @@ class RestConfig:
     body_timeout: float = 30.0
     max_import: int = 256 * 1024 * 1024
     import_timeout: float = 600.0
-    rate: float = 50.0
-    burst: int = 100
     heavy: int = 4
     uploads: int = 4
     activity_lease: float = 60.0
@@ -54,7 +53,10 @@ class RestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Handed to every operation. ``presence`` and ``runs`` are None where there are none; ``clock``: milliseconds."""
+    """Handed to every operation. ``revocations``, ``presence`` and ``runs`` are None where there are none.
+
+    ``clock`` gives milliseconds since 1970.
+    """
 
     engine: Engine
     log: CommitLog
@@ -62,9 +64,12 @@ class Services:
     records: RecordStore
     mappings: MappingStore
     verifier: Verifier
+    revocations: Revocations | None = None
     presence: Presence | None = None
     runs: RunService | None = None
     clock: Callable[[], int] = wall_clock
+    quotas: Quotas = field(default_factory=Quotas)
+    overviews: Overviews | None = None
 
 
 #: In the application, or in the one that it is part of, once that has started.

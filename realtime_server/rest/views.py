@@ -7,8 +7,8 @@ from typing import Any
 from realtime_server.core.clock import to_iso
 from realtime_server.core.locks import lock_view
 from realtime_server.core.roles import Role
-from realtime_server.core.state import Candidate, Conflict, FieldState, RecordState, SessionState
-from realtime_server.ports import SessionSummary
+from realtime_server.core.state import Candidate, Conflict, FieldState, RecordState
+from realtime_server.ports import SessionOverview, SessionSummary
 
 Json = dict[str, Any]
 
@@ -31,12 +31,12 @@ def summary_view(summary: SessionSummary) -> Json:
     }
 
 
-def session_view(state: SessionState, role: Role, records: int, now: int) -> Json:
+def session_view(state: SessionOverview, role: Role, records: int, now: int) -> Json:
     return {
         "session_id": state.session_id,
         "project_id": state.project_id,
         "name": state.name,
-        "status": state.status.value,
+        "status": str(state.status),
         "created_by": state.created_by,
         "created_at": to_iso(state.created_at),
         "last_activity": to_iso(state.last_activity),
@@ -45,9 +45,9 @@ def session_view(state: SessionState, role: Role, records: int, now: int) -> Jso
         "field_policies": dict(state.field_policies),
         "role": role.value,
         "records": records,
-        "open_conflicts": len(state.conflicts),
+        "open_conflicts": state.open_conflicts,
         # A lease that has run out is gone even before the log says so.
-        "locks": [lock_view(lock) for lock in state.locks.values() if lock.expires_at > now],
+        "locks": [lock_view(lock) for lock in state.locks if lock.expires_at > now],
     }
 
 

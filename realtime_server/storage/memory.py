@@ -13,9 +13,10 @@ from typing import Any
 import orjson
 
 from realtime_server.core.commits import Commit
+from realtime_server.core.names import without
 from realtime_server.core.state import RecordState, SessionStatus
 from realtime_server.core.values import check_field_name
-from realtime_server.ports import Appended, ImportedRecord, NewRecord, SavedMapping, SessionSummary
+from realtime_server.ports import Appended, ImportedRecord, NewRecord, Revocation, SavedMapping, SessionSummary
 from realtime_server.storage.documents import checkpoint_document, summary_from_document, touched_records
 
 
@@ -81,6 +82,21 @@ class MemoryCommitLog:
             if commit.seq > after:
                 yield commit
 
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        await asyncio.sleep(0)
+        log = self._logs.get(session_id, _Log())
+        named = [place for place, commit in enumerate(log.commits) if _names(commit, user_id)]
+        for place in named:
+            commit = log.commits[place]
+            log.commits[place] = replace(commit, names=without(commit.names, user_id))
+            log.by_command[commit.command_id] = log.commits[place]
+        return len(named)
+
+    async def naming(self, user_id: str, after: str | None, limit: int) -> list[str]:
+        await asyncio.sleep(0)
+        found = (name for name, log in self._logs.items() if any(_names(commit, user_id) for commit in log.commits))
+        return sorted(name for name in found if after is None or name > after)[: max(limit, 0)]
+
     def _commits(self, session_id: str) -> Sequence[Commit]:
         log = self._logs.get(session_id)
         return () if log is None else log.commits
@@ -88,6 +104,10 @@ class MemoryCommitLog:
     def _commits_by_command(self, session_id: str) -> Mapping[str, Commit]:
         log = self._logs.get(session_id)
         return {} if log is None else log.by_command
+
+
+def _names(commit: Commit, user_id: str) -> bool:
+    return any(item[0] == user_id for item in commit.names)
 
 
 class MemorySessionStore:
@@ -242,6 +262,30 @@ class MemoryMappingStore:
         return self._mappings.pop((project_id, source), None) is not None
 
 
+class MemoryRevocationStore:
+    """`ports.RevocationStore` in memory. The mark counts what was added."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str | None], tuple[int, Revocation]] = {}
+        self._added = 0
+
+    async def add(self, revocation: Revocation) -> None:
+        await asyncio.sleep(0)
+        self._added += 1
+        place = (revocation.user_id, revocation.project_id)
+        known = self._found.get(place)
+        before = revocation.before if known is None else max(known[1].before, revocation.before)
+        self._found[place] = (self._added, replace(revocation, before=before))
+
+    async def changed(self, mark: int) -> tuple[list[Revocation], int]:
+        await asyncio.sleep(0)
+        return [item for added, item in self._found.values() if added > mark], self._added
+
+    async def count(self, project_id: str | None, limit: int) -> int:
+        await asyncio.sleep(0)
+        return min(limit, sum(1 for _, project in self._found if project == project_id))
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryStore:
     """The stores; each instance is an empty database of its own."""
@@ -250,3 +294,4 @@ class MemoryStore:
     sessions: MemorySessionStore = field(default_factory=MemorySessionStore)
     records: MemoryRecordStore = field(default_factory=MemoryRecordStore)
     mappings: MemoryMappingStore = field(default_factory=MemoryMappingStore)
+    revocations: MemoryRevocationStore = field(default_factory=MemoryRevocationStore)

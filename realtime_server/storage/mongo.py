@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import pymongo
-from pymongo import ASCENDING, AsyncMongoClient, IndexModel, ReadPreference, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -22,41 +22,17 @@ from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
 from realtime_server.storage.mongo_clock import DatabaseClock
 from realtime_server.storage.mongo_failures import reason
-from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
+from realtime_server.storage.mongo_indexes import INDEXES
+from realtime_server.storage.mongo_log import MongoCommitLog
 from realtime_server.storage.mongo_mappings import MongoMappingStore
-from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
+from realtime_server.storage.mongo_records import MongoRecordStore
+from realtime_server.storage.mongo_revocations import MongoRevocationStore
 from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
 
 DEFAULT_TIMEOUT: Final = 5.0
 #: Seconds in which the indexes must be there: building a new one over a large collection takes its time.
 INDEX_TIMEOUT: Final = 600.0
-
-INDEXES: Final = {
-    "commits": (
-        # The two that are the whole concurrency control: one order, and no command twice.
-        IndexModel([("session_id", ASCENDING), ("seq", ASCENDING)], name=LOG_ORDER, unique=True),
-        IndexModel([("session_id", ASCENDING), ("command_id", ASCENDING)], name="command_once", unique=True),
-        # The history of one record, or of one person. Commits that touch no record are not in the first.
-        IndexModel(
-            [("session_id", ASCENDING), ("records", ASCENDING), ("seq", ASCENDING)],
-            name=RECORD_HISTORY,
-            partialFilterExpression={"records": {"$exists": True}},
-        ),
-        IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING), ("seq", ASCENDING)], name=USER_HISTORY),
-    ),
-    "sessions": (
-        IndexModel([("project_id", ASCENDING), ("_id", ASCENDING)], name="project_sessions"),
-        IndexModel(
-            [("reconciliation.run.active", ASCENDING)],
-            name="runs_under_way",
-            partialFilterExpression={"reconciliation.run.active": True},
-        ),
-        IndexModel([("status", ASCENDING), ("expires_at", ASCENDING)], name="expiry"),
-    ),
-    "records": (IndexModel([("session_id", ASCENDING), ("record_id", ASCENDING)], name=RECORD_ORDER, unique=True),),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class MongoStore:
@@ -66,6 +42,7 @@ class MongoStore:
     sessions: MongoSessionStore
     records: MongoRecordStore
     mappings: MongoMappingStore
+    revocations: MongoRevocationStore
     database: AsyncDatabase[Document]
     clock: DatabaseClock
 
@@ -140,6 +117,7 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         sessions=MongoSessionStore(durable["sessions"]),
         records=MongoRecordStore(durable["records"]),
         mappings=MongoMappingStore(durable["import_mappings"]),
+        revocations=MongoRevocationStore(durable["revocations"]),
         database=durable,
         clock=DatabaseClock(database),
     )

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, MappingStore, RecordStore, RevocationStore, SessionStore
 from realtime_server.storage.memory import MemoryStore
 from realtime_server.storage.mongo import open_store
 
@@ -21,6 +21,8 @@ class Store(Protocol):
     def records(self) -> RecordStore: ...
     @property
     def mappings(self) -> MappingStore: ...
+    @property
+    def revocations(self) -> RevocationStore: ...
 
 
 @pytest.fixture(params=["memory", "mongo"])

@@ -199,7 +199,7 @@ async def running_cluster(*, members: int = 1, on_disk: bool = False, seed: int 
             stack.push_async_callback(_kill_if_running, mongod)
         await asyncio.gather(*(mongod.start() for mongod in mongods))
         clocks = {who: Clock(directory / f"clock-{who}") for who in ("server", "redis")}
-        redis = RedisServer(directory, clocks["redis"].environment, _redis_of_the_wheel())
+        redis = RedisServer(directory, environment=clocks["redis"].environment, binary=_redis_of_the_wheel())
         stack.push_async_callback(redis.stop)
         await redis.start()
         links: list[Proxy] = []

@@ -129,7 +129,8 @@ def _real(case: Case, server: _Server) -> None:
     real = {
         "session_id": server.session_for(case.operation.label),
         "record_id": RECORD,
-        "user_id": "ada",
+        # Whose tokens are revoked must not be the one who asks.
+        "user_id": "nobody" if case.operation.label.endswith("/revoke") else "ada",
         "conflict_id": "conflict-3",
         "project_id": "demo",
         "source": "ledger",

@@ -45,6 +45,8 @@ class Server:
         self.services = services
         self.draining = draining
         self.url = url
+        assert draining.collaboration is not None
+        self.collaboration = draining.collaboration
         self._stack = stack
         self._clients: list[Client] = []
 
