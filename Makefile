@@ -12,7 +12,7 @@ WEB_STAMP := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
 
-.PHONY: run test lint web screenshots bench bench-transport documents sbom clean
+.PHONY: run test lint web faults screenshots bench bench-transport documents sbom clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
@@ -58,6 +58,11 @@ documents: $(STAMP)
 
 test: lint web $(JS_PROJECTS:%=%/node_modules/.installed)
 	$(BIN)/python -m pytest
+
+# Faults under load, each in a session of its own, every one judged (docs/reliability.md). About twelve minutes.
+# FAULTS="--fault mongod-killed --times 3 --seed 7" picks one; FAULTS=--help says more.
+faults: $(TEST_STAMP)
+	$(BIN)/python -m tests.faults.campaign $(FAULTS)
 
 # Ours, stock python-socketio and Node's socket.io side by side; needs two cores, node and npm. About ten minutes.
 bench-transport: $(TEST_STAMP)

@@ -19,7 +19,7 @@ from realtime_server.collaboration import NAMESPACE, Collaboration, Collaboratio
 from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
-from realtime_server.engine.engine import Engine, wall_clock
+from realtime_server.engine.engine import Engine
 from realtime_server.engine.overviews import OverviewWriter
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
@@ -51,7 +51,7 @@ _HARD_RATE = 4
 class Services:
     """What the application is made of, for whoever adds routes: ``app[SERVICES]``, there once it has started.
 
-    ``clock`` gives milliseconds since 1970. ``bus``: the way to other processes, None without a Redis.
+    ``clock`` gives milliseconds since 1970, by the database. ``bus``: the way to other processes, None without a Redis.
     """
 
     settings: Settings
@@ -228,7 +228,7 @@ async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> A
 @asynccontextmanager
 async def _revocations(settings: Settings, store: MongoStore, bus: RedisBus | None) -> AsyncIterator[Revocations]:
     """What was revoked, known from the start, and looked after from then on."""
-    revocations = Revocations(store.revocations, wall_clock)
+    revocations = Revocations(store.revocations, store.clock)
     if bus is not None:
         share_revocations(bus, revocations.on_made, revocations.learn)
     await revocations.refresh()
@@ -240,8 +240,8 @@ async def _revocations(settings: Settings, store: MongoStore, bus: RedisBus | No
         await asyncio.gather(following, return_exceptions=True)
 
 
-def _presence(announce: Announce, bus: RedisBus | None) -> Presence:
-    return MemoryPresence(announce, wall_clock) if bus is None else RedisPresence(announce, wall_clock, bus)
+def _presence(announce: Announce, clock: Callable[[], int], bus: RedisBus | None) -> Presence:
+    return MemoryPresence(announce, clock) if bus is None else RedisPresence(announce, clock, bus)
 
 
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
@@ -255,9 +255,10 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             publish=lambda commits: runs.observe(commits),
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
             config=_engine_config(settings),
+            clock=store.clock,
         )
-        runs = RunService(engine, store.sessions, store.records)
-        presence = _presence(lambda change: None, bus)
+        runs = RunService(engine, store.sessions, store.records, clock=store.clock)
+        presence = _presence(lambda change: None, store.clock, bus)
         _engine_metrics(app[METRICS], engine)
         try:
             async with _revocations(settings, store, bus) as revocations:
@@ -265,7 +266,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
                 _key_set_metrics(app[METRICS], tokens)
                 verifier = RevocableVerifier(tokens, revocations)
                 app[SERVICES] = Services(
-                    settings, store, engine, presence, verifier, revocations, wall_clock, runs, _quotas(settings), bus
+                    settings, store, engine, presence, verifier, revocations, store.clock, runs, _quotas(settings), bus
                 )
                 app[rest.SERVICES] = _for_rest(app[SERVICES])
                 yield
@@ -335,17 +336,24 @@ async def _collaboration(
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         config=_engine_config(settings),
         trace=None if tracing is None else tracing.batch,
+        clock=store.clock,
     )
     writer = None if bus is None else OverviewWriter(engine, RedisOverviews(bus))
     if bus is not None:
         bus.on_reset(engine.poke_watched)
         sockets.manager.connect_wire(bus)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
-    presence = _presence(pacer, bus)
+    presence = _presence(pacer, store.clock, bus)
     tokens = verifier_of(settings)
     _key_set_metrics(app[METRICS], tokens)
     verifier = RevocableVerifier(tokens, revocations)
-    runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
+    runs = RunService(
+        engine,
+        store.sessions,
+        store.records,
+        busy=lambda session_id: _busy(presence, session_id),
+        clock=store.clock,
+    )
     quotas = _quotas(settings)
     collaboration = Collaboration(
         sockets=sockets,
@@ -354,7 +362,7 @@ async def _collaboration(
         presence=presence,
         verifier=verifier,
         config=_collaboration_config(settings),
-        clock=wall_clock,
+        clock=store.clock,
         runs=runs,
         quotas=quotas,
         observe=EventMetrics(app[METRICS]).observe,
@@ -367,7 +375,8 @@ async def _collaboration(
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, revocations, wall_clock, runs, quotas, bus)
+        yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
+        yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
     finally:
         if writer is not None:
             await writer.close()

@@ -255,7 +255,7 @@ async def _import(settings: Settings, order: _Order, report: Report) -> list[tup
 async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MappingStore]]:
     """An instance of our own beside whichever servers use this database: the log keeps them all in one order."""
     async with configured_store(settings) as store:
-        engine = Engine(store.log, store.sessions, store.records, publish=_published_by_the_log)
+        engine = Engine(store.log, store.sessions, store.records, publish=_published_by_the_log, clock=store.clock)
         try:
             yield engine, Importer(engine, store.log, store.records), store.mappings
         finally:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,8 +28,16 @@ def free_port() -> int:
 class RedisServer:
     """A redis-server on a port of its own; it comes back on the same one."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        binary: Path | None = None,
+    ) -> None:
         self._directory, self._options = directory, options
+        self._binary = binary or find_redis()
+        self._environment = {**os.environ, **(environment or {})}
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
 
@@ -48,7 +57,7 @@ class RedisServer:
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--save", "",
                    "--appendonly", "no", "--dir", str(self._directory), *self._options]  # fmt: skip
         self._process = await asyncio.create_subprocess_exec(
-            str(find_redis()), *options, stdout=asyncio.subprocess.DEVNULL
+            str(self._binary), *options, stdout=asyncio.subprocess.DEVNULL, env=self._environment
         )
         async with asyncio.timeout(10):
             while True:

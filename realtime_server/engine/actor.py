@@ -69,7 +69,10 @@ def _unavailable(reason: str) -> CollaborationError:
 
 
 class SessionActor:
-    """See the module. ``on_exit`` is called once, when the actor has nothing left to do and forgets its state."""
+    """See the module. ``on_exit`` is called once, when the actor has nothing left to do and forgets its state.
+
+    ``told``: up to where listeners were told by the actor before this one, if there are any.
+    """
 
     def __init__(
         self,
@@ -83,12 +86,15 @@ class SessionActor:
         on_exit: Callable[[SessionActor], None],
         timings: EngineTimings,
         trace: Trace | None = None,
+        told: int | None = None,
     ) -> None:
         self.session_id = session_id
         self._stores, self._config, self._publish, self._clock = stores, config, publish, clock
         self._tell = tell
         self._timings, self._trace = timings, trace
         self._watched, self._on_exit = watched, on_exit
+        #: Up to where listeners here have been told; None while there is nobody who was.
+        self.told = told
         self._commands: deque[Waiting] = deque()
         self._questions: list[_Question] = []
         self._wake = asyncio.Event()
@@ -182,6 +188,12 @@ class SessionActor:
         self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq)
         await self._catch_up(publish=False)
         self._opened = self._state.seq > 0
+        if self.told is not None and self.told < self._state.seq:
+            # The actor before this one failed, and others have written meanwhile. Of very much the end is enough:
+            # whoever listens sees the gap before it, and asks.
+            after = max(self.told, self._state.seq - self._config.replay_limit)
+            self._publish(await self._stores.log.read(self.session_id, after, self._state.seq - after))
+        self.told = self._state.seq
 
     async def _wait(self) -> bool:
         """True when there is something to do; False when the actor can go."""
@@ -415,6 +427,7 @@ class SessionActor:
                 self._recent.erase_name(commit.data["user_id"])
         if publish:
             self._publish(commits)
+            self.told = state.seq
 
     def _after_commits(self) -> None:
         stored = self._materialiser.stored_seq

@@ -84,6 +84,8 @@ class Engine:
         self.timings = EngineTimings()
         self._actors: dict[str, SessionActor] = {}
         self._watchers: Counter[str] = Counter()
+        #: Followed sessions that had to close: up to where their listeners have been told.
+        self._told: dict[str, int] = {}
         self._closed = False
         self._tasks = [asyncio.create_task(sweep_forever(self, sessions, self._config.sweep_interval, clock))]
         if self._config.poll_interval is not None:
@@ -163,6 +165,7 @@ class Engine:
         self._watchers[session_id] -= 1
         if self._watchers[session_id] <= 0:
             del self._watchers[session_id]
+            self._told.pop(session_id, None)
             self._hints.unfollow(session_id)
 
     @property
@@ -233,6 +236,7 @@ class Engine:
             self._forget,
             self.timings,
             self._trace,
+            self._told.pop(session_id, None),
         )
         self._actors[session_id] = actor
         return actor
@@ -241,6 +245,8 @@ class Engine:
         if self._actors.get(actor.session_id) is actor:
             del self._actors[actor.session_id]
         if self.watched(actor.session_id) and not self._closed:
+            if actor.told is not None:
+                self._told[actor.session_id] = actor.told
             asyncio.get_running_loop().call_later(_REOPEN_AFTER, self._reopen, actor.session_id)
 
     def _reopen(self, session_id: str) -> None:

@@ -86,7 +86,7 @@ class _Checker:
 
 
 async def write_backup(store: MongoStore, file: BinaryIO) -> Copied:
-    """Write everything; a log that is not sound is written as it is, and told. ConfigurationError where reading fails."""
+    """Write everything; a log that is not sound is written as it is, and told. ConfigurationError: it is unreadable."""
     digest, checker = hashlib.sha256(), _Checker()
     try:
         with pymongo.timeout(_PATIENCE):

@@ -27,7 +27,7 @@ def backup_command(ctx: click.Context, target: Path) -> None:
 
     async def write() -> Copied:
         async with existing_store(settings, create_indexes=False) as store:
-            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: ASYNC230  # a command of its own
                 copied = await write_backup(store, file)
                 file.flush()
                 os.fsync(file.fileno())

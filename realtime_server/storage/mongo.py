@@ -6,6 +6,7 @@ is shown a commit that a failover could take back. Both are set on the collectio
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pymongo.read_concern import ReadConcern
 
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
+from realtime_server.storage.mongo_clock import DatabaseClock
 from realtime_server.storage.mongo_failures import reason
 from realtime_server.storage.mongo_indexes import INDEXES
 from realtime_server.storage.mongo_log import MongoCommitLog
@@ -42,6 +44,7 @@ class MongoStore:
     mappings: MongoMappingStore
     revocations: MongoRevocationStore
     database: AsyncDatabase[Document]
+    clock: DatabaseClock
 
     async def ping(self) -> None:
         """Returns when the database answers. CollaborationError(UNAVAILABLE) when it does not."""
@@ -67,6 +70,7 @@ async def open_store(
         store = _store(client.get_database(database, codec_options=CODEC))
         try:
             await client.admin.command("ping")
+            await store.clock.look(first=True)
             if create_indexes:
                 await _create_indexes(store.database)
         except DuplicateKeyError as error:
@@ -74,7 +78,12 @@ async def open_store(
             raise ConfigurationError(f"MongoDB holds two entries where there can be one: {error}") from error
         except PyMongoError as error:
             raise ConfigurationError(f"MongoDB cannot be used: {reason(error)}; MONGODB_URL says which") from error
-        yield store
+        following = asyncio.create_task(store.clock.follow(), name="database clock")
+        try:
+            yield store
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
     finally:
         await client.close()
 
@@ -110,6 +119,7 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         mappings=MongoMappingStore(durable["import_mappings"]),
         revocations=MongoRevocationStore(durable["revocations"]),
         database=durable,
+        clock=DatabaseClock(database),
     )
 
 

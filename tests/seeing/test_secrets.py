@@ -91,7 +91,7 @@ async def test_a_running_server_says_none_of_its_secrets_whatever_happens(
                         said.append(await answer.text())
                     for auth in ({"token": text}, {"token": [text]}, {"username": "operator", "password": text}):
                         for namespace in ("/collaboration", "/admin"):
-                            said.append(await refusal(url, namespace, auth))
+                            said.append(await refusal(url, namespace, auth))  # noqa: PERF401
                     await redis.kill() if text is good else None
                 async with http.get(f"{url}/metrics") as answer:
                     said.append(await answer.text())
