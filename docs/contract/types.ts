@@ -37,11 +37,11 @@ export interface Activity {
 /** One thing that speaks for another value. */
 export interface Against {
   /** Stable, for programs. */
-  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
   /** One sentence, for people. */
   reason: string;
-  /** The value it speaks for. */
-  value: JsonValue;
+  /** The candidate it speaks for; absent where it is the value that stands. */
+  edit_id?: string;
 }
 
 /** What a session's log says of the work in it. */
@@ -412,7 +412,7 @@ export interface ConflictEntry {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
-  /** What to decide, as far as can be said; null: nothing can, or it is decided. */
+  /** What to decide, as far as can be said. Null: nothing can, or it is decided; or in the answer to `join`, where more than 50 are open, HTTP has it. */
   suggestion: Suggestion | null;
   /** Whether it is open. */
   status: "open" | "resolved";
@@ -518,7 +518,7 @@ export interface ConflictView {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
-  /** What to decide, as far as can be said; null: nothing can, or it is decided. */
+  /** What to decide, as far as can be said. Null: nothing can, or it is decided; or in the answer to `join`, where more than 50 are open, HTTP has it. */
   suggestion: Suggestion | null;
 }
 
@@ -862,7 +862,7 @@ export interface Error {
 /** One thing that speaks for a value. */
 export interface Evidence {
   /** Stable, for programs. */
-  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
   /** One sentence, for people. */
   reason: string;
 }
@@ -1597,7 +1597,7 @@ export interface Presence {
   session_id: string;
   /** Whether the person is there. */
   status?: "active" | "idle";
-  /** What the person is doing. */
+  /** What the person is doing. With `editing` they are taken to change the field they are at. */
   activity?: string | null;
   /** Where the person is. */
   focus?: Focus | null;
@@ -2886,7 +2886,7 @@ export interface Suggested {
   /** Percent: how sure that is. */
   confidence: number;
   /** What speaks for it most. */
-  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
 }
 
 /** How a conflict could be decided. To follow it, send `resolve` with its `strategy` and `edit_id`, and with its `value` for the strategy `custom`. */
@@ -2896,7 +2896,7 @@ export interface Suggestion {
   /** Percent: how sure that is. */
   confidence: number;
   /** What speaks for it most. */
-  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
   /** How. */
   strategy: "keep_current" | "take_candidate" | "merge" | "custom";
   /** The candidate that is meant, for `take_candidate` and `merge`. */
