@@ -34,6 +34,16 @@ export interface Activity {
   focus?: Focus | null;
 }
 
+/** One thing that speaks for another value. */
+export interface Against {
+  /** Stable, for programs. */
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  /** One sentence, for people. */
+  reason: string;
+  /** The value it speaks for. */
+  value: JsonValue;
+}
+
 /** What a session's log says of the work in it. */
 export interface Analytics {
   /** The newest commit that is counted. */
@@ -364,6 +374,8 @@ export interface ConflictDetected {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
+  /** What to decide, as far as can be said; null: nothing can. */
+  suggestion?: Suggestion | null;
 }
 
 /** `conflict.detected`: People disagree on a field; it keeps its value until somebody resolves the conflict. */
@@ -400,6 +412,8 @@ export interface ConflictEntry {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
+  /** What to decide, as far as can be said; null: nothing can, or it is decided. */
+  suggestion: Suggestion | null;
   /** Whether it is open. */
   status: "open" | "resolved";
   /** How it was decided; null while it is open. */
@@ -418,6 +432,8 @@ export interface ConflictExtended {
   current: FieldNow;
   /** The edit. */
   candidate: Candidate;
+  /** What to decide now, in place of what was suggested before. */
+  suggestion?: Suggestion | null;
 }
 
 /** `conflict.extended`: One more edit clashed. */
@@ -458,6 +474,14 @@ export interface ConflictResolved {
   edit_id?: string;
   /** Why. */
   reason?: string;
+  /** What was suggested at that moment; absent where nothing was. */
+  suggestion?: Suggested;
+  /** Whether the field holds now what was suggested. */
+  followed_suggestion?: boolean;
+  /** In which roles the current value's author, then the candidate's, had set it. */
+  between?: string[];
+  /** Whose value it became. */
+  won?: "current" | "candidate" | "other";
 }
 
 /** `conflict.resolved`: A conflict was decided, and the field set. */
@@ -494,6 +518,8 @@ export interface ConflictView {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
+  /** What to decide, as far as can be said; null: nothing can, or it is decided. */
+  suggestion: Suggestion | null;
 }
 
 /** Conflicts, oldest first; of decided ones the newest 10,000. */
@@ -819,7 +845,7 @@ export interface Edited {
 }
 
 /** A broadcast. It comes under its family's event name (the part of `message_type` before the dot), or under `message` for clients that asked for that; a replay brings the same envelopes in a list. */
-export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
+export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | PresenceOverlapEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
 
 /** Why something was refused. */
 export interface Error {
@@ -831,6 +857,14 @@ export interface Error {
   details?: Record<string, JsonValue>;
   /** Whether the same request may succeed later. */
   retryable: boolean;
+}
+
+/** One thing that speaks for a value. */
+export interface Evidence {
+  /** Stable, for programs. */
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  /** One sentence, for people. */
+  reason: string;
 }
 
 /** What a field held at an earlier version. */
@@ -963,6 +997,16 @@ export interface ImportMapping {
 export interface ImportMappingForgotten {
   /** Whether there was one. */
   forgotten: boolean;
+}
+
+/** Somebody who is at a field. */
+export interface Involved {
+  /** The person. */
+  user_id: string;
+  /** The person's name. */
+  name: string;
+  /** Looks at it, edits it, has a change there that is not sent, or changed it before. */
+  doing: "looking" | "editing" | "unsent" | "changed";
 }
 
 /** Why one item of a bulk action was refused. */
@@ -1431,6 +1475,8 @@ export interface Member {
   activity: string | null;
   /** Where the person is. */
   focus: Focus | null;
+  /** Fields with a change that the person has not sent; absent without any. */
+  drafts?: Place[];
   /** When the person last did anything. */
   last_seen: string;
   /** Open connections (tabs). */
@@ -1537,6 +1583,14 @@ export interface Person {
   name: string;
 }
 
+/** A field of a record. */
+export interface Place {
+  /** The record. */
+  record_id: string;
+  /** The record's field. */
+  field_name: string;
+}
+
 /** Say what one is doing. Fields that are left out stay as they are; null clears. */
 export interface Presence {
   /** The session. */
@@ -1547,6 +1601,8 @@ export interface Presence {
   activity?: string | null;
   /** Where the person is. */
   focus?: Focus | null;
+  /** Fields with a change that the person has not sent yet: whoever starts on one is told. */
+  drafts?: Place[] | null;
 }
 
 /** `presence.joined`: A person who is in the session now, with all their connections under one entry. */
@@ -1583,6 +1639,36 @@ export interface PresenceLeftEnvelope {
   /** When. */
   timestamp: string;
   data: PresenceLeft;
+}
+
+/** Two people are about to clash at a field: told to both of them, once, and to nobody else. `user_id` of the envelope is whoever came last. Warnings may be left out where they come too fast. */
+export interface PresenceOverlap {
+  /** The record. */
+  record_id: string;
+  /** The record's field. */
+  field_name: string;
+  /** They are at one field; or one started on what the other has an unsent change for, has changed since the last sign-off, or has a candidate for in an open conflict. */
+  cause: "same_field" | "unsent_change" | "unreviewed_change" | "open_conflict";
+  /** Who; the one who came last stands last. */
+  people: Involved[];
+  /** The version that the other one made, for `unreviewed_change`. */
+  version?: number;
+  /** The conflict. */
+  conflict_id?: string;
+}
+
+/** `presence.overlap`: Two people are about to clash at a field: told to both of them, once, and to nobody else. */
+export interface PresenceOverlapEnvelope {
+  message_type: "presence.overlap";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: PresenceOverlap;
 }
 
 /** `presence.updated`: A person who is in the session now, with all their connections under one entry. */
@@ -2157,6 +2243,10 @@ export interface Resolution {
   edit_id?: string;
   /** Why. */
   reason?: string;
+  /** What was suggested at that moment; absent where nothing was. */
+  suggestion?: Suggested;
+  /** Whether the field was set to what was suggested. */
+  followed_suggestion?: boolean;
 }
 
 /** Decide an open conflict. */
@@ -2609,6 +2699,8 @@ export interface Settings {
   auto_certify?: boolean;
   /** Only up to this amount; null: any. */
   auto_certify_up_to?: number | null;
+  /** Decide a conflict by itself where the suggestion is at least so sure, in percent; null: a person decides. */
+  auto_resolve_from?: number | null;
   /** When it has to be done; null: not said. */
   due_date?: string | null;
   /** Nothing may change any more. */
@@ -2787,6 +2879,36 @@ export interface Submitted {
   comment?: string;
 }
 
+/** What was suggested. */
+export interface Suggested {
+  /** The value that the field would get. */
+  value: JsonValue;
+  /** Percent: how sure that is. */
+  confidence: number;
+  /** What speaks for it most. */
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+}
+
+/** How a conflict could be decided. To follow it, send `resolve` with its `strategy` and `edit_id`, and with its `value` for the strategy `custom`. */
+export interface Suggestion {
+  /** The value that the field would get. */
+  value: JsonValue;
+  /** Percent: how sure that is. */
+  confidence: number;
+  /** What speaks for it most. */
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  /** How. */
+  strategy: "keep_current" | "take_candidate" | "merge" | "custom";
+  /** The candidate that is meant, for `take_candidate` and `merge`. */
+  edit_id?: string;
+  /** One sentence, for people: what speaks for it most. */
+  reason: string;
+  /** All that speaks for it, the strongest first. */
+  evidence: Evidence[];
+  /** What speaks for other values, the strongest first. */
+  against: Against[];
+}
+
 /** Fetch the commits after a `seq`. */
 export interface Sync {
   /** The session. */
@@ -2907,6 +3029,8 @@ export interface User {
   activity: string | null;
   /** Where the person is. */
   focus: Focus | null;
+  /** Fields with a change that the person has not sent; absent without any. */
+  drafts?: Place[];
   /** When the person last did anything. */
   last_seen: string;
   /** Open connections (tabs). */
@@ -3025,6 +3149,7 @@ export interface MessageData {
   "presence.joined": Member;
   "presence.updated": Member;
   "presence.left": PresenceLeft;
+  "presence.overlap": PresenceOverlap;
   "notification.token_expiring": TokenExpiring;
   "notification.token_expired": TokenExpired;
   "notification.access_revoked": AccessRevoked;
@@ -3040,7 +3165,7 @@ export interface ServerEvents {
   session: SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope;
   match: MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope;
   reconciliation: ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope;
-  presence: PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope;
+  presence: PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | PresenceOverlapEnvelope;
   notification: NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
 }
 

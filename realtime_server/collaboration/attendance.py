@@ -18,6 +18,7 @@ from realtime_server.collaboration.departures import Departures
 from realtime_server.collaboration.rooms import Rooms
 from realtime_server.core.commands import Actor, Join, generated_command_id
 from realtime_server.core.commits import envelope
+from realtime_server.core.conflict_views import conflict_records
 from realtime_server.core.state import SessionState
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -80,11 +81,9 @@ class Attendance:
             self._engine.watch(session_id)
             await self._rooms.enter(connection, session_id, project_id)
 
-    async def _as_of_now(
-        self, session_id: str, actor: Actor, since: int | None, *, refresh: bool
-    ) -> dict[str, Any]:
+    async def _as_of_now(self, session_id: str, actor: Actor, since: int | None, *, refresh: bool) -> dict[str, Any]:
         """Everything in the answer is as of the one state that was read; the rest comes as broadcasts."""
-        state = await self._engine.inspect(session_id, views.conflict_records, refresh=refresh)
+        state = await self._engine.inspect(session_id, conflict_records, refresh=refresh)
         recovered, commits = await self._missed(state, since)
         members = await self._presence.members(session_id)
         return {

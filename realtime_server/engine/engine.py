@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
+from realtime_server.core.conflict_views import conflict_records, open_conflicts
 from realtime_server.core.state import Conflict, SessionState
 from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores
 from realtime_server.engine.batch import Answer
@@ -118,9 +119,7 @@ class Engine:
 
     async def open_conflicts(self, session_id: str) -> list[Conflict]:
         """The session's open conflicts, oldest first."""
-        state = await self.inspect(session_id, lambda state: {place[0] for place in state.conflicts.values()})
-        found = (state.open_conflict(conflict_id) for conflict_id in state.conflicts)
-        return sorted((item for item in found if item is not None), key=lambda item: item.candidates[0].seq)
+        return open_conflicts(await self.inspect(session_id, conflict_records))
 
     async def replay(self, session_id: str, since: int, *, refresh: bool = True) -> Replay:
         """What happened after ``since``; ``reset`` when that is more than the replay limit, or lies in the future.

@@ -16,7 +16,7 @@ from realtime_server.rest.commands import command_id, submit
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.past import STEP, fold_records
 from realtime_server.rest.sessions import SESSION
-from realtime_server.rest.views import conflict_view
+from realtime_server.rest.views import decided_entry, open_entry
 from schemas import rest_answers as answers
 from schemas import rest_requests as requests
 
@@ -62,8 +62,7 @@ async def _entry(call: Call, state: SessionState, conflict_id: str) -> dict[str,
     """The conflict as it is; None when it was decided while the page was made and is not wanted any more."""
     conflict = state.open_conflict(conflict_id)
     if conflict is not None:
-        field = state.records[conflict.record_id].field_state(conflict.field_name)
-        return conflict_view(conflict, field, None)
+        return open_entry(state, conflict)
     if call.query["status"] == "open":
         return None
     return await _decided(call, state, conflict_id)
@@ -89,7 +88,7 @@ async def _decided(call: Call, state: SessionState, conflict_id: str) -> dict[st
     field = records[record_id].field_state(name)
     if field.conflict is None or shown is None:
         return None
-    view = conflict_view(field.conflict, field, _resolution(resolution))
+    view = decided_entry(field.conflict, field, _resolution(resolution))
     return {**view, "current": dict(shown)}
 
 
