@@ -27,6 +27,8 @@ export class FakeServer {
   reachable = true;
   replayLimit = 100;
   refuses: ErrorCode | undefined;
+  /** What goes with the next conflict. */
+  suggests: Conflict["suggestion"] = null;
   readonly #answered = new Map<string, Ack<Edited>>();
   readonly locks = new Map<string, Lock>();
   readonly #conflicts = new Map<string, Conflict>();
@@ -80,6 +82,12 @@ export class FakeServer {
     return commit;
   }
 
+  /** Something of no lasting worth, told to all who are here. */
+  tell(user_id: string, message_type: string, data: object): void {
+    const envelope = { message_type, session_id: "s", project_id: "p", user_id, timestamp: new Date(0).toISOString(), data };
+    for (const client of this.#clients) if (client.joined) client.events.envelope(envelope);
+  }
+
   /** Somebody else's edit, on top of what is there. */
   editBy(user_id: string, record_id: string, field_name: string, new_value: string): void {
     const base_version = this.row(record_id).versions[field_name] ?? 0;
@@ -127,6 +135,8 @@ export class FakeServer {
         yield { items: items.slice(half), next_cursor: null, as_of };
       },
       get: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
+      send: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
+      fetch: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
       post: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
       // eslint-disable-next-line require-yield
       async *pages(): AsyncGenerator<never> {},
@@ -248,7 +258,7 @@ export class FakeServer {
       const current = { version, value: row.values[field_name]!, user_id: "bob" };
       const conflict_id = `conflict-${this.seq + 1}`;
       const data = {
-        conflict_id, record_id, field_name, policy: "manual" as const, current, candidates: [candidate],
+        conflict_id, record_id, field_name, policy: "manual" as const, current, candidates: [candidate], suggestion: this.suggests,
         base: { version: base_version, value: null, known: false },
       };
       const commit = this.commit(user_id, "conflict.detected", data);

@@ -5,6 +5,7 @@ export type * from "./contract";
 export * from "./edits";
 export * from "./editStorage";
 export * from "./leases";
+export * from "./loader";
 export * from "./log";
 export * from "./matches";
 export * from "./presence";
