@@ -185,6 +185,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             store.records,
             publish=lambda commits: runs.observe(commits),
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
+            notices=store.notices,
             config=_engine_config(settings),
         )
         runs = RunService(engine, store.sessions, store.records)
@@ -208,6 +209,9 @@ def _for_rest(services: Services) -> rest.Services:
         sessions=services.store.sessions,
         records=services.store.records,
         mappings=services.store.mappings,
+        rules=services.store.rules,
+        notices=services.store.notices,
+        imports=services.store.imports,
         verifier=services.verifier,
         presence=services.presence,
         clock=services.clock,
@@ -233,6 +237,8 @@ async def _collaboration(
         store.records,
         publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
+        notices=store.notices,
+        notify=lambda notices: collaboration.notices.tell(notices),
         config=_engine_config(settings),
     )
     if bus is not None:
@@ -251,6 +257,7 @@ async def _collaboration(
         config=_collaboration_config(settings),
         clock=wall_clock,
         runs=runs,
+        notices=store.notices,
         observe=EventMetrics(app[METRICS]).observe,
     )
     gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)

@@ -29,6 +29,7 @@ from realtime_server.reconciliation.importing import Importer, ImportSummary, So
 from realtime_server.reconciliation.reading import ReadOptions
 from realtime_server.settings import Settings
 from realtime_server.storage.configured import configured_store
+from realtime_server.storage.mongo import MongoStore
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 _STOPPED: Final = 130
@@ -228,8 +229,8 @@ async def _save(order: _Order, files: Sequence[_File], mappings: MappingStore) -
 
 async def _import(settings: Settings, order: _Order, report: Report) -> list[tuple[Path, ImportSummary]]:
     """What became of each file. Without a refused row, or where that is no matter, the session's id is printed."""
-    async with _engine(settings) as (engine, importer, mappings):
-        files = await _open(order, mappings)
+    async with _engine(settings) as (engine, importer, store):
+        files = await _open(order, store.mappings)
         if order.all_or_nothing:
             # Both files before the first row of either, and before a session is made.
             checked = []
@@ -238,26 +239,24 @@ async def _import(settings: Settings, order: _Order, report: Report) -> list[tup
                 checked.append((file.path, await importer.check(file.source, file.opened.records, listeners)))
             if any(summary.refused for _, summary in checked):
                 return checked
-        session_id = await _session(engine, order)
-        await _save(order, files, mappings)
+        session_id = await _session(engine, store, order)
+        await _save(order, files, store.mappings)
         print_session(session_id)
         summaries = []
         for file in files:
             listeners = report.listeners(file.path, "importing", file.opened.records.rows)
-            run = importer.run(
-                session_id, order.actor, file.source, file.opened.records, listeners=listeners
-            )
+            run = importer.run(session_id, order.actor, file.source, file.opened.records, listeners=listeners)
             summaries.append((file.path, await run))
         return summaries
 
 
 @asynccontextmanager
-async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MappingStore]]:
+async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MongoStore]]:
     """An instance of our own beside whichever servers use this database: the log keeps them all in one order."""
     async with configured_store(settings) as store:
-        engine = Engine(store.log, store.sessions, store.records, publish=_published_by_the_log)
+        engine = Engine(store.log, store.sessions, store.records, publish=_published_by_the_log, notices=store.notices)
         try:
-            yield engine, Importer(engine, store.log, store.records), store.mappings
+            yield engine, Importer(engine, store.log, store.records), store
         finally:
             await engine.close()
 
@@ -266,7 +265,7 @@ def _published_by_the_log(commits: Sequence[Commit]) -> None:
     """Servers find these commits in the log; nobody is connected to this process."""
 
 
-async def _session(engine: Engine, order: _Order) -> str:
+async def _session(engine: Engine, store: MongoStore, order: _Order) -> str:
     """The session's id: the one named, if it is this project's, or a new one's."""
     if order.session_id is not None:
         state = await engine.state(order.session_id)
@@ -277,6 +276,7 @@ async def _session(engine: Engine, order: _Order) -> str:
             )
         return order.session_id
     session_id = uuid.uuid4().hex
+    saved = await store.rules.load(order.project_id)
     create = CreateSession(
         actor=order.actor,
         command_id=command_id_of(order.actor.user_id, session_id),
@@ -284,6 +284,7 @@ async def _session(engine: Engine, order: _Order) -> str:
         project_id=order.project_id,
         name=order.session_name,
         expires_in=order.expires_in,
+        rules=None if saved is None else (saved.version, saved.rules),
     )
     await engine.submit(session_id, create)
     return session_id

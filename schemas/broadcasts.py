@@ -9,7 +9,8 @@ from marshmallow import Schema, fields
 
 from schemas import common as c
 from schemas.common import Message, Person, nested
-from schemas.reconciliation import RECONCILIATION_MESSAGES
+from schemas.notifications import KINDS, Notification
+from schemas.reconciliation import RECONCILIATION_MESSAGES, Rule
 from schemas.strict import Choice, Flag, Integer, Listed, Text
 from schemas.views import Candidate, FieldBase, FieldNow, Member, Suggested, Suggestion
 
@@ -128,6 +129,7 @@ class ConflictResolved(Message):
     new_value = c.value("What it holds now.")
     version = Integer("The field's version from now on: the commit's `seq`.", 42, minimum=1, required=True)
     candidates = Integer("How many candidates there were.", 2, minimum=1, required=True)
+    authors = Listed(c.user_id(required=False), "Whose candidates they were.", ["bob"], maximum=1_000)
     edit_id = c.edit_id("The candidate that was meant.", required=False)
     reason = c.reason("Why.")
     suggestion = nested(Suggested, "What was suggested at that moment; absent where nothing was.")
@@ -170,6 +172,13 @@ class RecordImported(Message):
     digest = Text("SHA-256 over what was imported, in hexadecimal.", None, maximum=64, minimum=64, required=True)
 
 
+class FirstRules(Message):
+    """The rules of matching that a session began with."""
+
+    project_version = Integer("Which version of the project's rules they are.", 3, minimum=1, required=True)
+    rules = Listed(fields.Nested(Rule), "The rules, in order.", [], maximum=50, required=True)
+
+
 class SessionCreated(Message):
     """The session's first commit."""
 
@@ -179,6 +188,7 @@ class SessionCreated(Message):
         c.field_name(required=False), Choice("The policy.", c.POLICIES), "Policies asked for.", {},
     )  # fmt: skip
     created_by = nested(Person, "Who created it.", required=True)
+    rules = nested(FirstRules, "The project's rules of matching, as they were; without it, the defaults.")
 
 
 class SessionUpdated(Message):
@@ -273,6 +283,7 @@ MESSAGE_TYPES: Final[Mapping[str, type[Schema]]] = {
     "notification.token_expiring": TokenExpiring,
     "notification.token_expired": TokenExpired,
     "notification.access_revoked": AccessRevoked,
+    **dict.fromkeys((f"notification.{kind}" for kind in KINDS), Notification),
 }
 
 #: Families whose envelopes carry no ``seq``: they are not in the log.

@@ -470,6 +470,8 @@ export interface ConflictResolved {
   version: number;
   /** How many candidates there were. */
   candidates: number;
+  /** Whose candidates they were. */
+  authors?: string[];
   /** The candidate that was meant. */
   edit_id?: string;
   /** Why. */
@@ -845,7 +847,7 @@ export interface Edited {
 }
 
 /** A broadcast. It comes under its family's event name (the part of `message_type` before the dot), or under `message` for clients that asked for that; a replay brings the same envelopes in a list. */
-export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | PresenceOverlapEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
+export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | PresenceOverlapEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope | NotificationAssignedEnvelope | NotificationMentionedEnvelope | NotificationConflictEnvelope | NotificationConflictResolvedEnvelope | NotificationLockTakenOverEnvelope | NotificationSignoffWantedEnvelope | NotificationApprovedEnvelope | NotificationRejectedEnvelope | NotificationReopenedEnvelope | NotificationRunFinishedEnvelope;
 
 /** Why something was refused. */
 export interface Error {
@@ -917,6 +919,14 @@ export interface FieldSetTogether {
   restored_version?: number;
   /** What the author had sent, where a newer value was merged with it. */
   submitted_value?: JsonValue;
+}
+
+/** The rules of matching that a session began with. */
+export interface FirstRules {
+  /** Which version of the project's rules they are. */
+  project_version: number;
+  /** The rules, in order. */
+  rules: Rule[];
 }
 
 /** What a person is looking at. */
@@ -999,6 +1009,42 @@ export interface ImportMappingForgotten {
   forgotten: boolean;
 }
 
+/** How far an import over REST is. */
+export interface ImportProgress {
+  /** As the import's sender called it. */
+  progress_id: string;
+  /** Which side. */
+  source: "ledger" | "statement";
+  /** Where it stands: the file comes, is looked through, is imported. */
+  status: "receiving" | "reading" | "importing" | "completed" | "failed";
+  /** Who imports. */
+  user_id: string;
+  /** When it began. */
+  started_at: string;
+  /** When it last moved; one that stands still for a minute was cut off. */
+  updated_at: string;
+  /** Bytes that have come. */
+  bytes_received: number;
+  /** Bytes of the file, where its sender said; null otherwise. */
+  bytes_total: number | null;
+  /** Rows that were taken or refused until now. */
+  rows: number;
+  /** Of them new records. */
+  new: number;
+  /** Of them changes of records. */
+  changed: number;
+  /** Of them refused. */
+  refused: number;
+  /** Why it failed. */
+  message?: string;
+}
+
+/** Imports over REST of the last day, newest first. */
+export interface ImportsInProgress {
+  /** The imports, 100 at most. */
+  items: ImportProgress[];
+}
+
 /** Somebody who is at a field. */
 export interface Involved {
   /** The person. */
@@ -1061,6 +1107,8 @@ export interface Joined {
   conflicts: ConflictView[];
   /** The matching run. */
   reconciliation: Reconciliation;
+  /** What concerns you and is not read yet. */
+  notifications: Unread;
   /** Whether `commits` has all that was missed. False without `since`. */
   recovered: boolean;
   /** What happened after `since`. */
@@ -1429,6 +1477,34 @@ export interface MatchSuggestedEnvelope {
   data: MatchesChanged;
 }
 
+/** A match as it stands. */
+export interface MatchView {
+  /** Records of the ledger. */
+  ledger: string[];
+  /** Records of the statement. */
+  statement: string[];
+  /** The match. */
+  match_id: string;
+  /** Where it stands. */
+  status: "suggested" | "confirmed";
+  /** What it joins, by side and currency. */
+  sums: SideSum[];
+  /** Ledger less statement, by currency. */
+  difference: Record<string, string>;
+  /** The rule that found it; null by hand. */
+  rule_id: string | null;
+  /** The probability; null by hand. */
+  score: number | null;
+  /** Why, for people. */
+  reasons: string[];
+  /** What a person said. */
+  reason: string | null;
+  /** Who made it, or confirmed it last; begins with `system` for a run. */
+  user_id: string;
+  /** The commit that last set it. */
+  seq: number;
+}
+
 /** The matches that are meant. */
 export interface MatchesBody {
   /** The matches; each is answered for. */
@@ -1461,6 +1537,16 @@ export interface MatchesDone {
   match_id?: string;
 }
 
+/** Matches. With a filter a page can be short, even empty: go on while there is a cursor. */
+export interface MatchesPage {
+  /** `cursor` of the next page; null after the last. */
+  next_cursor: string | null;
+  /** The matches. */
+  items: MatchView[];
+  /** The session's newest commit when the page was made. */
+  as_of: number;
+}
+
 /** A person who is in the session now, with all their connections under one entry. */
 export interface Member {
   /** The person. */
@@ -1483,6 +1569,9 @@ export interface Member {
   connections: number;
 }
 
+/** Unknown fields are refused: a misspelt optional field must not be lost silently. */
+export type Message = Record<string, never>;
+
 /** Any event but `message` itself, under the one event name `message`. */
 export interface MessageForm {
   /** The event. */
@@ -1491,6 +1580,46 @@ export interface MessageForm {
   session_id?: string;
   /** The event's other fields. */
   data?: Record<string, JsonValue>;
+}
+
+/** Something that concerns one. The same over REST, at a join and as the `data` of the live event. `assigned`: records were given to you. `mentioned`: in a comment. `conflict`: somebody disagrees with what you set. `conflict_resolved`: a conflict with an edit of yours was decided. `lock_taken_over`: your lock was taken. `signoff_wanted`: your signature is asked for. `approved`, `rejected`, `reopened`: what you prepared was. `run_finished`: the run that you started has ended. */
+export interface Notification {
+  /** The notification. */
+  notification_id: string;
+  /** What it is about. */
+  kind: "assigned" | "mentioned" | "conflict" | "conflict_resolved" | "lock_taken_over" | "signoff_wanted" | "approved" | "rejected" | "reopened" | "run_finished";
+  /** The session. */
+  session_id: string;
+  /** The session's name. */
+  session_name: string;
+  /** The project. */
+  project_id: string;
+  /** The commit that it follows from. */
+  seq: number;
+  /** Who did it; begins with `system` for what happened by itself. */
+  user_id: string;
+  /** Their name, where the session knows it. */
+  name: string;
+  /** When. */
+  at: string;
+  /** Whether you have marked it as read. */
+  read: boolean;
+  /** The records concerned, 20 at most. */
+  record_ids: string[];
+  /** How many records are concerned. */
+  records: number;
+  /** The record's field. */
+  field_name?: string;
+  /** The conflict. */
+  conflict_id?: string;
+  /** The comment. */
+  comment_id?: string;
+  /** The run. */
+  run_id?: string;
+  /** How the run ended. */
+  status?: "completed" | "failed" | "cancelled";
+  /** The beginning of what was said with it: the comment, the reason. */
+  text?: string;
 }
 
 /** `notification.access_revoked`: The new token does not name the session's project any more; the session was left. */
@@ -1505,6 +1634,146 @@ export interface NotificationAccessRevokedEnvelope {
   /** When. */
   timestamp: string;
   data: AccessRevoked;
+}
+
+/** `notification.approved`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationApprovedEnvelope {
+  message_type: "notification.approved";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.assigned`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationAssignedEnvelope {
+  message_type: "notification.assigned";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.conflict`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationConflictEnvelope {
+  message_type: "notification.conflict";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.conflict_resolved`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationConflictResolvedEnvelope {
+  message_type: "notification.conflict_resolved";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.lock_taken_over`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationLockTakenOverEnvelope {
+  message_type: "notification.lock_taken_over";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.mentioned`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationMentionedEnvelope {
+  message_type: "notification.mentioned";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.rejected`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationRejectedEnvelope {
+  message_type: "notification.rejected";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.reopened`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationReopenedEnvelope {
+  message_type: "notification.reopened";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.run_finished`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationRunFinishedEnvelope {
+  message_type: "notification.run_finished";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.signoff_wanted`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationSignoffWantedEnvelope {
+  message_type: "notification.signoff_wanted";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
 }
 
 /** `notification.token_expired`: The token has expired; the server closes the connection. */
@@ -1533,6 +1802,16 @@ export interface NotificationTokenExpiringEnvelope {
   /** When. */
   timestamp: string;
   data: TokenExpiring;
+}
+
+/** Notifications: what is not read first, and of each the newest first. */
+export interface NotificationsPage {
+  /** `cursor` of the next page; null after the last. */
+  next_cursor: string | null;
+  /** The notifications. */
+  items: Notification[];
+  /** How many are not read. 1,000 stands for so many and more. */
+  unread: number;
 }
 
 /** A person who was let into the session. */
@@ -1717,6 +1996,58 @@ export interface Problem {
   details?: Record<string, JsonValue>;
 }
 
+/** A project's rules: sessions that are created from now on start with them. */
+export interface ProjectRules {
+  /** The version; 0 are the defaults. */
+  version: number;
+  /** The rules. */
+  rules: Rule[];
+  /** The project whose members may enter. */
+  project_id: string;
+  /** Who saved them; null: nobody has yet. */
+  saved_by: string | null;
+  /** When. */
+  saved_at: string | null;
+  /** What was said with them. */
+  comment: string | null;
+}
+
+/** All rules, in order. */
+export interface ProjectRulesBody {
+  /** The rules. */
+  rules: Rule[];
+  /** The version that the author saw; 0: there was none yet. */
+  base_version: number;
+  /** Why they were changed. */
+  comment?: string;
+}
+
+/** One version of a project's rules. */
+export interface ProjectRulesVersion {
+  /** The version. */
+  version: number;
+  /** Who saved it. */
+  saved_by: string;
+  /** When. */
+  saved_at: string;
+  /** What was said with it. */
+  comment: string | null;
+}
+
+/** The versions of a project's rules, newest first. */
+export interface ProjectRulesVersions {
+  /** The versions. */
+  items: ProjectRulesVersion[];
+}
+
+/** Everything was read. */
+export interface ReadAllBody {
+  /** Only of this project; without it, of every project of yours. */
+  project_id?: string;
+  /** Only what happened until then: `at` of the newest that was shown. */
+  until?: string;
+}
+
 /** How CSVs are read. Null, or a member that is not there: found out from the file. */
 export interface ReadAs {
   /** Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; empty: there is none. */
@@ -1735,6 +2066,20 @@ export interface ReadAs {
   encoding?: string | null;
   /** What stands between the columns. */
   delimiter?: string | null;
+}
+
+/** The notifications that were read. */
+export interface ReadBody {
+  /** The notifications. */
+  notification_ids: string[];
+}
+
+/** They are read. */
+export interface ReadDone {
+  /** How many were not read before. */
+  changed: number;
+  /** How many are not read now. 1,000 stands for so many and more. */
+  unread: number;
 }
 
 /** Why. */
@@ -2351,14 +2696,6 @@ export interface Rule {
   auto_score?: number;
 }
 
-/** The rules, in order. */
-export interface Rules {
-  /** The version; 0 are the defaults. */
-  version: number;
-  /** The rules. */
-  rules: Rule[];
-}
-
 /** All rules, in order. */
 export interface RulesBody {
   /** The rules. */
@@ -2511,6 +2848,8 @@ export interface SessionCreated {
   field_policies: Record<string, "manual" | "three_way" | "union" | "last_writer_wins" | "first_writer_wins">;
   /** Who created it. */
   created_by: Person;
+  /** The project's rules of matching, as they were; without it, the defaults. */
+  rules?: FirstRules;
 }
 
 /** `session.created`: The session's first commit. */
@@ -2627,6 +2966,16 @@ export interface SessionListed {
   seq: number;
 }
 
+/** The session's rules, in order. */
+export interface SessionRules {
+  /** The version; 0 are the defaults. */
+  version: number;
+  /** The rules. */
+  rules: Rule[];
+  /** Which version of the project's rules they are; null: the session has rules of its own, or the defaults. */
+  project_version: number | null;
+}
+
 /** A person was let in for the first time, or with another name or role. */
 export interface SessionUpdated {
   /** What changed. */
@@ -2705,6 +3054,16 @@ export interface Settings {
   due_date?: string | null;
   /** Nothing may change any more. */
   period_locked?: boolean;
+}
+
+/** What the records of one side come to, in one currency. */
+export interface SideSum {
+  /** Which side. */
+  source: "ledger" | "statement";
+  /** The currency. */
+  currency: string;
+  /** The sum. */
+  amount: string;
 }
 
 /** The records of a match, by side. */
@@ -3015,6 +3374,14 @@ export interface Unlocked {
   expires_at: string;
 }
 
+/** What is unread of the session's project. */
+export interface Unread {
+  /** How many. 1,000 stands for so many and more. */
+  unread: number;
+  /** The newest 20 of them, newest first. */
+  items: Notification[];
+}
+
 /** A person who is in the session now, or ever was (without connections). */
 export interface User {
   /** The person. */
@@ -3153,6 +3520,16 @@ export interface MessageData {
   "notification.token_expiring": TokenExpiring;
   "notification.token_expired": TokenExpired;
   "notification.access_revoked": AccessRevoked;
+  "notification.assigned": Notification;
+  "notification.mentioned": Notification;
+  "notification.conflict": Notification;
+  "notification.conflict_resolved": Notification;
+  "notification.lock_taken_over": Notification;
+  "notification.signoff_wanted": Notification;
+  "notification.approved": Notification;
+  "notification.rejected": Notification;
+  "notification.reopened": Notification;
+  "notification.run_finished": Notification;
 }
 
 /** What the server sends, by event name. */
@@ -3166,7 +3543,7 @@ export interface ServerEvents {
   match: MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope;
   reconciliation: ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope;
   presence: PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | PresenceOverlapEnvelope;
-  notification: NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
+  notification: NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope | NotificationAssignedEnvelope | NotificationMentionedEnvelope | NotificationConflictEnvelope | NotificationConflictResolvedEnvelope | NotificationLockTakenOverEnvelope | NotificationSignoffWantedEnvelope | NotificationApprovedEnvelope | NotificationRejectedEnvelope | NotificationReopenedEnvelope | NotificationRunFinishedEnvelope;
 }
 
 /** Envelopes of commits: the ones with a `seq`. */

@@ -15,6 +15,7 @@ from realtime_server.collaboration import views
 from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection, no_session
 from realtime_server.collaboration.departures import Departures
+from realtime_server.collaboration.notices import Notices
 from realtime_server.collaboration.rooms import Rooms
 from realtime_server.core.commands import Actor, Join, generated_command_id
 from realtime_server.core.commits import envelope
@@ -32,11 +33,18 @@ class Attendance:
     """Entering, leaving and catching up. ``clock`` gives milliseconds since 1970."""
 
     def __init__(
-        self, engine: Engine, presence: Presence, rooms: Rooms, config: CollaborationConfig, clock: Clock
+        self,
+        engine: Engine,
+        presence: Presence,
+        rooms: Rooms,
+        notices: Notices,
+        config: CollaborationConfig,
+        clock: Clock,
     ) -> None:
         self._engine = engine
         self._presence = presence
         self._rooms = rooms
+        self._notices = notices
         self._config = config
         self._clock = clock
         #: Seconds for which somebody whose connection was dropped is waited for.
@@ -79,6 +87,7 @@ class Attendance:
         if not entered:
             connection.sessions[session_id] = project_id
             self._engine.watch(session_id)
+            self._notices.enter(connection, session_id)
             await self._rooms.enter(connection, session_id, project_id)
 
     async def _as_of_now(self, session_id: str, actor: Actor, since: int | None, *, refresh: bool) -> dict[str, Any]:
@@ -94,6 +103,7 @@ class Attendance:
             "locks": views.lock_views(state, self._clock()),
             "conflicts": views.conflict_views(state),
             "reconciliation": views.reconciliation_view(state),
+            "notifications": await self._notices.unread(actor, state.project_id),
             "recovered": recovered,
             "commits": commits,
         }
@@ -120,6 +130,7 @@ class Attendance:
         if connection.sessions.pop(session_id, None) is None:
             return
         self._engine.unwatch(session_id)
+        self._notices.leave(connection, session_id)
         # The seat first: who is left in the rooms hears of it, and somebody who has gone cannot be told anything.
         try:
             await self._presence.leave(session_id, connection.sid, grace=grace)

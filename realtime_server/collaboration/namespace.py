@@ -23,10 +23,12 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
 from realtime_server.collaboration.failures import as_error, refusal
+from realtime_server.collaboration.notices import Notices
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import NoticeStore
 from realtime_server.presence.ports import Presence
 from realtime_server.reconciliation.run import RunService
 from schemas import MessageForm, loader
@@ -61,12 +63,14 @@ class Collaboration:
         config: CollaborationConfig,
         clock: Callable[[], int],
         runs: RunService,
+        notices: NoticeStore,
         observe: Observe = lambda event, code, seconds: None,
     ) -> None:
         self.presence = presence
         self.runs = runs
         self.admission = Admission(verifier, sockets, rooms, config, clock)
-        self.attendance = Attendance(engine, presence, rooms, config, clock)
+        self.notices = Notices(notices, rooms)
+        self.attendance = Attendance(engine, presence, rooms, self.notices, config, clock)
         self._sockets = sockets
         self._engine = engine
         self._config = config

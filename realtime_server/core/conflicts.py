@@ -126,6 +126,8 @@ def decide_resolve(state: SessionState, command: Resolve, now: int) -> Outcome:
         "new_value": chosen,
         "version": state.seq + 1,
         "candidates": len(conflict.candidates),
+        # Whom it concerns: the log alone says so (`notifications`).
+        "authors": sorted({candidate.user_id for candidate in conflict.candidates}),
     }
     if command.edit_id is not None:
         data["edit_id"] = command.edit_id

@@ -26,10 +26,11 @@ from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.hinted import HintedCommits
 from realtime_server.engine.materialiser import Materialiser
+from realtime_server.engine.notifier import Notifier, Notify
 from realtime_server.engine.recent import RecentCommits
 from realtime_server.engine.record_loader import RecordLoader
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, NoticeStore, RecordStore, SessionStore
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +45,22 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Stores:
+    """``notices``: None where nobody is notified."""
+
     log: CommitLog
     sessions: SessionStore
     records: RecordStore
+    notices: NoticeStore | None = None
 
 
 @dataclass(slots=True, eq=False)
 class _Question:
-    """Somebody wants the state, with some records loaded, and as new as the log if ``refresh``."""
+    """Somebody wants the state, with some records loaded, as new as the log if ``refresh``, stored if ``stored``."""
 
     needs: Needs
     refresh: bool
     future: asyncio.Future[SessionState]
+    stored: bool = False
 
 
 def _unavailable(reason: str) -> CollaborationError:
@@ -72,6 +77,7 @@ class SessionActor:
         config: EngineConfig,
         publish: Publish,
         tell: Tell,
+        notify: Notify,
         clock: Callable[[], int],
         watched: Callable[[str], bool],
         on_exit: Callable[[SessionActor], None],
@@ -89,7 +95,8 @@ class SessionActor:
         self._used_at = asyncio.get_running_loop().time()
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
-        self._materialiser = Materialiser(stores.sessions, stores.records, 0)
+        self._notifier = None if stores.notices is None else Notifier(session_id, stores.notices, notify)
+        self._materialiser = Materialiser(stores.sessions, stores.records, 0, self._notifier)
         self._loader = RecordLoader(session_id, stores.records)
         self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
 
@@ -107,9 +114,9 @@ class SessionActor:
             self._wake.set()
         return future
 
-    def inspect(self, needs: Needs, *, refresh: bool) -> asyncio.Future[SessionState]:
+    def inspect(self, needs: Needs, *, refresh: bool, stored: bool = False) -> asyncio.Future[SessionState]:
         future: asyncio.Future[SessionState] = asyncio.get_running_loop().create_future()
-        self._questions.append(_Question(needs, refresh, future))
+        self._questions.append(_Question(needs, refresh, future, stored))
         self._wake.set()
         return future
 
@@ -155,7 +162,7 @@ class SessionActor:
         checkpoint = await self._stores.sessions.load(self.session_id)
         if checkpoint is not None:
             self._state = state_from_document(checkpoint)
-        self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq)
+        self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq, self._notifier)
         await self._catch_up(publish=False)
 
     async def _wait(self) -> bool:
@@ -227,6 +234,8 @@ class SessionActor:
             wanted = {name for question in questions for name in question.needs(self._state)}
             await self._load(wanted)
             await self._process(todo, newest=refresh)
+            if self._state.seq and any(question.stored for question in questions):
+                await self._materialiser.finish(self._state)
         except CollaborationError as error:
             self._stale = True
             _fail(todo, questions, error)
@@ -366,6 +375,8 @@ class SessionActor:
         self._recent.add(commits)
         for commit in commits:
             self._materialiser.note(commit)
+        if self._notifier is not None:
+            self._notifier.note(state, commits, live=publish)
         if publish:
             self._publish(commits)
 

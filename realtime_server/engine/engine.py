@@ -15,10 +15,11 @@ from realtime_server.core.state import Conflict, SessionState
 from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores
 from realtime_server.engine.batch import Answer
 from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.notifier import Notify
 from realtime_server.engine.poller import poll_forever
 from realtime_server.engine.sweeper import sweep_forever
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.ports import CommitLog, Hints, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, Hints, NoticeStore, RecordStore, SessionStore
 
 #: Seconds after which a followed session that had to close is opened again.
 _REOPEN_AFTER = 1.0
@@ -60,7 +61,8 @@ class Engine:
 
     ``publish`` is called with durable commits, in ``seq`` order per session, before their submitters are answered. It
     must not block, and must not raise. ``hints``: how other processes hear of what was appended here; what they tell
-    comes in as `hint`.
+    comes in as `hint`. ``notices``: where notifications are kept; ``notify`` is called with those that are kept, once
+    in every process that has the session open. It must not block, and must not raise.
     """
 
     def __init__(
@@ -71,11 +73,14 @@ class Engine:
         *,
         publish: Publish,
         hints: Hints | None = None,
+        notices: NoticeStore | None = None,
+        notify: Notify = lambda notices: None,
         config: EngineConfig | None = None,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
-        self._stores = Stores(log, sessions, records)
+        self._stores = Stores(log, sessions, records, notices)
         self._publish = publish
+        self._notify = notify
         self._hints: Hints = hints or NoHints()
         self._config = config or EngineConfig()
         self._clock = clock
@@ -116,6 +121,16 @@ class Engine:
 
     async def state(self, session_id: str) -> SessionState:
         return await self.inspect(session_id)
+
+    async def checkpoint(self, session_id: str) -> SessionState:
+        """The session as of now, with a checkpoint of it stored: lists, which read checkpoints, show it so.
+
+        A checkpoint is never stored by itself: what it stands behind (`materialiser`) is stored before it.
+        """
+        state = await self._actor(session_id).inspect(_nothing, refresh=True, stored=True)
+        if state.seq == 0:
+            raise CollaborationError(ErrorCode.NOT_FOUND, f"there is no session {session_id}")
+        return state
 
     async def open_conflicts(self, session_id: str) -> list[Conflict]:
         """The session's open conflicts, oldest first."""
@@ -201,6 +216,7 @@ class Engine:
             self._config,
             self._publish,
             self._hints.tell,
+            self._notify,
             self._clock,
             self.watched,
             self._forget,

@@ -121,9 +121,13 @@ class RunService:
         }
 
     async def rules(self, session_id: str) -> dict[str, Any]:
-        """``{version, rules}``, in order."""
+        """``{version, project_version, rules}``, in order."""
         rules = (await self._engine.inspect(session_id)).reconciliation.rules
-        return {"version": rules.version, "rules": [document(rule) for rule in rules.rules]}
+        return {
+            "version": rules.version,
+            "project_version": rules.project_version,
+            "rules": [document(rule) for rule in rules.rules],
+        }
 
     # -- questions -----------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ _KEY: Final = re.compile(CLIENT_ID)
 #: What may stand in a path as an id. A longer one, or one with control characters, names nothing.
 _PATH_PART: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,16}")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
 
 Load = Callable[[Any], dict[str, Any]]
 
@@ -102,7 +103,9 @@ def _parsed(field: fields.Field[Any] | None, text: str) -> Any:
     """A parameter as the schema wants it: in a query everything is text."""
     if isinstance(field, fields.Boolean):
         return {"true": True, "false": False}.get(text, text)
-    return int(text) if isinstance(field, fields.Integer) and _WHOLE.fullmatch(text) else text
+    if isinstance(field, fields.Integer):
+        return int(text) if _WHOLE.fullmatch(text) else text
+    return float(text) if isinstance(field, fields.Float) and _DECIMAL.fullmatch(text) else text
 
 
 async def _body(request: web.Request, operation: Operation, load: Load | None) -> dict[str, Any]:

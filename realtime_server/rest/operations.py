@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import cleandoc
 from typing import Any, Final
@@ -14,6 +14,7 @@ from marshmallow import Schema
 from realtime_server.auth.identity import Identity
 from realtime_server.core.commands import Actor, Command
 from realtime_server.core.permissions import PERMISSIONS
+from realtime_server.core.roles import Role
 from realtime_server.core.state import SessionState
 from realtime_server.engine.actor import Needs
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -67,8 +68,24 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """A file that is sent piece by piece. ``policy``: the Content-Security-Policy it is opened under.
+
+    ``pieces`` is closed when the client goes away. What it raises before its first piece becomes a problem; after that
+    the connection is cut, so that half a file does not pass for a whole one.
+    """
+
+    pieces: AsyncGenerator[bytes, None]
+    media_type: str
+    name: str
+    inline: bool = False
+    size: int | None = None
+    policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """``body`` becomes JSON. ``etag``: the version of what is shown."""
+    """``body`` becomes JSON, unless it is a `Download`. ``etag``: the version of what is shown."""
 
     body: Any
     status: int = 200
@@ -86,6 +103,7 @@ class Operation:
     ``command``: what it asks of the session, so which roles may. ``keyed``: takes ``Idempotency-Key``.
     ``conditional``: ``If-None-Match`` for a read, ``If-Match`` for a write. ``heavy``: reads whole logs, so only a few
     run at a time. ``refusals``: codes beyond those that every operation can answer. ``media``: what a body may be.
+    ``permitted``: roles that may, where no command says so. ``produces``: what the answer may be, where not JSON.
     """
 
     method: str
@@ -106,6 +124,8 @@ class Operation:
     heavy: bool = False
     refusals: tuple[ErrorCode, ...] = ()
     media: tuple[str, ...] = ("application/json",)
+    permitted: frozenset[Role] | None = None
+    produces: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -119,7 +139,8 @@ class Operation:
     @property
     def roles(self) -> frozenset[str] | None:
         """Roles that may; None: every member of the project."""
-        return None if self.command is None else frozenset(role.value for role in PERMISSIONS[self.command])
+        permitted = self.permitted if self.command is None else PERMISSIONS[self.command]
+        return None if permitted is None else frozenset(role.value for role in permitted)
 
 
 def operation(

@@ -10,7 +10,15 @@ from aiohttp import web
 
 from realtime_server.auth.identity import Identity
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
+from realtime_server.ports import (
+    CommitLog,
+    ImportStatusStore,
+    MappingStore,
+    NoticeStore,
+    RecordStore,
+    RuleStore,
+    SessionStore,
+)
 from realtime_server.presence.ports import Presence
 from realtime_server.reconciliation.run import RunService
 
@@ -61,6 +69,9 @@ class Services:
     sessions: SessionStore
     records: RecordStore
     mappings: MappingStore
+    rules: RuleStore
+    notices: NoticeStore
+    imports: ImportStatusStore
     verifier: Verifier
     presence: Presence | None = None
     runs: RunService | None = None

@@ -20,9 +20,12 @@ from pymongo.read_concern import ReadConcern
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
 from realtime_server.storage.mongo_failures import reason
+from realtime_server.storage.mongo_imports import IMPORT_INDEXES, MongoImportStatusStore
 from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
 from realtime_server.storage.mongo_mappings import MongoMappingStore
+from realtime_server.storage.mongo_notices import NOTICE_INDEXES, MongoNoticeStore
 from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
+from realtime_server.storage.mongo_rules import RULE_INDEXES, MongoRuleStore
 from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
 
@@ -53,6 +56,9 @@ INDEXES: Final = {
         IndexModel([("status", ASCENDING), ("expires_at", ASCENDING)], name="expiry"),
     ),
     "records": (IndexModel([("session_id", ASCENDING), ("record_id", ASCENDING)], name=RECORD_ORDER, unique=True),),
+    "notifications": NOTICE_INDEXES,
+    "project_rules": RULE_INDEXES,
+    "import_progress": IMPORT_INDEXES,
 }
 
 
@@ -64,6 +70,9 @@ class MongoStore:
     sessions: MongoSessionStore
     records: MongoRecordStore
     mappings: MongoMappingStore
+    rules: MongoRuleStore
+    notices: MongoNoticeStore
+    imports: MongoImportStatusStore
     database: AsyncDatabase[Document]
 
     async def ping(self) -> None:
@@ -131,6 +140,9 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         sessions=MongoSessionStore(durable["sessions"]),
         records=MongoRecordStore(durable["records"]),
         mappings=MongoMappingStore(durable["import_mappings"]),
+        rules=MongoRuleStore(durable["project_rules"]),
+        notices=MongoNoticeStore(durable["notifications"]),
+        imports=MongoImportStatusStore(durable["import_progress"]),
         database=durable,
     )
 
