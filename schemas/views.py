@@ -13,7 +13,7 @@ from schemas.strict import Choice, Flag, Integer, Listed, Text
 #: What can speak for a value in a conflict (`core.suggestions`).
 EVIDENCE: Final = (
     "counterpart", "balances", "document", "as_imported", "agreed", "own_later", "informed", "slip", "keeps_both",
-    "same_words", "fuller", "like_source", "role", "precedent", "filled", "reasoned", "stands",
+    "same_words", "fuller", "like_source", "role", "precedent", "filled", "reasoned",
 )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ class Evidence(Message):
 class Against(Evidence):
     """One thing that speaks for another value."""
 
-    value = c.value("The value it speaks for.")
+    edit_id = c.edit_id("The candidate it speaks for; absent where it is the value that stands.", required=False)
 
 
 class Suggested(Message):

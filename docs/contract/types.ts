@@ -37,11 +37,11 @@ export interface Activity {
 /** One thing that speaks for another value. */
 export interface Against {
   /** Stable, for programs. */
-  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
   /** One sentence, for people. */
   reason: string;
-  /** The value it speaks for. */
-  value: JsonValue;
+  /** The candidate it speaks for; absent where it is the value that stands. */
+  edit_id?: string;
 }
 
 /** What a session's log says of the work in it. */
@@ -864,7 +864,7 @@ export interface Error {
 /** One thing that speaks for a value. */
 export interface Evidence {
   /** Stable, for programs. */
-  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
   /** One sentence, for people. */
   reason: string;
 }
@@ -3245,7 +3245,7 @@ export interface Suggested {
   /** Percent: how sure that is. */
   confidence: number;
   /** What speaks for it most. */
-  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
 }
 
 /** How a conflict could be decided. To follow it, send `resolve` with its `strategy` and `edit_id`, and with its `value` for the strategy `custom`. */
@@ -3255,7 +3255,7 @@ export interface Suggestion {
   /** Percent: how sure that is. */
   confidence: number;
   /** What speaks for it most. */
-  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned" | "stands";
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
   /** How. */
   strategy: "keep_current" | "take_candidate" | "merge" | "custom";
   /** The candidate that is meant, for `take_candidate` and `merge`. */

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from realtime_server.core.clock import to_iso
 from realtime_server.core.state import Candidate, Conflict, FieldState, SessionState
+from realtime_server.core.suggestions import suggested_records, suggestion_view
 
 
 def open_conflicts(state: SessionState) -> list[Conflict]:
@@ -15,8 +17,14 @@ def open_conflicts(state: SessionState) -> list[Conflict]:
 
 
 def conflict_records(state: SessionState) -> frozenset[str]:
-    """The records that must be loaded to show every open conflict."""
-    return frozenset(record_id for record_id, _ in state.conflicts.values())
+    """The records that must be loaded to show every open conflict; with those that suggestions look at, so far as they
+    are known."""
+    return records_shown(state, (record_id for record_id, _ in state.conflicts.values()))
+
+
+def records_shown(state: SessionState, record_ids: Iterable[str]) -> frozenset[str]:
+    named = frozenset(record_ids)
+    return named.union(*(suggested_records(state.records.get(record_id)) for record_id in named))
 
 
 def conflict_view(conflict: Conflict, field: FieldState, suggestion: dict[str, Any] | None) -> dict[str, Any]:
@@ -38,9 +46,9 @@ def conflict_view(conflict: Conflict, field: FieldState, suggestion: dict[str, A
 
 
 def open_view(state: SessionState, conflict: Conflict) -> dict[str, Any]:
-    """The view of an open conflict whose record is loaded."""
+    """The view of an open conflict whose record is loaded, with what is suggested as things stand."""
     field = state.records[conflict.record_id].field_state(conflict.field_name)
-    return conflict_view(conflict, field, None)
+    return conflict_view(conflict, field, suggestion_view(state, conflict))
 
 
 def _candidate_view(candidate: Candidate) -> dict[str, Any]:
