@@ -1,7 +1,7 @@
 import type { Channel, ChannelEvents } from "../src/collaboration/core/channel";
 import { NoAnswer } from "../src/collaboration/core/channel";
 import type {
-  Ack, Commit, Conflict, Edited, EditRequest, ErrorCode, Lock, Member, RecordRow, RecordsPage,
+  Ack, Commit, Conflict, Edited, EditRequest, ErrorCode, Lock, Member, RecordRow, RecordsPage, Unread,
 } from "../src/collaboration/core/contract";
 import { RestError } from "../src/collaboration/core/rest";
 import { MemoryEditStorage, type EditStorage } from "../src/collaboration/core/editStorage";
@@ -27,6 +27,12 @@ export class FakeServer {
   reachable = true;
   replayLimit = 100;
   refuses: ErrorCode | undefined;
+  /** What concerns whoever comes and is not read yet. */
+  waiting: Unread = { unread: 0, items: [] };
+  /** Answers over HTTP beside the records; throws a `RestError` for what is refused. */
+  http: (method: string, path: string, body?: unknown) => unknown = () => {
+    throw new RestError({ code: "not_found", message: "not here", retryable: false });
+  };
   /** What goes with the next conflict. */
   suggests: Conflict["suggestion"] = null;
   readonly #answered = new Map<string, Ack<Edited>>();
@@ -134,10 +140,10 @@ export class FakeServer {
         await server.pageBreak;
         yield { items: items.slice(half), next_cursor: null, as_of };
       },
-      get: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
-      send: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
-      fetch: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
-      post: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
+      get: async (path: string) => server.http("GET", path) as never,
+      send: async (method: string, path: string, { body }: { body?: unknown } = {}) => server.http(method, path, JSON.parse(String(body))) as never,
+      post: async (path: string, body: unknown) => server.http("POST", path, body) as never,
+      fetch: async (method: string, path: string) => server.http(method, path) as never,
       // eslint-disable-next-line require-yield
       async *pages(): AsyncGenerator<never> {},
     };
@@ -230,7 +236,7 @@ export class FakeServer {
     return {
       ok: true, seq: this.seq, role: "preparer", members, locks: [...this.locks.values()],
       conflicts: [...this.#conflicts.values()], reconciliation: { status: "not_started" }, recovered,
-      commits: recovered ? this.log.slice(since) : [],
+      commits: recovered ? this.log.slice(since) : [], notifications: this.waiting,
       session: {
         session_id: "s", project_id: "p", name: "Test", status: "active", created_by: "system",
         created_at: new Date(0).toISOString(), expires_at: null, field_policies: {},

@@ -11,7 +11,7 @@ export type Ack<T> = ({ ok: true } & T) | { ok: false; error: Refusal };
 
 export type {
   Analytics, Candidate, Durations, EditCounts, Focus, Member, Person, Place, RecordsPage, Session, SessionDetail,
-  ImportDone, RowRefused, SessionListed, SessionsPage, SignOff, StatePage, User, Users, Candidates,
+  DryRun, ImportDone, Notification, NotificationsPage, ProjectRules, ReadDone, RowRefused, Rule, RulesDone, SessionRules, Settings, Unread, SessionListed, SessionsPage, SignOff, StatePage, User, Users, Candidates,
 } from "../../../../docs/contract/types";
 export type Role = contract.Member["role"];
 export type Source = contract.RecordView["source"];

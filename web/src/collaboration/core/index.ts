@@ -8,6 +8,7 @@ export * from "./leases";
 export * from "./loader";
 export * from "./log";
 export * from "./matches";
+export * from "./notifications";
 export * from "./presence";
 export * from "./records";
 export * from "./rest";

@@ -7,6 +7,7 @@ import { Leases } from "./leases";
 import { Loader } from "./loader";
 import { LogFollower } from "./log";
 import { MatchBook } from "./matches";
+import { NotificationBook } from "./notifications";
 import { PresenceReporter } from "./presence";
 import { RecordTable } from "./records";
 import type { Rest } from "./rest";
@@ -39,6 +40,8 @@ export class CollaborationSession {
   readonly edits: EditQueue;
   readonly leases: Leases;
   readonly presence: PresenceReporter;
+  /** What concerns this person, also from before they came. */
+  readonly notifications: NotificationBook;
   readonly #options: SessionOptions;
   readonly #shared: SharedState;
   readonly #entry: Entry;
@@ -87,6 +90,7 @@ export class CollaborationSession {
       send: (request) => channel.request<Edited>("edit", request),
       lockToken: (record_id) => this.leases.mine(record_id)?.token,
     });
+    this.notifications = new NotificationBook(rest);
     this.presence = new PresenceReporter((doing) => this.request("presence", doing));
   }
 
@@ -218,6 +222,7 @@ export class CollaborationSession {
     const caughtUp = since !== undefined && answer.recovered;
     if (caughtUp) for (const commit of answer.commits) this.#log.receive(commit);
     this.#shared.entered(answer);
+    this.notifications.entered(answer.notifications);
     if (!caughtUp) this.records.remember();
     this.#log.startAt(answer.seq);
     this.seq.update((seq) => Math.max(seq, answer.seq));
@@ -255,6 +260,8 @@ export class CollaborationSession {
     else if (message_type === "notification.token_expiring") void this.#entry.renewToken();
     else if (message_type === "notification.access_revoked") {
       void this.#entry.refused({ code: "forbidden", message: "You are not a member of this project any more.", retryable: false });
+    } else if (message_type.startsWith("notification.") && "notification_id" in envelope.data) {
+      this.notifications.receive(envelope.data);
     }
   }
 
