@@ -141,7 +141,7 @@ export class FakeServer {
         yield { items: items.slice(half), next_cursor: null, as_of };
       },
       get: async (path: string) => server.http("GET", path) as never,
-      send: async (method: string, path: string, { body }: { body?: unknown } = {}) => server.http(method, path, JSON.parse(String(body))) as never,
+      write: async (method: string, path: string, body: unknown) => server.http(method, path, body) as never,
       post: async (path: string, body: unknown) => server.http("POST", path, body) as never,
       fetch: async (method: string, path: string) => server.http(method, path) as never,
       // eslint-disable-next-line require-yield

@@ -23,6 +23,7 @@ import { useWorkspace, Workspace, WorkspaceContext } from "./workspace";
 
 const Analytics = lazy(() => import("./Analytics"));
 const ImportRecords = lazy(() => import("./ImportRecords"));
+const Rules = lazy(() => import("./Rules"));
 const MatchWorkbench = lazy(() => import("./MatchWorkbench"));
 
 export interface RealTimeCollaborationProps {
@@ -48,13 +49,14 @@ export function RealTimeCollaboration({ sessionId, token, url, before, after, on
   );
 }
 
-type Panel = "record" | "conflicts" | "comments" | "history" | "analytics" | "import";
+type Panel = "record" | "conflicts" | "comments" | "history" | "analytics" | "rules" | "import";
 const PANELS: Record<Panel, { title: string; icon: IconName }> = {
   record: { title: "Record", icon: "table" },
   conflicts: { title: "Conflicts", icon: "conflict" },
   comments: { title: "Comments", icon: "comment" },
   history: { title: "History", icon: "history" },
   analytics: { title: "Analytics", icon: "chart" },
+  rules: { title: "Rules", icon: "rules" },
   import: { title: "Import", icon: "upload" },
 };
 const isPanel = (name: string | undefined): name is Panel => name !== undefined && name in PANELS;
@@ -137,6 +139,7 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
                 {panel === "comments" && <Comments />}
                 {panel === "history" && <HistoryDrawer />}
                 {panel === "analytics" && <Analytics />}
+                {panel === "rules" && <Rules />}
                 {panel === "import" && <ImportRecords />}
               </Suspense>
             </div>

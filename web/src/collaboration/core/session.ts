@@ -22,7 +22,7 @@ export interface SessionOptions {
   /** Who the token stands for. */
   user_id: string;
   channel: Channel;
-  rest: Pick<Rest, "records" | "get" | "pages" | "post" | "send" | "fetch">;
+  rest: Pick<Rest, "records" | "get" | "pages" | "post" | "write" | "fetch">;
   storage: EditStorage;
   tabs: Tabs;
   tokens: TokenSource;
