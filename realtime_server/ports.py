@@ -303,6 +303,7 @@ class ImportStatus:
     bytes_received: int = 0
     bytes_total: int | None = None
     rows: int = 0
+    rows_total: int | None = None
     new: int = 0
     changed: int = 0
     refused: int = 0

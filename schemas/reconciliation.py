@@ -335,11 +335,11 @@ class Status(Message):
     run = nested(Reconciliation, "The matching run.", required=True)
     workflow = nested(Workflow, "The way to the sign-off.", required=True)
     rules_version = Integer("The version of the rules.", 0, required=True)
-    records = Integer("Records of the session; null when not counted yet.", 2_000, allow_none=True, required=True)
+    records = Integer("Records of the session.", 2_000, required=True)
     difference = fields.Dict(
-        keys=fields.String(), values=fields.String(), allow_none=True, required=True,
-        metadata={"description": "What neither matches nor exceptions explain, by currency; null when not counted yet.",
-                  "example": {"EUR": "12.50"}},
+        keys=fields.String(), values=fields.String(), required=True,
+        metadata={"description": "What neither matches nor exceptions explain, by currency. While an import "
+                  "runs it may be a few seconds old.", "example": {"EUR": "12.50"}},
     )  # fmt: skip
 
 

@@ -236,6 +236,8 @@ class ImportProgress(Message):
     bytes_total = Integer("Bytes of the file, where its sender said; null otherwise.", 1_048_576, allow_none=True,
                           required=True)  # fmt: skip
     rows = Integer("Rows that were taken or refused until now.", 20_000, required=True)
+    rows_total = Integer("Rows of the file; null until it has been looked through.", 50_000, allow_none=True,
+                         required=True)  # fmt: skip
     new = Integer("Of them new records.", 19_990, required=True)
     changed = Integer("Of them changes of records.", 0, required=True)
     refused = Integer("Of them refused.", 10, required=True)

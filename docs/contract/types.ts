@@ -1029,6 +1029,8 @@ export interface ImportProgress {
   bytes_total: number | null;
   /** Rows that were taken or refused until now. */
   rows: number;
+  /** Rows of the file; null until it has been looked through. */
+  rows_total: number | null;
   /** Of them new records. */
   new: number;
   /** Of them changes of records. */
@@ -3174,10 +3176,10 @@ export interface Status {
   workflow: Workflow;
   /** The version of the rules. */
   rules_version: number;
-  /** Records of the session; null when not counted yet. */
-  records: number | null;
-  /** What neither matches nor exceptions explain, by currency; null when not counted yet. */
-  difference: Record<string, string> | null;
+  /** Records of the session. */
+  records: number;
+  /** What neither matches nor exceptions explain, by currency. While an import runs it may be a few seconds old. */
+  difference: Record<string, string>;
 }
 
 /** One record whose status changed. */
@@ -3206,10 +3208,10 @@ export interface StatusNow {
   workflow: Workflow;
   /** The version of the rules. */
   rules_version: number;
-  /** Records of the session; null when not counted yet. */
-  records: number | null;
-  /** What neither matches nor exceptions explain, by currency; null when not counted yet. */
-  difference: Record<string, string> | null;
+  /** Records of the session. */
+  records: number;
+  /** What neither matches nor exceptions explain, by currency. While an import runs it may be a few seconds old. */
+  difference: Record<string, string>;
 }
 
 /** Submit for review; the content is frozen from then on. */

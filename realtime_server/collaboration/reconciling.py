@@ -139,4 +139,4 @@ async def reconciliation_submit(collaboration: Collaboration, connection: Connec
 
 @ACTIONS.declare("reconciliation_status", schemas.RunStatus, EVERYBODY)
 async def reconciliation_status(collaboration: Collaboration, connection: Connection, request: Request) -> Answer:
-    return await collaboration.runs.status(request["session_id"], count=False)
+    return await collaboration.runs.status(request["session_id"])
