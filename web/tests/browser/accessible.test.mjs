@@ -9,6 +9,11 @@ before(async () => {
   server = await Server.start();
   people = await People.start(server);
   session = await server.session("Accessible", 40);
+  // Something to decide, with a suggestion, and something to be told.
+  for (const [user, new_value] of [["alice", "11.00"], ["bob", "12.00"]]) {
+    await server.rest(user, "POST", `/sessions/${session}/records/ledger%3AL00001/edit`, { field_name: "amount", new_value, base_version: 0 });
+  }
+  await server.rest("bob", "POST", `/sessions/${session}/comments`, { text: "Look", record_id: "ledger:L00002", mentions: ["alice", "carol"] });
 });
 after(async () => {
   await people?.stop();
@@ -33,14 +38,16 @@ async function complaints(page, dark, within) {
 const SCREENS = {
   "": ".rows .row, .card",
   "?panel=record&record=ledger%3AL00001": ".panel .fields",
-  "?panel=conflicts": ".panel .empty",
+  "?panel=conflicts": ".panel .conflict",
   "?panel=comments": ".panel .comments",
   "?panel=history": ".panel .timeline li",
   "?panel=analytics": ".panel .tiles",
+  "?panel=rules": ".panel .rule",
+  "?panel=rules&part=sign-off": ".panel form h3",
   "?panel=import": ".panel #import-file",
   "?view=match": ".workbench .line",
 };
-const IN_THE_DARK = ["", "?panel=record&record=ledger%3AL00001", "?panel=history", "?view=match"];
+const IN_THE_DARK = ["", "?panel=record&record=ledger%3AL00001", "?panel=conflicts", "?panel=history", "?panel=rules", "?panel=rules&part=sign-off", "?view=match"];
 
 async function goTo(page, screen) {
   await page.evaluate((search) => {
@@ -72,8 +79,22 @@ for (const [name, options] of [
       assert.deepEqual(await complaints(page, dark, screen.includes("panel") ? ".panel" : undefined), [], screen || "records");
       const { scrolls, width } = await page.evaluate(() => ({ scrolls: document.documentElement.scrollWidth, width: innerWidth }));
       assert.ok(scrolls <= width, `${screen || "records"} is wider than the page`);
+      if (screen === "?panel=rules") {
+        await page.getByText(/^Change/).first().click();
+        await page.getByLabel("Name").first().waitFor();
+        assert.deepEqual(await complaints(page, dark, ".panel"), [], "a rule's form");
+      }
     }
+    await goTo(page, "");
+    await page.getByRole("button", { name: /^Notifications/ }).click();
+    await page.getByRole("dialog").getByText(/mentions you/).first().waitFor();
+    assert.deepEqual(await complaints(page, dark, "dialog"), [], "notifications");
     await context.close();
+    const carol = await people.enter("carol", session, options);
+    await carol.getByRole("button", { name: "Export…" }).click();
+    await carol.getByRole("dialog", { name: "Export" }).waitFor();
+    assert.deepEqual(await complaints(carol, dark, "dialog"), [], "export");
+    await carol.context().close();
   });
 }
 

@@ -1,11 +1,12 @@
 // What the browser tests share: a real server with a database of its own, and people with a browser each.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 
 // SERVER_ROOT: another checkout whose server is to be tried.
@@ -71,6 +72,14 @@ export class Server {
 
   token(user) {
     return this.people.find((person) => person.user_id === user).token;
+  }
+
+  /** A token for somebody whom the demonstration does not have; from then on they can enter. */
+  async invite(user, role) {
+    const env = { ...process.env, DATA_DIR: this.folder, PYTHONPATH: ROOT, ...this.settings };
+    const command = ["-m", "realtime_server", "token", "--user", user, "--project", "demo", "--role", role];
+    const { stdout } = await promisify(execFile)(process.env.PYTHON ?? "python3", command, { cwd: ROOT, env });
+    this.people.push({ user_id: user, name: user, role, token: stdout.trim() });
   }
 
   async rest(user, method, path, body, type = "application/json") {
