@@ -116,7 +116,8 @@ class Presence(SessionRequest):
     """Say what one is doing. Fields that are left out stay as they are; null clears."""
 
     status = Choice("Whether the person is there.", ("active", "idle"))
-    activity = Text("What the person is doing.", "reviewing", maximum=c.MAX_ACTIVITY, allow_none=True)
+    activity = Text("What the person is doing. With `editing` they are taken to change the field they are at.",
+                    "reviewing", maximum=c.MAX_ACTIVITY, allow_none=True)  # fmt: skip
     focus = nested(Focus, "Where the person is.", allow_none=True)
     drafts = Listed(
         fields.Nested(Place), "Fields with a change that the person has not sent yet: whoever starts on one is told.",

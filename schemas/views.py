@@ -118,8 +118,9 @@ class ConflictView(Message):
     base = nested(lambda: FieldBase(), "What the first candidate's author had seen.", required=True)
     current = nested(lambda: FieldNow(), "What the field holds.", required=True)
     candidates = Listed(fields.Nested(Candidate), "The edits to choose from.", [], maximum=1_000, required=True)
-    suggestion = nested(Suggestion, "What to decide, as far as can be said; null: nothing can, or it is decided.",
-                        required=True, allow_none=True)  # fmt: skip
+    suggestion = nested(Suggestion, "What to decide, as far as can be said. Null: nothing can, or it is decided; or in "
+                        "the answer to `join`, where more than 50 are open, HTTP has it.", required=True,
+                        allow_none=True)  # fmt: skip
 
 
 class FieldBase(Message):

@@ -412,7 +412,7 @@ export interface ConflictEntry {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
-  /** What to decide, as far as can be said; null: nothing can, or it is decided. */
+  /** What to decide, as far as can be said. Null: nothing can, or it is decided; or in the answer to `join`, where more than 50 are open, HTTP has it. */
   suggestion: Suggestion | null;
   /** Whether it is open. */
   status: "open" | "resolved";
@@ -520,7 +520,7 @@ export interface ConflictView {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
-  /** What to decide, as far as can be said; null: nothing can, or it is decided. */
+  /** What to decide, as far as can be said. Null: nothing can, or it is decided; or in the answer to `join`, where more than 50 are open, HTTP has it. */
   suggestion: Suggestion | null;
 }
 
@@ -1878,7 +1878,7 @@ export interface Presence {
   session_id: string;
   /** Whether the person is there. */
   status?: "active" | "idle";
-  /** What the person is doing. */
+  /** What the person is doing. With `editing` they are taken to change the field they are at. */
   activity?: string | null;
   /** Where the person is. */
   focus?: Focus | null;

@@ -17,6 +17,7 @@ from realtime_server.collaboration.connections import Connection, no_session
 from realtime_server.collaboration.departures import Departures
 from realtime_server.collaboration.notices import Notices
 from realtime_server.collaboration.rooms import Rooms
+from realtime_server.collaboration.warnings import Warnings
 from realtime_server.core.commands import Actor, Join, generated_command_id
 from realtime_server.core.commits import envelope
 from realtime_server.core.conflict_views import conflict_records
@@ -49,6 +50,7 @@ class Attendance:
         self._clock = clock
         #: Seconds for which somebody whose connection was dropped is waited for.
         self.grace = config.presence_grace
+        self._warnings = Warnings(engine, rooms, clock)
         self._departures = Departures(engine, presence, config.lock_grace)
 
     async def join(
@@ -88,6 +90,7 @@ class Attendance:
             connection.sessions[session_id] = project_id
             self._engine.watch(session_id)
             self._notices.enter(connection, session_id)
+            self._warnings.enter(connection, session_id, await self._presence.members(session_id))
             await self._rooms.enter(connection, session_id, project_id)
 
     async def _as_of_now(self, session_id: str, actor: Actor, since: int | None, *, refresh: bool) -> dict[str, Any]:
@@ -135,6 +138,7 @@ class Attendance:
         try:
             await self._presence.leave(session_id, connection.sid, grace=grace)
         finally:
+            self._warnings.leave(connection, session_id)
             await self._rooms.leave(connection, session_id)
 
     async def gone(self, connection: Connection, *, clean: bool) -> None:
@@ -188,6 +192,8 @@ class Attendance:
             project_id=project_id,
         )
         self._rooms.broadcast(change.session_id, message, volatile=change.kind is ChangeKind.UPDATED)
+        self._warnings.noticed(change)
 
     async def close(self) -> None:
+        await self._warnings.close()
         await self._departures.close()

@@ -45,10 +45,10 @@ def conflict_view(conflict: Conflict, field: FieldState, suggestion: dict[str, A
     }
 
 
-def open_view(state: SessionState, conflict: Conflict) -> dict[str, Any]:
+def open_view(state: SessionState, conflict: Conflict, *, suggest: bool = True) -> dict[str, Any]:
     """The view of an open conflict whose record is loaded, with what is suggested as things stand."""
     field = state.records[conflict.record_id].field_state(conflict.field_name)
-    return conflict_view(conflict, field, suggestion_view(state, conflict))
+    return conflict_view(conflict, field, suggestion_view(state, conflict) if suggest else None)
 
 
 def _candidate_view(candidate: Candidate) -> dict[str, Any]:

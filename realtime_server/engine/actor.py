@@ -231,8 +231,7 @@ class SessionActor:
             refresh = self._stale or any(question.refresh for question in questions)
             if refresh:
                 await self._catch_up()
-            wanted = {name for question in questions for name in question.needs(self._state)}
-            await self._load(wanted)
+            await self._load_wanted(questions)
             await self._process(todo, newest=refresh)
             if self._state.seq and any(question.stored for question in questions):
                 await self._materialiser.finish(self._state)
@@ -325,6 +324,11 @@ class SessionActor:
         return await self._stores.log.find(self.session_id, doubtful)
 
     # -- state -------------------------------------------------------------------------------------------------------
+
+    async def _load_wanted(self, questions: Iterable[_Question]) -> None:
+        """Twice: what a question needs may follow from the records that it needs."""
+        for _ in range(2):
+            await self._load({name for question in questions for name in question.needs(self._state)})
 
     async def _load_needed(self, todo: Iterable[Waiting]) -> set[str]:
         return await self._load({name for item in todo for name in needed_records(self._state, item.command)})
