@@ -6,7 +6,7 @@ import { useSession } from "../provider";
 import { Dialog } from "./Dialog";
 
 const FORMATS = [
-  ["zip", "Everything (ZIP)", "tables, the report and the audit trail, with a manifest of hashes"],
+  ["zip", "Everything (ZIP)", "with a manifest of hashes"],
   ["html", "Report to print (HTML)", "what was reconciled, what is left, who signed"],
   ["json", "Report for programs (JSON)", "the same as data"],
   ["matches", "Matches (CSV)", "each with its records and reasons"],
