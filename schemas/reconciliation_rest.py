@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from marshmallow import fields
 
@@ -213,6 +213,11 @@ class ProjectRulesVersions(Message):
 EXPORT_FORMATS: Final = ("zip", "json", "html", "matches", "exceptions", "comments", "signoffs", "audit")
 
 
+def _rows(description: str) -> fields.List[Any]:
+    return fields.List(fields.Dict(keys=fields.String()), required=True,
+                       metadata={"description": description, "example": []})  # fmt: skip
+
+
 class ExportQuery(Query):
     """Which part of the package, and in which form."""
 
@@ -220,6 +225,19 @@ class ExportQuery(Query):
         "`zip`: everything, with a manifest of hashes. `json`, `html`: the report. The others: one table as CSV.",
         EXPORT_FORMATS, load_default="zip",
     )  # fmt: skip
+
+
+class ExportDocument(Message):
+    """The package as one JSON object; the rows are those of the tables."""
+
+    summary = fields.Dict(
+        keys=fields.String(), required=True,
+        metadata={"description": "The session in figures, and who signed.", "example": {}},
+    )  # fmt: skip
+    matches = _rows("Matches, suggested ones too.")
+    exceptions = _rows("Every record that is not matched.")
+    comments = _rows("What people said.")
+    signoffs = _rows("Submissions, signatures, and what became of them.")
 
 
 class ImportProgress(Message):

@@ -869,6 +869,20 @@ export interface Evidence {
   reason: string;
 }
 
+/** The package as one JSON object; the rows are those of the tables. */
+export interface ExportDocument {
+  /** The session in figures, and who signed. */
+  summary: Record<string, JsonValue>;
+  /** Matches, suggested ones too. */
+  matches: Record<string, JsonValue>[];
+  /** Every record that is not matched. */
+  exceptions: Record<string, JsonValue>[];
+  /** What people said. */
+  comments: Record<string, JsonValue>[];
+  /** Submissions, signatures, and what became of them. */
+  signoffs: Record<string, JsonValue>[];
+}
+
 /** What a field held at an earlier version. */
 export interface FieldBase {
   /** The version. */
@@ -1570,9 +1584,6 @@ export interface Member {
   /** Open connections (tabs). */
   connections: number;
 }
-
-/** Unknown fields are refused: a misspelt optional field must not be lost silently. */
-export type Message = Record<string, never>;
 
 /** Any event but `message` itself, under the one event name `message`. */
 export interface MessageForm {

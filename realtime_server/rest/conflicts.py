@@ -13,10 +13,10 @@ from realtime_server.core.commits import Commit
 from realtime_server.core.conflict_views import records_shown
 from realtime_server.core.state import RecordState, SessionState
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.reconciliation.past import STEP, fold_records
 from realtime_server.rest import cursors
 from realtime_server.rest.commands import command_id, submit
 from realtime_server.rest.operations import Answer, Call, Operation, operation
-from realtime_server.rest.past import STEP, fold_records
 from realtime_server.rest.sessions import SESSION
 from realtime_server.rest.views import decided_entry, open_entry
 from schemas import rest_answers as answers

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
 from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
 from marshmallow import Schema, ValidationError, fields
 
 from realtime_server.auth.identity import Identity
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest.bodies import json_response, read_body
 from realtime_server.rest.limits import RateLimit, Turnstile
-from realtime_server.rest.operations import Answer, Call, Operation
+from realtime_server.rest.operations import Answer, Call, Download, Operation
 from realtime_server.rest.refusals import HttpRefusal, invalid
 from realtime_server.rest.services import CONFIG, SERVICES, Verifier
 from schemas import loader
@@ -165,9 +167,32 @@ def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
         if request.method in ("GET", "HEAD") and etag_matches(request, answer.etag):
             return web.Response(status=304, headers=headers)
     headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    if isinstance(answer.body, Download):
+        return _MadeFile(answer.body, headers)
     response = json_response(answer.body, answer.status)
     response.headers.update(headers)
     return response
+
+
+class _MadeFile(web.FileResponse):
+    """Sent from disk, by the kernel where it can; then it goes."""
+
+    def __init__(self, made: Download, headers: Mapping[str, str]) -> None:
+        how = "inline" if made.inline else "attachment"
+        disposition = f'{how}; filename="{made.path.name}"'
+        about = {
+            hdrs.CONTENT_TYPE: made.media_type,
+            hdrs.CONTENT_DISPOSITION: disposition,
+            "Content-Security-Policy": made.policy,
+        }
+        super().__init__(made.path, headers={**headers, **about})
+        self._made = made
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        try:
+            return await super().prepare(request)
+        finally:
+            await asyncio.to_thread(self._made.directory.cleanup)
 
 
 def etag_matches(request: web.Request, etag: str) -> bool:

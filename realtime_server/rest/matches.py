@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from realtime_server.core.money import format_minor_units
 from realtime_server.core.reconciling import Match, anchor_of
 from realtime_server.core.state import SessionState
+from realtime_server.reconciliation.export_package import match_row
 from realtime_server.rest import cursors
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.sessions import SESSION
@@ -33,7 +33,7 @@ async def list_matches(call: Call) -> Answer:
     state = await call.session()
     found, following = await _matching(call, state, None if place is None else place[0])
     sign = 1 if state.reconciliation.run is None else state.reconciliation.run.statement_sign
-    items = [match_view(match, sign) for match in found]
+    items = [match_row(match, sign) for match in found]
     return Answer({"items": items, "as_of": state.seq, "next_cursor": following})
 
 
@@ -66,30 +66,6 @@ def _fits(match: Match, query: Mapping[str, Any]) -> bool:
     if least is None and most is None:
         return True
     return match.score is not None and (least or 0) <= match.score <= (1 if most is None else most)
-
-
-def match_view(match: Match, sign: int) -> dict[str, Any]:
-    """``sign``: -1 where the statement counts the other way."""
-    difference: dict[str, int] = {}
-    for source, currency, minor in match.sums:
-        difference[currency] = difference.get(currency, 0) + (minor if source == "ledger" else -sign * minor)
-    return {
-        "match_id": match.match_id,
-        "status": match.status.value,
-        "ledger": list(match.ledger),
-        "statement": list(match.statement),
-        "sums": [
-            {"source": source, "currency": currency, "amount": format_minor_units(minor, currency)}
-            for source, currency, minor in match.sums
-        ],
-        "difference": {currency: format_minor_units(minor, currency) for currency, minor in difference.items()},
-        "rule_id": match.rule_id,
-        "score": match.score,
-        "reasons": list(match.reasons),
-        "reason": match.reason,
-        "user_id": match.user_id,
-        "seq": match.seq,
-    }
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (list_matches,)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import cleandoc
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from aiohttp import web
@@ -69,18 +71,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that is sent piece by piece. ``policy``: the Content-Security-Policy it is opened under.
+    """A file that was made to be sent, in a directory that goes when it has been.
 
-    ``pieces`` is closed when the client goes away. What it raises before its first piece becomes a problem; after that
-    the connection is cut, so that half a file does not pass for a whole one.
+    ``inline``: shown, not saved; then ``policy`` is the Content-Security-Policy that it is shown under.
     """
 
-    pieces: AsyncGenerator[bytes, None]
+    path: Path
+    directory: TemporaryDirectory[str]
     media_type: str
-    name: str
     inline: bool = False
-    size: int | None = None
-    policy: str | None = None
+    policy: str = "default-src 'none'; sandbox"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ from typing import Protocol
 
 import pytest
 
-from realtime_server.ports import CommitLog, MappingStore, RecordStore, SessionStore
+from realtime_server.ports import (
+    CommitLog,
+    ImportStatusStore,
+    MappingStore,
+    NoticeStore,
+    RecordStore,
+    RuleStore,
+    SessionStore,
+)
 from realtime_server.storage.memory import MemoryStore
 from realtime_server.storage.mongo import open_store
 
@@ -21,6 +29,12 @@ class Store(Protocol):
     def records(self) -> RecordStore: ...
     @property
     def mappings(self) -> MappingStore: ...
+    @property
+    def rules(self) -> RuleStore: ...
+    @property
+    def notices(self) -> NoticeStore: ...
+    @property
+    def imports(self) -> ImportStatusStore: ...
 
 
 @pytest.fixture(params=["memory", "mongo"])
