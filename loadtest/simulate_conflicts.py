@@ -172,7 +172,7 @@ def _show_avoided(found: Iterable[Avoided]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--days", type=int, default=20, help="days of each world")
+    parser.add_argument("--days", type=int, default=8, help="days of each world")
     parser.add_argument("--threshold", type=int, default=95, help="percent from which a suggestion is taken unasked")
     parser.add_argument("--fit", action="store_true", help="fit weights instead of measuring")
     parser.add_argument("--json", type=Path, help="write the figures there as well")

@@ -177,10 +177,6 @@ class Settings(Message):
     second_signature_above = Integer("From here on two signatures are needed; null: never.", 1_000_000, allow_none=True)
     auto_certify = Flag("Sign off by rule when nothing is open and nothing unexplained.", False)
     auto_certify_up_to = Integer("Only up to this amount; null: any.", 1_000_000, allow_none=True)
-    auto_resolve_from = Integer(
-        "Decide a conflict by itself where the suggestion is at least so sure, in percent; null: a person decides.",
-        95, minimum=50, maximum=100, allow_none=True,
-    )  # fmt: skip
     due_date = Text("When it has to be done; null: not said.", "2026-12-01", maximum=10,
                     pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}", allow_none=True)  # fmt: skip
     period_locked = Flag("Nothing may change any more.", False)

@@ -3061,8 +3061,6 @@ export interface Settings {
   auto_certify?: boolean;
   /** Only up to this amount; null: any. */
   auto_certify_up_to?: number | null;
-  /** Decide a conflict by itself where the suggestion is at least so sure, in percent; null: a person decides. */
-  auto_resolve_from?: number | null;
   /** When it has to be done; null: not said. */
   due_date?: string | null;
   /** Nothing may change any more. */

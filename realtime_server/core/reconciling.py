@@ -134,14 +134,12 @@ class Settings:
     """``threshold``: unexplained difference that may be submitted, minor units, in each currency.
     ``second_signature_above``: settled minor units of one currency from which two signatures are needed, the last one
     an approver's; None: never. ``auto_certify``: sign off by rule when nothing is open and nothing unexplained, up to
-    ``auto_certify_up_to`` minor units. ``auto_resolve_from``: percent of confidence from which a suggestion decides a
-    conflict by itself; None: never. ``due_date``: ISO date. ``period_locked``: nothing may change at all."""
+    ``auto_certify_up_to`` minor units. ``due_date``: ISO date. ``period_locked``: nothing may change at all."""
 
     threshold: int = 0
     second_signature_above: int | None = None
     auto_certify: bool = False
     auto_certify_up_to: int | None = None
-    auto_resolve_from: int | None = None
     due_date: str | None = None
     period_locked: bool = False
 

@@ -93,9 +93,6 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
             isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limits.MAX_INTEGER
         ):
             raise ValueError(f"{name} is a whole number of minor units, from 0")
-    sure = checked.get("auto_resolve_from")
-    if sure is not None and (isinstance(sure, bool) or not isinstance(sure, int) or not 50 <= sure <= 100):
-        raise ValueError("auto_resolve_from is a whole number of percent, from 50 to 100, or null")
     for name in ("auto_certify", "period_locked"):
         if not isinstance(checked.get(name, False), bool):
             raise ValueError(f"{name} is true or false")
