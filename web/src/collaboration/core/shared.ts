@@ -121,6 +121,7 @@ export class SharedState {
       this.meet([data]);
       if (data.user_id === this.#user_id) this.role.set(data.role);
     }
+    if (message_type === "session.name_erased") this.meet([{ user_id: data.user_id, name: data.user_id }]);
     const status = message_type === "session.ended" ? "ended" : message_type === "session.expired" ? "expired" : undefined;
     if (status) this.session.update((session) => session && { ...session, status });
   }
