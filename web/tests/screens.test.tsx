@@ -188,7 +188,7 @@ describe("SignOffSettings", () => {
 
   it("says beside the field what cannot be", async () => {
     const user = userEvent.setup();
-    server.http = () => refuse("invalid", "the body is not valid: auto_resolve_from", { fields: { auto_resolve_from: ["Must be from 50 to 100."] } });
+    server.http = () => refuse("invalid", "the body is not valid: threshold", { fields: { threshold: ["Must be at most 1000."] } });
     session.role.set("admin");
     session.standing.set(standing);
     show(<SignOffSettings />);
@@ -196,9 +196,9 @@ describe("SignOffSettings", () => {
     await user.click(screen.getByRole("button", { name: "Save" }));
     expect(screen.getByText("This is no whole number.")).toBeTruthy();
     await user.clear(screen.getByLabelText(/Two signatures/));
-    await user.type(screen.getByLabelText(/Decide conflicts/), "7");
+    await user.type(screen.getByLabelText(/Unexplained difference/), "7000");
     await user.click(screen.getByRole("button", { name: "Save" }));
-    expect(await screen.findByText("Must be from 50 to 100.")).toBeTruthy();
+    expect(await screen.findByText("Must be at most 1000.")).toBeTruthy();
   });
 
   it("shows a preparer how it goes, and who may not sign", () => {

@@ -70,11 +70,11 @@ test("who decides how the sign-off goes sets it, and everybody sees until when",
   await erin.getByLabel("Unexplained difference that may be submitted").fill("500");
   await holds(erin.locator(".panel"), "5.00 EUR");
   await erin.getByLabel("Due", { exact: true }).fill("2026-12-01");
-  await erin.getByLabel(/Decide conflicts by themselves/).fill("7");
+  await erin.getByLabel(/^Two signatures/).fill("a lot");
   await erin.getByRole("button", { name: "Save", exact: true }).click();
-  await erin.getByRole("alert").waitFor();
-  assert.equal(await erin.getByLabel(/Decide conflicts by themselves/).getAttribute("aria-invalid"), "true");
-  await erin.getByLabel(/Decide conflicts by themselves/).fill("");
+  await erin.getByText("This is no whole number.").waitFor();
+  assert.equal(await erin.getByLabel(/^Two signatures/).getAttribute("aria-invalid"), "true");
+  await erin.getByLabel(/^Two signatures/).fill("");
   await erin.getByRole("button", { name: "Save", exact: true }).click();
   await holds(alice.getByRole("group", { name: "Sign-off" }), "due 1 Dec 2026");
   const { workflow } = await server.rest("alice", "GET", `/sessions/${session}/reconciliation/status`);

@@ -7,7 +7,7 @@ import { useName } from "./marks";
 import { Check } from "./RuleForm";
 import { useWorkspace } from "./workspace";
 
-type Amount = "threshold" | "second_signature_above" | "auto_certify_up_to" | "auto_resolve_from";
+type Amount = "threshold" | "second_signature_above" | "auto_certify_up_to";
 type Draft = { texts: Record<Amount | "due_date", string>; auto_certify: boolean; period_locked: boolean };
 
 const draftOf = (settings: Settings): Draft => ({
@@ -15,7 +15,6 @@ const draftOf = (settings: Settings): Draft => ({
     threshold: String(settings.threshold ?? 0),
     second_signature_above: String(settings.second_signature_above ?? ""),
     auto_certify_up_to: String(settings.auto_certify_up_to ?? ""),
-    auto_resolve_from: String(settings.auto_resolve_from ?? ""),
     due_date: settings.due_date ?? "",
   },
   auto_certify: settings.auto_certify ?? false,
@@ -96,14 +95,14 @@ function SettingsForm({ settings }: { settings: Settings }) {
     }
     setBusy(false);
   };
-  const amount = (field: Amount, label: string, hint: string, spell = true) => (
+  const amount = (field: Amount, label: string, hint: string) => (
     <span className="number-field">
       <label htmlFor={`${id}-${field}`}>{label}</label>
       <input id={`${id}-${field}`} inputMode="numeric" value={draft.texts[field]} maxLength={16} autoComplete="off"
         aria-describedby={`${id}-${field}-hint`} {...(errors[field] ? { "aria-invalid": true } : {})}
         onChange={(event) => setDraft({ ...draft, texts: { ...draft.texts, [field]: event.target.value } })} />
       <span id={`${id}-${field}-hint`} className={errors[field] ? "text-bad small" : "muted small"}>
-        {errors[field] ? capital(errors[field]) : (spell && spelled(draft.texts[field], currencies)) || hint}
+        {errors[field] ? capital(errors[field]) : spelled(draft.texts[field], currencies) || hint}
       </span>
     </span>
   );
@@ -122,7 +121,6 @@ function SettingsForm({ settings }: { settings: Settings }) {
         {amount("second_signature_above", "Two signatures, the second an approver’s, from", "Smallest unit; empty: one signature is enough.")}
         <Check label="Sign by rule when nothing is open and nothing unexplained" on={draft.auto_certify} onSet={(auto_certify) => setDraft({ ...draft, auto_certify })} />
         {draft.auto_certify && amount("auto_certify_up_to", "Only up to", "Smallest unit; empty: any amount.")}
-        {amount("auto_resolve_from", "Decide conflicts by themselves where the suggestion is at least so sure (percent)", "50 to 100; empty: a person decides every one.", false)}
         <label htmlFor={`${id}-due`}>Due</label>
         <input id={`${id}-due`} type="date" value={draft.texts.due_date} onChange={(event) => setDraft({ ...draft, texts: { ...draft.texts, due_date: event.target.value } })} />
         {errors.due_date && <span className="text-bad small">{capital(errors.due_date)}</span>}
