@@ -23,13 +23,12 @@ from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.import_options import SOURCES, read_kind, read_options
 from realtime_server.import_report import Report, open_report, print_outcome, print_saved_mapping, print_session
-from realtime_server.ports import MappingStore, SavedMapping
+from realtime_server.ports import MappingStore, RuleStore, SavedMapping
 from realtime_server.reconciliation.import_files import FileKind, OpenedFile, open_file
 from realtime_server.reconciliation.importing import Importer, ImportSummary, Source
 from realtime_server.reconciliation.reading import ReadOptions
 from realtime_server.settings import Settings
 from realtime_server.storage.configured import configured_store
-from realtime_server.storage.mongo import MongoStore
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 _STOPPED: Final = 130
@@ -229,8 +228,8 @@ async def _save(order: _Order, files: Sequence[_File], mappings: MappingStore) -
 
 async def _import(settings: Settings, order: _Order, report: Report) -> list[tuple[Path, ImportSummary]]:
     """What became of each file. Without a refused row, or where that is no matter, the session's id is printed."""
-    async with _engine(settings) as (engine, importer, store):
-        files = await _open(order, store.mappings)
+    async with _engine(settings) as (engine, importer, mappings, rules):
+        files = await _open(order, mappings)
         if order.all_or_nothing:
             # Both files before the first row of either, and before a session is made.
             checked = []
@@ -239,8 +238,8 @@ async def _import(settings: Settings, order: _Order, report: Report) -> list[tup
                 checked.append((file.path, await importer.check(file.source, file.opened.records, listeners)))
             if any(summary.refused for _, summary in checked):
                 return checked
-        session_id = await _session(engine, store, order)
-        await _save(order, files, store.mappings)
+        session_id = await _session(engine, rules, order)
+        await _save(order, files, mappings)
         print_session(session_id)
         summaries = []
         for file in files:
@@ -251,7 +250,7 @@ async def _import(settings: Settings, order: _Order, report: Report) -> list[tup
 
 
 @asynccontextmanager
-async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MongoStore]]:
+async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MappingStore, RuleStore]]:
     """An instance of our own beside whichever servers use this database: the log keeps them all in one order."""
     async with configured_store(settings) as store:
         engine = Engine(
@@ -263,7 +262,7 @@ async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, M
             notices=store.notices,
         )
         try:
-            yield engine, Importer(engine, store.log, store.records), store
+            yield engine, Importer(engine, store.log, store.records), store.mappings, store.rules
         finally:
             await engine.close()
 
@@ -272,7 +271,7 @@ def _published_by_the_log(commits: Sequence[Commit]) -> None:
     """Servers find these commits in the log; nobody is connected to this process."""
 
 
-async def _session(engine: Engine, store: MongoStore, order: _Order) -> str:
+async def _session(engine: Engine, rules: RuleStore, order: _Order) -> str:
     """The session's id: the one named, if it is this project's, or a new one's."""
     if order.session_id is not None:
         state = await engine.state(order.session_id)
@@ -283,7 +282,7 @@ async def _session(engine: Engine, store: MongoStore, order: _Order) -> str:
             )
         return order.session_id
     session_id = uuid.uuid4().hex
-    saved = await store.rules.load(order.project_id)
+    saved = await rules.load(order.project_id)
     create = CreateSession(
         actor=order.actor,
         command_id=command_id_of(order.actor.user_id, session_id),

@@ -92,8 +92,8 @@ class Attendance:
         if not entered:
             connection.sessions[session_id] = project_id
             self._engine.watch(session_id)
-            self._warnings.enter(connection, session_id, await self._presence.members(session_id))
             self._notices.enter(connection, session_id)
+            self._warnings.enter(connection, session_id, await self._presence.members(session_id))
             await self._rooms.enter(connection, session_id, project_id)
 
     async def _as_of_now(self, session_id: str, actor: Actor, since: int | None, *, refresh: bool) -> dict[str, Any]:

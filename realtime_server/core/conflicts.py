@@ -144,9 +144,9 @@ def decide_resolve(state: SessionState, command: Resolve, now: int) -> Outcome:
         "new_value": chosen,
         "version": state.seq + 1,
         "candidates": len(conflict.candidates),
-        **outcome(state, conflict, field, chosen),
         # Whom it concerns: the log alone says so (`notifications`).
         "authors": sorted({candidate.user_id for candidate in conflict.candidates}),
+        **outcome(state, conflict, field, chosen),
     }
     suggestion = suggest(state, conflict)
     if suggestion is not None:
