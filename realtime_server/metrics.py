@@ -78,9 +78,12 @@ class _Count(Collector):
 class Timing(Protocol):
     """A histogram as the hot path keeps it: ``counts`` has one more place than ``bounds`` (seconds)."""
 
-    bounds: Sequence[float]
-    counts: Sequence[int]
-    seconds: float
+    @property
+    def bounds(self) -> Sequence[float]: ...
+    @property
+    def counts(self) -> Sequence[int]: ...
+    @property
+    def seconds(self) -> float: ...
 
 
 def timings(registry: CollectorRegistry, name: str, text: str, label: str, parts: Mapping[str, Timing]) -> None:

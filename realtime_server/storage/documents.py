@@ -85,7 +85,10 @@ def commit_document(commit: Commit) -> Document:
 def commit_from_document(document: Mapping[str, Any]) -> Commit:
     """The inverse of `commit_document`. KeyError for a document that lacks a member."""
     names = document.get("names")
-    return Commit(*_commit_members(document), names=_names(names) if names else ())
+    members = _commit_members(document)
+    if names:
+        members = (*members, _names(names))
+    return Commit(*members)
 
 
 def _names(names: Iterable[Mapping[str, Any]]) -> Names:
@@ -98,7 +101,8 @@ def suspect_commit(document: Mapping[str, Any]) -> Commit:
         names = _names(document.get("names", ()))
     except (TypeError, KeyError):  # somebody's own; the chain has nothing to say of it
         names = ()
-    return Commit(*(_described(document.get(name)) for name in _COMMIT_MEMBERS), names=names)
+    members = {name: _described(document.get(name)) for name in _COMMIT_MEMBERS}
+    return Commit(**members, names=names)
 
 
 _JSON_SCALARS: Final = (str, int, bool, type(None))
