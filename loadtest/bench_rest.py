@@ -104,8 +104,8 @@ async def main() -> None:
                 "MONGODB_DATABASE": database,
                 "AUTH_JWT_SECRET": secret,
                 "DATA_DIR": directory,
-                "WS_RATE_LIMIT": "100000",
-                "WS_RATE_BURST": "100000",
+                "COLLABORATION_USER_RATE": "0",
+                "COLLABORATION_SESSION_RATE": "0",
             }
         )
         try:

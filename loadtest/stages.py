@@ -30,6 +30,7 @@ from realtime_server.core.decide import answer, decide
 from realtime_server.core.evolve import evolve
 from realtime_server.core.snapshot import record_document, state_document
 from realtime_server.engine.batch import Waiting, decide_batch
+from realtime_server.quotas import Bucket, Quotas
 from realtime_server.storage.documents import commit_document, commit_from_document
 from realtime_server.transport import packets
 from realtime_server.transport.codec import JsonCodec
@@ -80,10 +81,19 @@ def _stages() -> dict[str, Callable[[], object]]:
     ack = [{"ok": True, **answer(commit)}]
     bodies = [{**body, "edit_id": f"b-{number}", "record_id": f"ledger-{number}"} for number in range(_BATCH)]
     waiting = [Waiting(declared.handle(call, declared.load(each)), None) for each in bodies]
+    quotas, allowance = Quotas((1e9, 1e9), (1e9, 1e9), (1e9, 1e9)), Bucket(1e9, 1e9, 0.0)
+
+    def admitted() -> None:
+        now = time.perf_counter()
+        allowance.take(now)
+        quotas.of_user("person-1", now)
+        quotas.of_session("session-1", "demo", now)
+
     return {
         "frame": lambda: FrameParser(65_536, 1_048_576).feed(frame),
         "packet": lambda: codec.decode_event(text),
         "request": lambda: declared.load(body),
+        "quotas": admitted,
         "command": lambda: declared.handle(call, request),
         "decide": lambda: decide(state, command, NOW),
         "seal": lambda: seal(Draft(commit.message_type, commit.data), **place),

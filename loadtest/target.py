@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +67,12 @@ class Target:
             raise TargetError("set AUTH_JWT_SECRET to the deployment's secret, or give tokens with --tokens FILE")
         return issue_token(self.secret, user, None, {self.project: role}, _DAY)
 
-    def create_session(self, name: str, records: int, admin_token: str | None = None) -> str:
-        """A new session with records; its id."""
+    def create_session(
+        self, name: str, records: int, admin_token: str | None = None, policies: Mapping[str, str] | None = None
+    ) -> str:
+        """A new session with records; its id. ``policies``: of its fields, by name."""
         token = admin_token or self._issue("loadtest-admin", Role.ADMIN)
-        body = {"project_id": self.project, "session_name": name, "expires_in": _DAY}
+        body = {"project_id": self.project, "session_name": name, "expires_in": _DAY, "field_policies": policies or {}}
         session = self._post("/api/collaboration/sessions", json.dumps(body).encode(), "application/json", token)
         session_id: str = session["session_id"]
         for start in range(0, records, 20_000):

@@ -30,6 +30,7 @@ from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
 from realtime_server.presence.redis import HANDOVER, RedisPresence
+from realtime_server.quotas import Quotas
 from realtime_server.reconciliation.run import RunService
 from realtime_server.redis_bus import COUNTED, RedisBus, open_bus
 from realtime_server.rest import app as rest
@@ -59,6 +60,7 @@ class Services:
     revocations: Revocations
     clock: Callable[[], int]
     runs: RunService
+    quotas: Quotas
     bus: RedisBus | None = None
 
 
@@ -132,6 +134,9 @@ def _socket_server(settings: Settings) -> SocketServer:
             message_size=settings.ws_max_message_size,
             pending_output=settings.ws_outbox_limit,
             connections=settings.ws_max_connections,
+            connections_per_address=settings.ws_address_connections or None,
+            connection_rate=settings.ws_address_rate or None,
+            connection_burst=settings.ws_address_burst,
             connect_timeout=settings.ws_connect_timeout,
             event_rate=_HARD_RATE * settings.ws_rate_limit,
             event_burst=_HARD_RATE * settings.ws_rate_burst,
@@ -216,7 +221,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             async with _revocations(settings, store, bus) as revocations:
                 verifier = RevocableVerifier(verifier_of(settings), revocations)
                 app[SERVICES] = Services(
-                    settings, store, engine, presence, verifier, revocations, wall_clock, runs, bus
+                    settings, store, engine, presence, verifier, revocations, wall_clock, runs, _quotas(settings), bus
                 )
                 app[rest.SERVICES] = _for_rest(app[SERVICES])
                 yield
@@ -238,6 +243,7 @@ def _for_rest(services: Services) -> rest.Services:
         presence=services.presence,
         clock=services.clock,
         runs=services.runs,
+        quotas=services.quotas,
         overviews=None if services.bus is None else RedisOverviews(services.bus),
     )
 
@@ -277,6 +283,7 @@ async def _collaboration(
     presence = _presence(pacer, bus)
     verifier = RevocableVerifier(verifier_of(settings), revocations)
     runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
+    quotas = _quotas(settings)
     collaboration = Collaboration(
         sockets=sockets,
         rooms=rooms,
@@ -286,6 +293,7 @@ async def _collaboration(
         config=_collaboration_config(settings),
         clock=wall_clock,
         runs=runs,
+        quotas=quotas,
         observe=EventMetrics(app[METRICS]).observe,
         elsewhere=None if bus is None else RedisPeople(bus, lambda *about: collaboration.people.heard(*about)),
     )
@@ -295,7 +303,7 @@ async def _collaboration(
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, revocations, wall_clock, runs, bus)
+        yield Services(settings, store, engine, presence, verifier, revocations, wall_clock, runs, quotas, bus)
     finally:
         if writer is not None:
             await writer.close()
@@ -332,6 +340,15 @@ def _collaboration_config(settings: Settings) -> CollaborationConfig:
         token_warning=settings.auth_token_warning,
         event_rate=settings.ws_rate_limit,
         event_burst=settings.ws_rate_burst,
+        user_connections=settings.user_connections,
+    )
+
+
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(
+        user=(settings.user_rate, settings.user_burst),
+        session=(settings.session_rate, settings.session_burst),
+        project=(settings.project_rate, settings.project_burst),
     )
 
 

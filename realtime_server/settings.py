@@ -74,6 +74,26 @@ class Settings:
     ws_rate_burst: int = _setting(
         "WS_RATE_BURST", "1000", values.integer(1, 100_000), "Events it may send at once after a pause", unit="events"
     )
+    ws_address_connections: int = _setting(
+        "WS_ADDRESS_CONNECTIONS",
+        "2000",
+        values.integer(0, 1_000_000),
+        "Open connections of one address; an office may share one. 0: no limit",
+    )
+    ws_address_rate: float = _setting(
+        "WS_ADDRESS_RATE",
+        "200",
+        values.number(0, 100_000),
+        "New connections of one address in the long run; 0: no limit",
+        unit="connections/s",
+    )
+    ws_address_burst: int = _setting(
+        "WS_ADDRESS_BURST",
+        "2000",
+        values.integer(1, 1_000_000),
+        "New connections that one address may open at once after a pause",
+        unit="connections",
+    )
     ws_ping_interval: float = _setting(
         "WS_PING_INTERVAL", "25", values.number(1, 3600), "Time between pings to a client", unit="s"
     )
@@ -117,6 +137,55 @@ class Settings:
     )
     collaboration_max_users: int = _setting(
         "COLLABORATION_MAX_USERS", "50", values.integer(1, 10_000), "Members of one session at most", unit="users"
+    )
+    user_connections: int = _setting(
+        "COLLABORATION_USER_CONNECTIONS",
+        "100",
+        values.integer(1, 1_000_000),
+        "Connections of one person at this process",
+    )
+    user_rate: float = _setting(
+        "COLLABORATION_USER_RATE",
+        "1000",
+        values.number(0, 1_000_000),
+        "Events and HTTP requests of one person in the long run, over all their connections to this process; "
+        "`rate_limited` beyond; 0: no limit",
+        unit="requests/s",
+    )
+    user_burst: int = _setting(
+        "COLLABORATION_USER_BURST",
+        "2000",
+        values.integer(1, 1_000_000),
+        "The same, at once after a pause",
+        unit="requests",
+    )
+    session_rate: float = _setting(
+        "COLLABORATION_SESSION_RATE",
+        "1000",
+        values.number(0, 1_000_000),
+        "Events and commands about one session in the long run, of everybody together; 0: no limit",
+        unit="requests/s",
+    )
+    session_burst: int = _setting(
+        "COLLABORATION_SESSION_BURST",
+        "2000",
+        values.integer(1, 1_000_000),
+        "The same, at once after a pause",
+        unit="requests",
+    )
+    project_rate: float = _setting(
+        "COLLABORATION_PROJECT_RATE",
+        "0",
+        values.number(0, 1_000_000),
+        "Events and commands about all sessions of one project in the long run; 0: no limit",
+        unit="requests/s",
+    )
+    project_burst: int = _setting(
+        "COLLABORATION_PROJECT_BURST",
+        "2000",
+        values.integer(1, 1_000_000),
+        "The same, at once after a pause",
+        unit="requests",
     )
     lock_grace: float = _setting(
         "COLLABORATION_LOCK_GRACE",

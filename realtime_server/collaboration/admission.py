@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, Protocol
 
 from realtime_server.auth.identity import Identity
@@ -13,13 +14,16 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.transport.limits import TokenBucket
+from realtime_server.quotas import Bucket
 from schemas import ConnectAuth, loader
 
 log = logging.getLogger(__name__)
 
 _load_auth = loader(ConnectAuth())
 _BEARER = "bearer "
+#: Refusals as `rate_limited` that a connection gets without a delay. A client that heeds ``retry_after`` meets few.
+_REFUSALS_A_SECOND = 5.0
+_REFUSALS_AT_ONCE = 20.0
 
 
 class Verifier(Protocol):
@@ -52,9 +56,10 @@ class Admission:
         """The connection of somebody with a good token: `unauthenticated`, `token_expired` or `invalid` otherwise."""
         asked = _load_auth({} if auth is None else auth)
         identity = await self._identify(asked.get("token") or _bearer(environ))
-        now = asyncio.get_running_loop().time()
-        allowance = TokenBucket(self._config.event_rate, self._config.event_burst, now)
-        connection = Connection(sid, identity, asked["envelope"] == "message", allowance)
+        now = perf_counter()
+        allowance = Bucket(self._config.event_rate, self._config.event_burst, now)
+        patience = Bucket(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, now)
+        connection = Connection(sid, identity, asked["envelope"] == "message", allowance, patience)
         self.watch(connection)
         return connection
 

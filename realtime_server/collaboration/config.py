@@ -18,6 +18,7 @@ class CollaborationConfig:
     ``pending``        commands of one connection that may wait for the engine; then it is not read from for a while
     ``event_rate``     events a second from one connection in the long run; `rate_limited` beyond
     ``event_burst``    events that it may send at once after a pause
+    ``user_connections`` connections of one person at this process; more are refused
     """
 
     max_users: int = 50
@@ -30,3 +31,4 @@ class CollaborationConfig:
     pending: int = 20
     event_rate: float = 500.0
     event_burst: int = 1_000
+    user_connections: int = 100

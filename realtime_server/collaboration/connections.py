@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commands import Actor
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.transport.limits import TokenBucket
+from realtime_server.quotas import Bucket
 
 if TYPE_CHECKING:
     from realtime_server.auth.identity import Identity
@@ -24,14 +24,16 @@ _LAST_SECOND: Final = 253_402_300_799
 class Connection:
     """``sessions``: session -> project, of what was joined. ``pending``: commands that wait for the engine.
 
-    ``allowance``: the events that it may still send. ``barred``: why nothing is done for it any more: its token has
-    expired (`token_expired`) or was revoked (`unauthenticated`), and it is being closed.
+    ``allowance``: the events that it may still send. ``patience``: the refusals as `rate_limited` that it gets at once;
+    further ones take a moment, in which nothing is read from it. ``barred``: why nothing is done for it any more: its
+    token has expired (`token_expired`) or was revoked (`unauthenticated`), and it is being closed.
     """
 
     sid: str
     identity: Identity
     message_form: bool
-    allowance: TokenBucket
+    allowance: Bucket
+    patience: Bucket
     sessions: dict[str, str] = field(default_factory=dict)
     open: bool = True
     pending: int = 0

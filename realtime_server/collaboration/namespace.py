@@ -30,6 +30,7 @@ from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import Elsewhere
 from realtime_server.presence.ports import Presence
+from realtime_server.quotas import Quotas, rate_limited
 from realtime_server.reconciliation.run import RunService
 from schemas import MessageForm, loader
 
@@ -45,6 +46,13 @@ EVENTS: Final = (*ACTIONS.handlers, *COMMANDS.handlers)
 #: (RFC 6455, code 1000: normal closure) without a word of Socket.IO before it.
 _FOR_GOOD: Final = frozenset({"client disconnect", "server disconnect", "ping timeout"})
 _NORMAL_CLOSURE: Final = 1000
+
+#: Tokens that these cost beyond the one of every event: they ask the database, and tell everybody in the session.
+_COSTS: Final = {"join": 10.0, "sync": 4.0}
+#: Commits that are sent for one token.
+_COMMITS_A_TOKEN: Final = 10
+#: Seconds for which a refusal is kept back (`Collaboration._turned_away`).
+_DELAY: Final = 0.2
 
 _load_message = loader(MessageForm())
 
@@ -63,6 +71,7 @@ class Collaboration:
         config: CollaborationConfig,
         clock: Callable[[], int],
         runs: RunService,
+        quotas: Quotas,
         observe: Observe = lambda event, code, seconds: None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
@@ -73,6 +82,7 @@ class Collaboration:
         self._sockets = sockets
         self._engine = engine
         self._config = config
+        self._quotas = quotas
         self._observe = observe
         self._connections: dict[str, Connection] = {}
         self._of_user: dict[str, set[Connection]] = {}
@@ -103,11 +113,7 @@ class Collaboration:
         try:
             # Nothing is awaited between the look at what was revoked and the entry in this list.
             connection = await self.admission.admit(sid, environ, auth)
-            self._connections[sid] = connection
-            theirs = self._of_user.setdefault(connection.user_id, set())
-            theirs.add(connection)
-            if len(theirs) == 1:
-                self.people.came(connection.user_id)
+            self._note(connection)
         except Exception as error:
             failure = as_error(error)
             self._observe("connect", failure.code, 0.0)
@@ -121,6 +127,19 @@ class Collaboration:
             self._forget(connection)
             clean = reason in _FOR_GOOD or self._sockets.close_code(sid, NAMESPACE) == _NORMAL_CLOSURE
             await self.attendance.gone(connection, clean=clean and not self._draining)
+
+    def _note(self, connection: Connection) -> None:
+        theirs = self._of_user.setdefault(connection.user_id, set())
+        limit = self._config.user_connections
+        if len(theirs) >= limit:
+            self.admission.forget(connection)
+            details = {"scope": "user", "connections": limit}
+            message = f"one person has at most {limit} connections here; close one first"
+            raise CollaborationError(ErrorCode.RATE_LIMITED, message, details)
+        theirs.add(connection)
+        self._connections[connection.sid] = connection
+        if len(theirs) == 1:
+            self.people.came(connection.user_id)
 
     def _forget(self, connection: Connection) -> None:
         theirs = self._of_user[connection.user_id]
@@ -169,32 +188,43 @@ class Collaboration:
         """A future for a command: the client's later events need not wait for it. A coroutine for an action."""
         began = perf_counter()
         try:
-            connection = self._connection(sid)
+            connection = self._connection(sid, began)
             action = ACTIONS.handlers.get(event)
             if action is not None:
-                request, _ = self._read(action, connection, arguments)
+                request, _ = self._read(action, connection, arguments, began)
                 return self._act(action, connection, request, began)
             declared = COMMANDS.handlers[event]
-            request, actor = self._read(declared, connection, arguments)
+            request, actor = self._read(declared, connection, arguments, began)
             assert actor is not None, "a command is declared with its permission"
             command = declared.handle(Call(actor, self._config), request)
             ack = self._submit(event, connection, request["session_id"], command, began)
             # A coroutine holds up the client's next event, and with it the reading from its socket.
             return ack if connection.pending < self._config.pending else _resolved(ack)
         except Exception as error:
-            return self._refused(event, error, began)
+            return self._turned_away(event, sid, error, began)
 
-    def _connection(self, sid: str) -> Connection:
+    def _turned_away(self, event: str, sid: str, error: Exception, began: float) -> Ack | Awaitable[Ack]:
+        """The refusal. Who sends on in spite of `rate_limited` gets it late, and is not read from until then: refusing
+        as fast as somebody sends would cost the others the time that the limits are to keep for them."""
+        answer = self._refused(event, error, began)
+        if isinstance(error, CollaborationError) and error.code is ErrorCode.RATE_LIMITED:
+            connection = self._connections.get(sid)
+            if connection is not None and connection.patience.take(began):
+                return _late(answer)
+        return answer
+
+    def _connection(self, sid: str, now: float) -> Connection:
         connection = self._connections.get(sid)
         if connection is None or connection.barred is not None:
             raise _closed(connection)
-        if not connection.allowance.take(asyncio.get_running_loop().time()):
-            message = f"at most {self._config.event_rate:g} events a second; wait a moment"
-            raise CollaborationError(ErrorCode.RATE_LIMITED, message)
+        wait = connection.allowance.take(now)
+        if wait:
+            raise rate_limited("connection", self._config.event_rate, wait)
+        self._quotas.of_user(connection.identity.user_id, now)
         return connection
 
     def _read(
-        self, declared: Declared[Any], connection: Connection, arguments: tuple[Any, ...]
+        self, declared: Declared[Any], connection: Connection, arguments: tuple[Any, ...], now: float
     ) -> tuple[Request, Actor | None]:
         """The request, and who asks, in the role that the token gives at this moment."""
         if len(arguments) != 1:
@@ -203,7 +233,9 @@ class Collaboration:
         if declared.permitted is None:
             return request, None
         session_id = request["session_id"]
-        actor = connection.actor_in(session_id, connection.project_of(session_id))
+        project_id = connection.project_of(session_id)
+        self._quotas.of_session(session_id, project_id, now)
+        actor = connection.actor_in(session_id, project_id)
         if actor.role not in declared.permitted:
             message = f"the role {actor.role} may not do this ({declared.event})"
             raise CollaborationError(ErrorCode.FORBIDDEN, message, {"role": actor.role.value})
@@ -213,11 +245,20 @@ class Collaboration:
     async def _act(
         self, declared: Declared[ActionHandler], connection: Connection, request: Request, began: float
     ) -> Ack:
+        cost = _COSTS.get(declared.event)
+        if cost is not None:
+            self._charge(connection, cost, began)
         try:
             answer = await declared.handle(self, connection, request)
         except Exception as error:
             return self._refused(declared.event, error, began)
+        if cost is not None:
+            self._charge(connection, len(answer.get("commits", ())) / _COMMITS_A_TOKEN, perf_counter())
         return self._done(declared.event, answer, began)
+
+    def _charge(self, connection: Connection, tokens: float, now: float) -> None:
+        connection.allowance.charge(tokens)
+        self._quotas.charge_user(connection.user_id, tokens, now)
 
     def _submit(
         self, event: str, connection: Connection, session_id: str, command: Command, began: float
@@ -260,17 +301,26 @@ class Collaboration:
         try:
             message = _load_message(arguments[0] if len(arguments) == 1 else None)
         except Exception as error:
-            return self._refused("message", error, perf_counter())
+            return self._nothing("message", sid, error)
         request = message["data"]
         if "session_id" in message:
             request = {"session_id": message["session_id"], **request}
         return self._receive(message["message_type"], sid, request)
 
-    def _unknown(self, event: str, sid: str, *arguments: Any) -> Ack:
+    def _unknown(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:
         """Events nobody declared are all the same to the metrics: a client chose their names."""
         name = event[:64].encode("utf-8", "replace").decode()
         error = CollaborationError(ErrorCode.INVALID, f"there is no event {name!r}")
-        return self._refused("unknown", error, perf_counter())
+        return self._nothing("unknown", sid, error)
+
+    def _nothing(self, event: str, sid: str, error: Exception) -> Ack | Awaitable[Ack]:
+        """What leads to no handler is an event of the client's all the same."""
+        now = perf_counter()
+        try:
+            self._connection(sid, now)
+        except CollaborationError as refused:
+            error = refused
+        return self._turned_away(event, sid, error, now)
 
     async def close(self) -> None:
         for connection in self._connections.values():
@@ -283,6 +333,11 @@ def _closed(connection: Connection | None) -> CollaborationError:
     if connection is not None and connection.barred is ErrorCode.UNAUTHENTICATED:
         return CollaborationError(ErrorCode.UNAUTHENTICATED, "the token was revoked; connect anew with another one")
     return CollaborationError(ErrorCode.TOKEN_EXPIRED, "the token has expired; connect anew")
+
+
+async def _late(answer: Ack) -> Ack:
+    await asyncio.sleep(_DELAY)
+    return answer
 
 
 async def _resolved(ack: asyncio.Future[Ack]) -> Ack:

@@ -13,8 +13,8 @@ from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest import pages
 from realtime_server.rest.bodies import compress
 from realtime_server.rest.counts import COUNTS, RecordCounts
-from realtime_server.rest.dispatch import HEAVY, RATE, REQUEST_ID_KEY, UPLOADS, handler_of
-from realtime_server.rest.limits import RateLimit, Turnstile
+from realtime_server.rest.dispatch import HEAVY, REQUEST_ID_KEY, UPLOADS, handler_of
+from realtime_server.rest.limits import Turnstile
 from realtime_server.rest.operations import PREFIX
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
 from realtime_server.rest.routes import OPERATIONS
@@ -38,8 +38,6 @@ def config_of(settings: Settings) -> RestConfig:
         session_timeout=settings.collaboration_session_timeout,
         lock_timeout=settings.collaboration_lock_timeout,
         max_users=settings.collaboration_max_users,
-        rate=settings.ws_rate_limit,
-        burst=settings.ws_rate_burst,
         origins=settings.cors_allowed_origins,
     )
 
@@ -48,7 +46,6 @@ def create_rest(config: RestConfig) -> web.Application:
     """All operations and pages: ``app.add_subapp(PREFIX, create_rest(…))``, and ``app[SERVICES]`` when it starts."""
     app = web.Application(middlewares=[_finish, _refuse])
     app[CONFIG] = config
-    app[RATE] = RateLimit(config.rate, config.burst, time.monotonic)
     app[HEAVY], app[UPLOADS] = Turnstile(config.heavy), Turnstile(config.uploads)
     app[TALLIES] = Tallies()
     app[COUNTS] = RecordCounts(time.monotonic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Any, Final
 
 import orjson
@@ -13,7 +14,7 @@ from marshmallow import Schema, ValidationError, fields
 from realtime_server.auth.identity import Identity
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.rest.bodies import json_response, read_body
-from realtime_server.rest.limits import RateLimit, Turnstile
+from realtime_server.rest.limits import Turnstile
 from realtime_server.rest.operations import Answer, Call, Operation
 from realtime_server.rest.refusals import HttpRefusal, invalid
 from realtime_server.rest.services import CONFIG, SERVICES, Verifier
@@ -21,9 +22,11 @@ from schemas import loader
 from schemas.common import CLIENT_ID
 
 REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
-RATE: Final = web.AppKey("rate", RateLimit)
 HEAVY: Final = web.AppKey("heavy", Turnstile)
 UPLOADS: Final = web.AppKey("uploads", Turnstile)
+
+#: Bytes of an answer that cost a person one request.
+_BYTES_A_TOKEN: Final = 4_096
 
 _BEARER: Final = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 _KEY: Final = re.compile(CLIENT_ID)
@@ -42,7 +45,7 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
     async def handle(request: web.Request) -> web.StreamResponse:
         services = request.config_dict[SERVICES]
         identity = await authenticate(request, services.verifier)
-        request.config_dict[RATE].take(identity.user_id)
+        services.quotas.of_user(identity.user_id, perf_counter())
         call = Call(
             request=request,
             services=services,
@@ -59,9 +62,16 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
                 answer = await operation.handler(call)
         else:
             answer = await operation.handler(call)
-        return _respond(request, answer)
+        response = _respond(request, answer)
+        # A page of a thousand records costs as much as a hundred small answers.
+        services.quotas.charge_user(identity.user_id, _size(response) // _BYTES_A_TOKEN, perf_counter())
+        return response
 
     return handle
+
+
+def _size(response: web.StreamResponse) -> int:
+    return len(response.body) if isinstance(response, web.Response) and isinstance(response.body, bytes) else 0
 
 
 async def authenticate(request: web.Request, verifier: Verifier) -> Identity:

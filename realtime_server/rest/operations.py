@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import cleandoc
+from time import perf_counter
 from typing import Any, Final
 
 from aiohttp import web
@@ -42,12 +43,14 @@ class Call:
     #: The header ``Idempotency-Key``.
     key: str | None
     request_id: str
+    #: Whether the request was counted as one about its session.
+    counted: bool = False
 
     async def session(self, needs: Needs = _no_records) -> SessionState:
         """The session in the path, with everything that any instance has stored until now.
 
         `not_found` where there is none, and in just the same words where it belongs to a project that the token does
-        not name: nobody learns from here what exists.
+        not name: nobody learns from here what exists. `rate_limited` when the session has had its share.
         """
         session_id = self.path["session_id"]
         missing = CollaborationError(ErrorCode.NOT_FOUND, f"there is no session {session_id}")
@@ -59,6 +62,9 @@ class Call:
             raise missing if error.code is ErrorCode.NOT_FOUND else error from None
         if state.project_id not in self.identity.roles:
             raise missing
+        if not self.counted:
+            self.counted = True
+            self.services.quotas.of_session(session_id, state.project_id, perf_counter())
         return state
 
     def actor(self, project_id: str) -> Actor:

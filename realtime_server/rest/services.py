@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from realtime_server.auth.revocations import Revocations
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.ports import CommitLog, MappingStore, Overviews, RecordStore, SessionStore
 from realtime_server.presence.ports import Presence
+from realtime_server.quotas import Quotas
 from realtime_server.reconciliation.run import RunService
 
 
@@ -31,7 +32,6 @@ class RestConfig:
     ``max_body``         largest body of a request; an import has its own bound
     ``body_timeout``     in which a body must be there
     ``max_import``, ``import_timeout``  the same for a file of records
-    ``rate``, ``burst``  requests of one person in the long run (per second), and at once after a pause
     ``heavy``            requests at a time that read whole logs; further ones are `overloaded`
     ``uploads``          imports at a time, the same
     ``activity_lease``   so long after its last request somebody who only speaks HTTP is shown as present
@@ -45,8 +45,6 @@ class RestConfig:
     body_timeout: float = 30.0
     max_import: int = 256 * 1024 * 1024
     import_timeout: float = 600.0
-    rate: float = 50.0
-    burst: int = 100
     heavy: int = 4
     uploads: int = 4
     activity_lease: float = 60.0
@@ -70,6 +68,7 @@ class Services:
     presence: Presence | None = None
     runs: RunService | None = None
     clock: Callable[[], int] = wall_clock
+    quotas: Quotas = field(default_factory=Quotas)
     overviews: Overviews | None = None
 
 

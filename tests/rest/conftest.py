@@ -127,8 +127,8 @@ def environment(mongodb_url: str, database_name: str, directory: Path) -> dict[s
         "MONGODB_DATABASE": database_name,
         "AUTH_JWT_SECRET": SECRET.decode(),
         "DATA_DIR": str(directory),
-        "WS_RATE_LIMIT": "100000",
-        "WS_RATE_BURST": "100000",
+        "COLLABORATION_USER_RATE": "0",
+        "COLLABORATION_SESSION_RATE": "0",
     }
 
 

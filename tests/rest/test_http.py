@@ -135,7 +135,9 @@ async def test_pages_of_allowed_sites_may_call(configured: Server) -> None:
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
-@pytest.mark.parametrize("configured", [{"WS_RATE_LIMIT": "0.5", "WS_RATE_BURST": "3"}], indirect=True)
+@pytest.mark.parametrize(
+    "configured", [{"COLLABORATION_USER_RATE": "0.5", "COLLABORATION_USER_BURST": "3"}], indirect=True
+)
 async def test_whoever_asks_too_often_is_told_when_to_come_back(configured: Server) -> None:
     pat = await configured.person("pat", Role.PREPARER)
     replies = [await pat.get("/sessions") for _ in range(5)]

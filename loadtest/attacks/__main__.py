@@ -1,0 +1,117 @@
+"""``python -m loadtest.attacks [ATTACK …]``: a bystander's deliveries before and during each attack.
+
+Starts a server with its defaults and an embedded MongoDB for each attack. The attacker is one process with a lower
+priority, so that on two cores it takes what the server and the bystander leave. Times are in milliseconds, from the
+moment an edit was due until a member was told. Exit code 1 when a bystander's edit was refused, lost, or later than
+10 s, and when p99 more than doubled and is above 50 ms. Only ever aimed at the server that is started here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Any, Final
+
+import aiohttp
+
+from loadtest.attacks.attacker import ATTACKS, Ground
+from loadtest.attacks.bystander import POLICIES, PROJECT, Bystanders
+from loadtest.target import Target, end_in_order, own_server
+from realtime_server.auth.issue import issue_token
+from realtime_server.core.roles import Role
+
+MEMBERS: Final = 50
+_GOAL: Final = 0.050
+
+
+async def _attack(name: str, ground: dict[str, Any]) -> None:
+    """The attacking process: until it is told to end (SIGTERM)."""
+    os.nice(10)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        place = Ground(http=http, **ground)
+        task = asyncio.ensure_future(ATTACKS[name](place))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        print("begun", flush=True)
+        with suppress(asyncio.CancelledError):
+            await task
+        print(json.dumps(dict(place.count)), flush=True)
+        os._exit(0)  # thousands of half-open connections are not closed in order
+
+
+def _share(values: list[float], part: float) -> float:
+    return values[min(len(values) - 1, int(len(values) * part))] if values else float("nan")
+
+
+async def _measure(name: str, target: Target, seconds: float) -> bool:
+    assert target.secret is not None
+    quiet = Target(target.url, target.secret, project=PROJECT).create_session("quiet", 20, policies=POLICIES)
+    loud = target.create_session("attacked", 1_000, policies=POLICIES)
+    tokens = [
+        issue_token(target.secret, f"attacker-{number}", None, {target.project: Role.PREPARER}, 3600)
+        for number in range(MEMBERS)
+    ]
+    ground = {"url": target.url, "tokens": tokens, "session_id": loud}
+    async with Bystanders(target, quiet) as bystanders:
+        await bystanders.work(1)
+        before = await bystanders.work(seconds)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "loadtest.attacks", "--attack", name, stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(ground).encode() + b"\n")
+        await process.stdout.readline()
+        try:
+            await bystanders.work(1)
+            during = await bystanders.work(seconds)
+        except (TimeoutError, AssertionError) as error:
+            print(f"{name:<15} the bystander's service did not hold: {error!r}")
+            process.kill()
+            await process.wait()
+            return False
+        process.terminate()
+        try:
+            async with asyncio.timeout(5):
+                done = (await process.stdout.read()).decode().strip()
+        except TimeoutError:
+            done = "?"
+            process.kill()
+        await process.wait()
+    row = [_share(each, part) * 1000 for part in (0.5, 0.99) for each in (before, during)]
+    held = row[3] <= max(2 * row[2], _GOAL * 1000)
+    times = "".join(f"{value:>9.1f}" for value in row)
+    print(f"{name:<15}{times}  {'' if held else 'MORE  '}{done}", flush=True)
+    return held
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.attacks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("attacks", nargs="*", metavar="ATTACK", help=f"of: {', '.join(ATTACKS)}; all if none is named")
+    parser.add_argument("--seconds", type=float, default=6, help="measured before and during (default: %(default)s)")
+    parser.add_argument("--attack", choices=list(ATTACKS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.attack:
+        asyncio.run(_attack(options.attack, json.loads(sys.stdin.readline())))
+        return 0
+    if unknown := set(options.attacks) - set(ATTACKS):
+        parser.error(f"there is no attack {', '.join(unknown)}")
+    print(f"{'':<15}{'p50':>9}{'':>9}{'p99':>9}")
+    print(f"{'':<15}{'before':>9}{'during':>9}{'before':>9}{'during':>9}  what the attacker got")
+    held = True
+    for name in options.attacks or ATTACKS:
+        with own_server([], {}) as target:
+            held &= asyncio.run(_measure(name, target, options.seconds))
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    end_in_order()
+    sys.exit(main())
