@@ -2,8 +2,8 @@
 
 ``own``         four instances, sessions at one of them alone: what the others do meanwhile (processor time, messages
                 from Redis), beside four instances with nobody at all
-``throughput``  edits a second with one, two and four instances, each with sessions of its own, when 3,000 are asked; and
-                what they cost
+``throughput``  edits a second with one, two and four instances, each with sessions of its own, when 3,000 are asked;
+                and what they cost
 ``across``      an edit's way from a client of one process to a client of another, one at a time: ours, and Node's
                 Socket.IO with ``@socket.io/redis-adapter`` (`peers`), two processes each, in alternation
 """
