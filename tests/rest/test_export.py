@@ -144,8 +144,7 @@ async def test_a_log_that_was_cut_is_found_though_every_hash_was_computed_anew(
     files["SHA256SUMS"] = "".join(f"{digest}  {name}\n" for name, digest in hashes.items()).encode()
     forged = tmp_path / "forged.zip"
     _write(forged, files)
-    [problem] = problems_of(forged)
-    assert problem.startswith("the log ends at commit")
+    assert any(problem.startswith("the log ends at commit") for problem in problems_of(forged))
 
 
 def _write(path: Path, files: dict[str, bytes]) -> None:
