@@ -12,7 +12,7 @@ WEB_STAMP := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
 
-.PHONY: run test lint web screenshots bench bench-transport attacks fuzz documents clean
+.PHONY: run test lint web faults attacks fuzz screenshots bench bench-transport documents sbom clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
@@ -59,6 +59,11 @@ documents: $(STAMP)
 test: lint web $(JS_PROJECTS:%=%/node_modules/.installed)
 	$(BIN)/python -m pytest
 
+# Faults under load, each in a session of its own, every one judged (docs/reliability.md). About twelve minutes.
+# FAULTS="--fault mongod-killed --times 3 --seed 7" picks one; FAULTS=--help says more.
+faults: $(TEST_STAMP)
+	$(BIN)/python -m tests.faults.campaign $(FAULTS)
+
 # Ours, stock python-socketio and Node's socket.io side by side; needs two cores, node and npm. About ten minutes.
 bench-transport: $(TEST_STAMP)
 	$(BIN)/python -m loadtest.transport.bench
@@ -76,6 +81,18 @@ FUZZERS := tests/attacks/test_fuzz.py tests/transport/test_packets.py tests/tran
 	tests/reconciliation/test_import_files.py tests/reconciliation/test_json_lines.py tests/reconciliation/test_reading.py
 fuzz: $(TEST_STAMP)
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --timeout=0 $(FUZZERS)
+
+# What is in a deployment and under which licences: CycloneDX (JSON) and tables, Python's and the web client's, in build/.
+# What is looked at is an environment of its own: nothing of the tests is in it.
+sbom: $(STAMP)
+	@mkdir -p build
+	@$(PYTHON) -m venv build/sbom-tools && build/sbom-tools/bin/pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt 'cyclonedx-bom>=7.5' 'pip-licenses>=5.5'
+	@build/sbom-tools/bin/cyclonedx-py environment --of JSON -o build/sbom-python.json $(BIN)/python
+	@build/sbom-tools/bin/pip-licenses --python=$(BIN)/python --format=markdown --with-urls --output-file=build/licences-python.md
+	@if command -v npm >/dev/null; then cd web && npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx \
+	  > ../build/sbom-web.json; else echo "npm is not here: the web client's packages are not listed."; fi
+	@ls build/sbom-*.json build/licences-*.md
 
 clean:
 	rm -rf $(VENV) build *.egg-info web/dist web/node_modules

@@ -15,7 +15,7 @@ class WorkerSpec:
 
     ``seconds`` long, of which the first ``warm`` are not measured. ``slow``: the share of clients that never read.
     ``connect_over``: seconds over which people arrive. ``storms``: moments (seconds) at which ``dropped`` of the
-    connections (a share) break and come back.
+    connections (a share) break and come back. ``apart``: each session at one of the processes, else at all of them.
     """
 
     url: str
@@ -37,6 +37,7 @@ class WorkerSpec:
     insecure: bool = False
     dialect: str = "collaboration"
     cores: list[int] = field(default_factory=list)
+    apart: bool = False
 
     @property
     def own_records(self) -> int:

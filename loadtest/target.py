@@ -136,7 +136,7 @@ def is_local(url: str) -> bool:
 def own_server(cores: Sequence[int], settings: dict[str, str], log: Path | None = None) -> Iterator[Target]:
     """``realtime-server serve`` with a fresh embedded mongod, for one run; on these cores if any, mongod on all."""
     with tempfile.TemporaryDirectory(prefix="loadtest-") as folder:
-        secret = secrets.token_urlsafe(48)
+        secret = settings.get("AUTH_JWT_SECRET") or secrets.token_urlsafe(48)
         port = free_port()
         environment = {
             "WS_HOST": "127.0.0.1",

@@ -102,8 +102,9 @@ class Worker:
         options: dict[str, Any] = {}
         if self.spec.spread_addresses:
             options["local_addr"] = (f"127.0.0.{1 + client.index // _PER_ADDRESS}", 0)
-        addresses = self.spec.url.split()  # several processes of one server: every session is on all of them
-        url = addresses[client.seat % len(addresses)]
+        addresses = self.spec.url.split()
+        place = client.index % len(self.spec.sessions) if self.spec.apart else client.seat
+        url = addresses[place % len(addresses)]
         if url.startswith("wss:"):
             options["ssl_context"] = _unverified() if self.spec.insecure else ssl.create_default_context()
         try:

@@ -10,19 +10,23 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 
+from realtime_server.admin_ui import AdminUi
 from realtime_server.auth.revocations import RevocableVerifier, Revocations
-from realtime_server.auth.tokens import check_key_file, verifier_of
-from realtime_server.collaboration import Collaboration, CollaborationConfig, Rooms
+from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
+from realtime_server.collaboration import NAMESPACE, Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
 from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
-from realtime_server.engine.engine import Engine, wall_clock
+from realtime_server.engine.engine import Engine
+from realtime_server.engine.overviews import OverviewWriter
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
-from realtime_server.metrics import EventMetrics, counter, gauge
+from realtime_server.fanout.redis_overviews import RedisOverviews
+from realtime_server.fanout.redis_people import RedisPeople, share_revocations
+from realtime_server.metrics import EventMetrics, Timing, counter, gauge, process_metrics, timings, watch_loop
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
@@ -34,6 +38,7 @@ from realtime_server.rest import app as rest
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
+from realtime_server.tracing import Tracing, shut_down, tracing_of
 from realtime_server.transport import Limits, SocketServer
 from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
@@ -46,7 +51,7 @@ _HARD_RATE = 4
 class Services:
     """What the application is made of, for whoever adds routes: ``app[SERVICES]``, there once it has started.
 
-    ``clock`` gives milliseconds since 1970. ``bus``: the way to other processes, None without a Redis.
+    ``clock`` gives milliseconds since 1970, by the database. ``bus``: the way to other processes, None without a Redis.
     """
 
     settings: Settings
@@ -63,6 +68,8 @@ class Services:
 
 SERVICES = web.AppKey("services", Services)
 METRICS = web.AppKey("metrics", CollectorRegistry)
+#: There where traces are asked for.
+TRACING = web.AppKey("tracing", Tracing)
 
 
 class Draining:
@@ -96,6 +103,11 @@ def create_app(settings: Settings) -> web.Application:
     for path in ("socket.io", settings.ws_path):
         sockets.attach(app, socketio_path=path)
     app[METRICS].register(sockets.collector())
+    app.cleanup_ctx.append(_watched)
+    if settings.admin_user is not None and settings.admin_password is not None:
+        admin = AdminUi(sockets, settings.admin_user, settings.admin_password, (NAMESPACE,))
+        app.cleanup_ctx.append(lambda app: _admin_ui(admin))
+    _trace(app, settings)
     app.cleanup_ctx.append(lambda app: _services(app, settings, sockets))
     _add_http(app, settings)
     add_web_files(app, settings)
@@ -106,6 +118,8 @@ def create_rest_app(settings: Settings) -> web.Application:
     """The HTTP interface alone, for a process beside servers on the same database. It has an engine of its own."""
     app = web.Application()
     app[METRICS] = CollectorRegistry()
+    app.cleanup_ctx.append(_watched)
+    _trace(app, settings)
     app.cleanup_ctx.append(lambda app: _rest_services(app, settings))
     _add_http(app, settings)
     return app
@@ -142,15 +156,44 @@ def _socket_server(settings: Settings) -> SocketServer:
     )
 
 
+def _trace(app: web.Application, settings: Settings) -> None:
+    found = tracing_of(settings)
+    if found is not None:
+        tracing, provider = found
+        app[TRACING] = tracing
+        app.middlewares.append(tracing.middleware(rest.PREFIX))
+        app.cleanup_ctx.append(lambda app: shut_down(provider))
+
+
+async def _admin_ui(admin: AdminUi) -> AsyncIterator[None]:
+    admin.start()
+    yield
+    await admin.close()
+
+
+async def _watched(app: web.Application) -> AsyncIterator[None]:
+    """What operators see of the process itself."""
+    process_metrics(app[METRICS])
+    lag = Histogram("collaboration_loop_lag_seconds", "How late the event loop is.", registry=app[METRICS])
+    task = asyncio.create_task(watch_loop(lag.observe), name="loop-lag")
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _key_set_metrics(registry: CollectorRegistry, verifier: TokenVerifier) -> None:
+    if verifier.key_set_age is not None:
+        text = "Since the key set in use was loaded; 0 before it was."
+        gauge(registry, "collaboration_key_set_age_seconds", text, lambda: verifier.key_set_age or 0.0)
+
+
 async def _services(app: web.Application, settings: Settings, sockets: SocketServer) -> AsyncIterator[None]:
     await check_key_file(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_store(settings))
         bus = await stack.enter_async_context(_bus(app, settings, store))
-        revocations = await stack.enter_async_context(_revocations(settings, store))
-        app[SERVICES] = await stack.enter_async_context(
-            _collaboration(app, settings, sockets, store, revocations, bus)
-        )
+        revocations = await stack.enter_async_context(_revocations(settings, store, bus))
+        app[SERVICES] = await stack.enter_async_context(_collaboration(app, settings, sockets, store, revocations, bus))
         app[rest.SERVICES] = _for_rest(app[SERVICES])
         yield
 
@@ -183,9 +226,11 @@ async def _bus(app: web.Application, settings: Settings, store: MongoStore) -> A
 
 
 @asynccontextmanager
-async def _revocations(settings: Settings, store: MongoStore) -> AsyncIterator[Revocations]:
+async def _revocations(settings: Settings, store: MongoStore, bus: RedisBus | None) -> AsyncIterator[Revocations]:
     """What was revoked, known from the start, and looked after from then on."""
-    revocations = Revocations(store.revocations, wall_clock)
+    revocations = Revocations(store.revocations, store.clock)
+    if bus is not None:
+        share_revocations(bus, revocations.on_made, revocations.learn)
     await revocations.refresh()
     following = asyncio.create_task(revocations.follow(settings.auth_revocation_interval))
     try:
@@ -195,8 +240,8 @@ async def _revocations(settings: Settings, store: MongoStore) -> AsyncIterator[R
         await asyncio.gather(following, return_exceptions=True)
 
 
-def _presence(announce: Announce, bus: RedisBus | None) -> Presence:
-    return MemoryPresence(announce, wall_clock) if bus is None else RedisPresence(announce, wall_clock, bus)
+def _presence(announce: Announce, clock: Callable[[], int], bus: RedisBus | None) -> Presence:
+    return MemoryPresence(announce, clock) if bus is None else RedisPresence(announce, clock, bus)
 
 
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
@@ -209,16 +254,20 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             store.records,
             publish=lambda commits: runs.observe(commits),
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
+            notices=store.notices,
             config=_engine_config(settings),
+            clock=store.clock,
         )
-        runs = RunService(engine, store.sessions, store.records)
-        presence = _presence(lambda change: None, bus)
-        gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+        runs = RunService(engine, store.sessions, store.records, clock=store.clock)
+        presence = _presence(lambda change: None, store.clock, bus)
+        _engine_metrics(app[METRICS], engine)
         try:
-            async with _revocations(settings, store) as revocations:
-                verifier = RevocableVerifier(verifier_of(settings), revocations)
+            async with _revocations(settings, store, bus) as revocations:
+                tokens = verifier_of(settings)
+                _key_set_metrics(app[METRICS], tokens)
+                verifier = RevocableVerifier(tokens, revocations)
                 app[SERVICES] = Services(
-                    settings, store, engine, presence, verifier, revocations, wall_clock, runs, _quotas(settings), bus
+                    settings, store, engine, presence, verifier, revocations, store.clock, runs, _quotas(settings), bus
                 )
                 app[rest.SERVICES] = _for_rest(app[SERVICES])
                 yield
@@ -235,13 +284,32 @@ def _for_rest(services: Services) -> rest.Services:
         sessions=services.store.sessions,
         records=services.store.records,
         mappings=services.store.mappings,
+        rules=services.store.rules,
+        notices=services.store.notices,
+        imports=services.store.imports,
         verifier=services.verifier,
         revocations=services.revocations,
         presence=services.presence,
         clock=services.clock,
         runs=services.runs,
         quotas=services.quotas,
+        overviews=None if services.bus is None else RedisOverviews(services.bus),
     )
+
+
+def _engine_metrics(registry: CollectorRegistry, engine: Engine, sockets: SocketServer | None = None) -> None:
+    times = engine.timings
+    stages: dict[str, Timing] = {"decided": times.decided, "appended": times.appended, "published": times.published}
+    if sockets is not None:
+        stages = {"received": times.received, **stages, "delivered": sockets.stats.writes}
+    timings(registry, "collaboration_stage_seconds", "What each stage of an edit takes.", "stage", stages)
+    counter(registry, "collaboration_commits", "Commits appended by this process.", lambda: times.commits)
+    counter(registry, "collaboration_lost_races", "Batches decided anew: others were faster.", lambda: times.lost_races)
+    counter(registry, "collaboration_append_failures", "Appends without an answer.", lambda: times.failed_appends)
+    gauge(registry, "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    gauge(registry, "collaboration_waiting_commands", "Commands not decided yet.", lambda: engine.waiting_commands)
+    text = "Commits of the session that is furthest ahead of its checkpoint."
+    gauge(registry, "collaboration_beyond_checkpoint", text, lambda: engine.beyond_checkpoints)
 
 
 @asynccontextmanager
@@ -254,12 +322,15 @@ async def _collaboration(
     bus: RedisBus | None,
 ) -> AsyncIterator[Services]:
     """The engine with its clients. Closed from the outside in: nobody is announced, then nothing is decided."""
+    tracing = app.get(TRACING)
     rooms = Rooms(sockets)
     fanout = LocalFanout(rooms.broadcast)
 
     def publish(commits: Sequence[Commit]) -> None:
         fanout.publish(commits)
         runs.observe(commits)
+        if writer is not None:
+            writer.observe(commits)
 
     engine = Engine(
         store.log,
@@ -267,15 +338,28 @@ async def _collaboration(
         store.records,
         publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
+        notices=store.notices,
+        notify=lambda notices: collaboration.notices.tell(notices),
         config=_engine_config(settings),
+        trace=None if tracing is None else tracing.batch,
+        clock=store.clock,
     )
+    writer = None if bus is None else OverviewWriter(engine, RedisOverviews(bus))
     if bus is not None:
         bus.on_reset(engine.poke_watched)
         sockets.manager.connect_wire(bus)
     pacer = Pacer(lambda change: collaboration.attendance.announce(change))
-    presence = _presence(pacer, bus)
-    verifier = RevocableVerifier(verifier_of(settings), revocations)
-    runs = RunService(engine, store.sessions, store.records, busy=lambda session_id: _busy(presence, session_id))
+    presence = _presence(pacer, store.clock, bus)
+    tokens = verifier_of(settings)
+    _key_set_metrics(app[METRICS], tokens)
+    verifier = RevocableVerifier(tokens, revocations)
+    runs = RunService(
+        engine,
+        store.sessions,
+        store.records,
+        busy=lambda session_id: _busy(presence, session_id),
+        clock=store.clock,
+    )
     quotas = _quotas(settings)
     collaboration = Collaboration(
         sockets=sockets,
@@ -284,19 +368,25 @@ async def _collaboration(
         presence=presence,
         verifier=verifier,
         config=_collaboration_config(settings),
-        clock=wall_clock,
+        clock=store.clock,
         runs=runs,
         quotas=quotas,
+        notices=store.notices,
         observe=EventMetrics(app[METRICS]).observe,
+        elsewhere=None if bus is None else RedisPeople(bus, lambda *about: collaboration.people.heard(*about)),
+        trace=None if tracing is None else tracing.event,
     )
     revocations.on_learned(lambda revocation: collaboration.recheck_user(revocation.user_id))
     revocations.on_looked(collaboration.recheck)
-    gauge(app[METRICS], "collaboration_open_sessions", "Sessions in memory.", lambda: engine.open_sessions)
+    _engine_metrics(app[METRICS], engine, sockets)
     app[DRAINING].collaboration = collaboration
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
-        yield Services(settings, store, engine, presence, verifier, revocations, wall_clock, runs, quotas, bus)
+        yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
+        yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
     finally:
+        if writer is not None:
+            await writer.close()
         await runs.close()
         await presence.close()
         pacer.close()

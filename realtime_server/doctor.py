@@ -11,44 +11,23 @@ import errno
 import os
 import platform
 import socket
+import time
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from enum import StrEnum
+from datetime import UTC
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import click
 
+from realtime_server import doctor_deployment as deployment
 from realtime_server.errors import ConfigurationError
+from realtime_server.finding import Finding, Verdict, fail, ok, warn
 from realtime_server.settings import Settings
 
 _PATIENCE = 5.0
 """Seconds a service that is set has to answer."""
-
-
-class Verdict(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report. `message` never holds a password or a secret."""
-
-    verdict: Verdict
-    subject: str
-    message: str
-
-
-def _ok(subject: str, message: str) -> Finding:
-    return Finding(Verdict.OK, subject, message)
-
-
-def _fail(subject: str, message: str) -> Finding:
-    return Finding(Verdict.FAIL, subject, " ".join(message.split()))
 
 
 def without_credentials(url: str) -> str:
@@ -62,13 +41,17 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _python()
     yield _data_directory(settings)
     yield await _secret(settings)
+    for finding in await _keys(settings):
+        yield finding
     yield _port(settings)
-    yield await _mongodb(settings)
-    yield await _redis(settings)
+    for finding in deployment.limits(settings):
+        yield finding
+    for finding in [*await _mongodb(settings), *await _redis(settings)]:
+        yield finding
 
 
 def _python() -> Finding:
-    return _ok("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    return ok("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
 
 
 def _data_directory(settings: Settings) -> Finding:
@@ -78,8 +61,8 @@ def _data_directory(settings: Settings) -> Finding:
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        return _fail("data dir", f"{settings.data_dir} is not writable: {error.strerror}")
-    return _ok("data dir", f"{settings.data_dir.resolve()} is writable")
+        return fail("data dir", f"{settings.data_dir} is not writable: {error.strerror}")
+    return ok("data dir", f"{settings.data_dir.resolve()} is writable")
 
 
 async def _secret(settings: Settings) -> Finding:
@@ -89,15 +72,27 @@ async def _secret(settings: Settings) -> Finding:
     try:
         keys = key_set_of(settings)
         if keys is not None:
-            return _ok("tokens", f"{await keys.load()} keys in the key set")
+            return ok("tokens", f"{await keys.load()} keys in the key set")
         if settings.auth_jwt_secret is not None:
-            return _ok("tokens", "AUTH_JWT_SECRET is set")
+            return ok("tokens", "AUTH_JWT_SECRET is set")
         if not (settings.data_dir / SECRET_FILE).exists():
-            return Finding(Verdict.WARN, "tokens", "no AUTH_JWT_SECRET and no key set: the server will make a secret")
+            return warn("tokens", "no AUTH_JWT_SECRET and no key set: the server will make a secret")
         load_or_create_secret(settings.data_dir)
     except ConfigurationError as error:
-        return _fail("tokens", str(error))
-    return _ok("tokens", f"the secret in {settings.data_dir / SECRET_FILE}")
+        return fail("tokens", str(error))
+    return ok("tokens", f"the secret in {settings.data_dir / SECRET_FILE}")
+
+
+async def _keys(settings: Settings) -> list[Finding]:
+    from realtime_server.auth.tokens import key_set_of
+
+    keys = key_set_of(settings)
+    try:
+        document = None if keys is None else await keys.document()
+        found = list(deployment.token_keys(settings, document))
+        return found if document is None else [*found, *deployment.expiries(document)]
+    except (ConfigurationError, ValueError):
+        return []  # the line before has said so
 
 
 def _port(settings: Settings) -> Finding:
@@ -111,9 +106,9 @@ def _port(settings: Settings) -> Finding:
             listener.listen(1)
     except OSError as error:
         if error.errno == errno.EADDRINUSE and _is_a_server(settings.ws_port):
-            return _ok("port", f"{where} is held by a server that answers /healthz")
-        return _fail("port", f"{where} cannot be listened on: {error.strerror}; set WS_PORT or WS_HOST")
-    return _ok("port", f"{where} is free")
+            return ok("port", f"{where} is held by a server that answers /healthz")
+        return fail("port", f"{where} cannot be listened on: {error.strerror}; set WS_PORT or WS_HOST")
+    return ok("port", f"{where} is free")
 
 
 def _is_a_server(port: int) -> bool:
@@ -124,7 +119,7 @@ def _is_a_server(port: int) -> bool:
         return False
 
 
-async def _mongodb(settings: Settings) -> Finding:
+async def _mongodb(settings: Settings) -> list[Finding]:
     from realtime_server.storage.configured import configured_url
 
     given = settings.mongodb_url
@@ -133,34 +128,54 @@ async def _mongodb(settings: Settings) -> Finding:
         async with configured_url(settings) as url:
             return await _journaled_write(url, settings, where)
     except ConfigurationError as error:
-        return _fail("mongodb", str(error))
+        return [fail("mongodb", str(error))]
 
 
-async def _journaled_write(url: str, settings: Settings, where: str) -> Finding:
+async def _journaled_write(url: str, settings: Settings, where: str) -> list[Finding]:
     from pymongo import AsyncMongoClient, WriteConcern
     from pymongo.errors import PyMongoError
+
+    from realtime_server.storage.mongo_failures import reason
+    from realtime_server.storage.mongo_indexes import INDEXES
 
     probe = {"_id": uuid.uuid4().hex}
     try:
         client: AsyncMongoClient[dict[str, str]] = AsyncMongoClient(url, serverSelectionTimeoutMS=int(_PATIENCE * 1000))
     except (PyMongoError, ValueError) as error:
-        return _fail("mongodb", f"{where}: {error}")
+        # The reason's first words only: what follows quotes the URL.
+        return [fail("mongodb", f"{where}: {str(error).partition(':')[0]}")]
     try:
         version = (await client.server_info())["version"]
         durable = WriteConcern("majority", j=True, wtimeout=int(_PATIENCE * 1000))
         collection = client[settings.mongodb_database].get_collection("doctor", write_concern=durable)
         await collection.insert_one(probe)
         await collection.delete_one(probe)
+        asked = time.time()
+        hello = await client.admin.command("hello")
+        answered = time.time()
+        database = client[settings.mongodb_database]
+        found = {name: set(await database[name].index_information()) for name in INDEXES}
     except PyMongoError as error:
-        return _fail("mongodb", f"{where}: {str(error)[:300]}")
+        return [fail("mongodb", f"{where}: {reason(error)}")]
     finally:
         await client.close()
-    return _ok("mongodb", f"{where}: version {version}, takes journaled writes")
+    wanted = {(name, str(index.document["name"])) for name, models in INDEXES.items() for index in models}
+    missing = sorted(f"{name}.{index}" for name, index in wanted if index not in found[name])
+    used = any(found.values())
+    findings = [
+        deployment.mongodb_version(version),
+        ok("mongodb", f"{where}: version {version}, takes journaled writes"),
+        deployment.write_concern(url),
+        deployment.replica_set(hello, settings.mongodb_url is None),
+        deployment.indexes(missing) if used else ok("indexes", "the database is new: the server makes them"),
+        deployment.clock("MongoDB", hello["localTime"].replace(tzinfo=UTC).timestamp(), asked, answered),
+    ]
+    return [finding for finding in findings if finding is not None]
 
 
-async def _redis(settings: Settings) -> Finding:
+async def _redis(settings: Settings) -> list[Finding]:
     if settings.redis_url is None:
-        return _ok("redis", "REDIS_URL is not set: one process serves all")
+        return [ok("redis", "REDIS_URL is not set: one process serves all")]
     from redis.asyncio import Redis
     from redis.exceptions import RedisError
 
@@ -172,10 +187,17 @@ async def _redis(settings: Settings) -> Finding:
         ) as redis:
             await redis.set(key, "1", ex=10)
             await redis.delete(key)
-            version = (await redis.info("server"))["redis_version"]
+            info = await redis.info()
+            asked = time.time()
+            seconds, microseconds = await redis.time()
+            answered = time.time()
     except (RedisError, OSError, ValueError) as error:
-        return _fail("redis", f"{where}: {error}")
-    return _ok("redis", f"{where}: version {version}, takes writes")
+        return [fail("redis", f"{where}: {error}")]
+    return [
+        ok("redis", f"{where}: version {info['redis_version']}, takes writes"),
+        *deployment.redis_server(info, settings),
+        deployment.clock("Redis", seconds + microseconds / 1e6, asked, answered),
+    ]
 
 
 async def _report(settings: Settings) -> bool:
@@ -196,10 +218,10 @@ def doctor_command(ctx: click.Context) -> None:
     """Check what the server needs, one line each: ok, warn or fail. Exit code 1 if anything failed."""
     try:
         settings = Settings.from_environment(
-            os.environ, warn=lambda line: _print(Finding(Verdict.WARN, "settings", line))
+            os.environ, warn=lambda line: _print(warn("settings", line))
         )
     except ConfigurationError as error:
-        _print(_fail("settings", str(error)))
+        _print(fail("settings", str(error)))
         ctx.exit(1)
-    _print(_ok("settings", "all values are allowed"))
+    _print(ok("settings", "all values are allowed"))
     ctx.exit(0 if asyncio.run(_report(settings)) else 1)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 #: Upper bounds in seconds: an edit with its journaled write takes a few milliseconds, and a second is an incident.
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+#: Seconds between two looks at the event loop.
+_LOOK: Final = 0.25
 
 
 class EventMetrics:
@@ -38,6 +43,20 @@ class EventMetrics:
         histogram.observe(seconds)
 
 
+def process_metrics(registry: CollectorRegistry) -> None:
+    """Processor time, memory and file descriptors of this process, on Linux."""
+    ProcessCollector(registry=registry)
+
+
+async def watch_loop(lag: Callable[[float], None]) -> None:
+    """Observe for ever how much later than asked the event loop comes to its work."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _LOOK
+        await asyncio.sleep(_LOOK)
+        lag(max(0.0, loop.time() - due))
+
+
 def gauge(registry: CollectorRegistry, name: str, text: str, read: Callable[[], float]) -> None:
     """A number that is read when somebody asks."""
     Gauge(name, text, registry=registry).set_function(read)
@@ -54,3 +73,34 @@ class _Count(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield CounterMetricFamily(self._name, self._text, value=self._read())
+
+
+class Timing(Protocol):
+    """A histogram as the hot path keeps it: ``counts`` has one more place than ``bounds`` (seconds)."""
+
+    @property
+    def bounds(self) -> Sequence[float]: ...
+    @property
+    def counts(self) -> Sequence[int]: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+def timings(registry: CollectorRegistry, name: str, text: str, label: str, parts: Mapping[str, Timing]) -> None:
+    """Histograms that somebody keeps elsewhere, one for each value of the label, read when somebody asks."""
+    registry.register(_Timings(name, text, label, parts))
+
+
+class _Timings(Collector):
+    def __init__(self, name: str, text: str, label: str, parts: Mapping[str, Timing]) -> None:
+        self._name, self._text, self._label, self._parts = name, text, label, parts
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
+        for value, timing in self._parts.items():
+            running, buckets = 0, []
+            for bound, count in zip((*map(str, timing.bounds), "+Inf"), timing.counts, strict=True):
+                running += count
+                buckets.append((bound, float(running)))
+            family.add_metric([value], buckets, sum_value=timing.seconds)
+        yield family

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from realtime_server.core.commits import Commit
-from realtime_server.core.state import RecordState
+from realtime_server.core.matching.rules import Rule
+from realtime_server.core.notifications import Notice
+from realtime_server.core.roles import Role
+from realtime_server.core.state import Lock, RecordState
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,16 @@ class CommitLog(Protocol):
         """
 
 
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        """Take a person's name off every commit of the log; how many had it. Journaled on return.
+
+        Names stand beside what is hashed, so the chain stays as it is. After a failure some are left; again is safe.
+        """
+
+    async def naming(self, user_id: str, after: str | None, limit: int) -> list[str]:
+        """Ids of at most ``limit`` sessions whose logs name the person, ascending, beginning after one."""
+
+
 class Hints(Protocol):
     """What processes tell each other of logs that have grown, so that nobody waits for the next look at the log.
 
@@ -85,6 +98,19 @@ class Hints(Protocol):
 
     def tell(self, session_id: str, seq: int, commits: Sequence[Commit]) -> None:
         """The log is durable up to ``seq``. ``commits``: the newest of it, in order, as far as at hand."""
+
+
+class Elsewhere(Protocol):
+    """Tells other processes what concerns one person. Best effort; no method blocks or raises."""
+
+    def follow(self, user_id: str) -> None:
+        """From now on what concerns this person is wanted here."""
+
+    def unfollow(self, user_id: str) -> None:
+        """The opposite of `follow`, once for each."""
+
+    def say(self, user_id: str, message: Mapping[str, Any]) -> None:
+        """To every other process that follows the person. ``message``: JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +129,31 @@ class SessionSummary:
     last_activity: int
     expires_at: int | None
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOverview(SessionSummary):
+    """A session as its status shows it. ``locks``: those whose lease may have run out meanwhile, too."""
+
+    field_policies: Mapping[str, str]
+    open_conflicts: int
+    locks: tuple[Lock, ...]
+
+
+class Overviews(Protocol):
+    """Live sessions as other processes show them, so that their status is to be had without opening them.
+
+    Both raise `CollaborationError(UNAVAILABLE)`.
+    """
+
+    async def show(self, overviews: Collection[SessionOverview], gone: Collection[str]) -> None:
+        """Show these, stop showing others (ids), and say that whatever else is shown by this process still holds.
+
+        It holds for less than a second after the call: a process that ends, or cannot write, is not believed then.
+        """
+
+    async def of(self, session_ids: Collection[str]) -> dict[str, SessionOverview]:
+        """Those of the sessions that are live at some process, the newest of each."""
 
 
 class SessionStore(Protocol):
@@ -243,3 +294,108 @@ class RevocationStore(Protocol):
 
     async def count(self, project_id: str | None, limit: int) -> int:
         """How many people have one in the project, counted up to ``limit``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRules:
+    """One version of a project's rules of matching: 1, 2, 3, …; never changed. ``saved_at``: milliseconds."""
+
+    project_id: str
+    version: int
+    rules: tuple[Rule, ...]
+    saved_by: str
+    saved_at: int
+    comment: str | None = None
+
+
+class RuleStore(Protocol):
+    """The projects' rules of matching, in versions."""
+
+    async def load(self, project_id: str, version: int | None = None) -> SavedRules | None:
+        """That version, or the newest; None where there is none, or not any more."""
+
+    async def save(self, rules: SavedRules) -> bool:
+        """Add the version after the newest, journaled on return; the newest 100 are kept.
+
+        False, and nothing happens, when ``rules.version`` is not the one after the newest: somebody was faster.
+        """
+
+    async def versions(self, project_id: str) -> list[SavedRules]:
+        """The versions that are kept, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose notifications are meant: a person, with the role in each project that is meant."""
+
+    user_id: str
+    roles: Mapping[str, Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A notification's place in a person's list: unread before read, newest before older."""
+
+    read: bool
+    at: int
+    notice_id: str
+
+
+class NoticeStore(Protocol):
+    """Notifications, kept until they are old or too many. Each reader has a mark of their own on each.
+
+    Bounded: a person has the newest 500 of a project, the holders of a role together another 500, all for 90 days.
+    """
+
+    async def add(self, notices: Sequence[Notice]) -> set[str]:
+        """Keep notifications, journaled on return; the ids of those that were not there. The others stay as they are.
+
+        After a failure some are kept, and adding the same again adds the rest.
+        """
+
+    async def page(
+        self, reader: Reader, *, after: Place | None = None, limit: int = 100, unread: bool = False
+    ) -> list[tuple[Notice, bool]]:
+        """(notification, is it read): what is not read first, of each the newest first, beginning after a place."""
+
+    async def count_unread(self, reader: Reader, limit: int = 1_000) -> int:
+        """How many are not read, counted up to ``limit``."""
+
+    async def mark_read(
+        self, reader: Reader, notice_ids: Collection[str] | None = None, *, until: int | None = None
+    ) -> int:
+        """Mark some or all of this reader's as read; how many were not. ``until``: those of that instant or earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportStatus:
+    """How far an import over HTTP is (`schemas.reconciliation_rest.ImportProgress`). Instants in milliseconds."""
+
+    session_id: str
+    progress_id: str
+    source: str
+    status: str
+    user_id: str
+    started_at: int
+    updated_at: int
+    bytes_received: int = 0
+    bytes_total: int | None = None
+    rows: int = 0
+    rows_total: int | None = None
+    new: int = 0
+    changed: int = 0
+    refused: int = 0
+    message: str | None = None
+
+
+class ImportStatusStore(Protocol):
+    """How far imports are, for whoever asks any instance. Kept for a day; not journaled: it is worth nothing later."""
+
+    async def save(self, status: ImportStatus) -> None:
+        """Put it in place of what was known of this import."""
+
+    async def load(self, session_id: str, progress_id: str) -> ImportStatus | None:
+        """How far it is; None for one that nobody knows of."""
+
+    async def newest(self, session_id: str, limit: int = 100) -> list[ImportStatus]:
+        """The session's imports, newest first."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import gc
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ import uvloop
 from aiohttp import web
 
 from realtime_server.app import DRAINING, SERVICES, create_app
+from realtime_server.collector import collecting_when_idle
 from realtime_server.demo import SESSION_ID, create_demo, demo_people, demo_text
 from realtime_server.errors import ConfigurationError
 from realtime_server.logs import configure_logging
@@ -118,11 +118,11 @@ async def serve_until_told(settings: Settings, create: Create, greet: Greet, con
         async with running(settings, create, handed) as (app, port):
             if greeting := await greet(app, port):
                 click.echo(greeting)
-            tune_collector()
             serving = True
-            # SIGTERM is how a process is told to make way for others, Ctrl-C how somebody ends the one they started.
-            if await told is signal.SIGTERM and (draining := app.get(DRAINING)) is not None:
-                await _unless(hurry, draining.begin())
+            with collecting_when_idle():
+                # SIGTERM tells a process to make way for others; Ctrl-C is how somebody ends the one they started.
+                if await told is signal.SIGTERM and (draining := app.get(DRAINING)) is not None:
+                    await _unless(hurry, draining.begin())
     except asyncio.CancelledError:
         if not told.done():
             raise
@@ -165,18 +165,6 @@ async def running(
             if handed is not None:
                 handed.close()
             await runner.cleanup()
-
-
-def tune_collector() -> None:
-    """Look for garbage in cycles rarely, and never among what lives as long as the process.
-
-    The state of sessions is frozen data without cycles: counting references frees it. Looking through all of it for
-    cycles, as Python does by itself every few thousand edits, finds nothing and stops everybody meanwhile (docs/
-    performance.md). What does make cycles, failed requests and ended tasks, is small.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 5, 1_000)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -87,6 +87,15 @@ def secret(minimum: int) -> Callable[[str], bytes]:
     return parse
 
 
+def password(minimum: int) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if len(raw) < minimum:
+            raise ValueError(f"at least {minimum} characters, not {len(raw)}")
+        return raw
+
+    return parse
+
+
 def networks(raw: str) -> tuple[str, ...]:
     """IP networks or addresses, in their normal form."""
     try:

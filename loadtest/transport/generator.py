@@ -179,7 +179,9 @@ class Load:
         self.delays.clear()
         self.acknowledgements = 0
         before, cpu, began = sum(client.count for client in self.clients), self.server_cpu(), time.monotonic()
+        own_cpu = time.process_time()
         await asyncio.sleep(options.seconds)
+        own_cpu = time.process_time() - own_cpu
         took = time.monotonic() - began
         received = sum(client.count for client in self.clients) - before
         cpu = self.server_cpu() - cpu
@@ -190,6 +192,7 @@ class Load:
         result |= {
             "per_second": round(done / took),
             "server_cpu": round(cpu / took, 3),
+            "generator_cpu": round(own_cpu / took, 3),
             "cpu_us_each": round(cpu / done * 1e6, 3) if done else None,
             "p50_ms": round(delays[len(delays) // 2] / 1e3, 2) if delays else None,
             "p99_ms": round(delays[int(len(delays) * 0.99)] / 1e3, 2) if delays else None,

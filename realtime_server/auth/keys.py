@@ -103,6 +103,11 @@ class KeySet:
         self._loading = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
 
+    @property
+    def age(self) -> float:
+        """Seconds since the keys in use were loaded; 0 before the first time."""
+        return self._clock() - self._loaded_at if self._keys else 0.0
+
     async def key(self, kid: str | None, algorithm: str) -> VerificationKey | None:
         """The key a token names; without a ``kid``, the only key of that algorithm. None where there is no such key.
 
@@ -126,6 +131,13 @@ class KeySet:
             except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
                 raise ConfigurationError(f"the key set cannot be loaded: {_reason(error)}") from None
         return len(self._keys)
+
+    async def document(self) -> bytes:
+        """The set as it is published now, for somebody who looks into it. ConfigurationError as in `load`."""
+        try:
+            return await self._load()
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ConfigurationError(f"the key set cannot be loaded: {_reason(error)}") from None
 
     def _renew(self) -> None:
         # Beside the request: an issuer that is down must not make everybody wait who shows a known key.

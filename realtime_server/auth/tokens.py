@@ -1,9 +1,9 @@
 """The only place where a token is believed.
 
 Threats and answers, after RFC 8725 (JWT best practices): ``none`` and every algorithm but four are refused before a key
-is looked at; HS256 is checked with the configured secret and nothing else, the others with a key of their own type, so
-a public key is never taken for a secret; ``jku``, ``jwk`` and ``x5u`` in a header are never followed; issuer and
-audience are compared where they are set; a token without ``exp`` is refused. No message and no log line holds token
+is looked at; HS256 is checked with the configured secret, or the one before it, the others with a key of their own
+type, so a public key is never taken for a secret; ``jku``, ``jwk`` and ``x5u`` in a header are never followed; issuer
+and audience are compared where they are set; a token without ``exp`` is refused. No message and no log line holds token
 text.
 """
 
@@ -33,6 +33,7 @@ class TokenVerifier:
         self,
         *,
         secret: bytes | None = None,
+        previous_secret: bytes | None = None,
         keys: KeySet | None = None,
         issuer: str | None = None,
         audience: str | None = None,
@@ -42,9 +43,15 @@ class TokenVerifier:
         if secret is not None and len(secret) < MIN_SECRET_BYTES:
             raise ConfigurationError(f"the secret for HS256 must have at least {MIN_SECRET_BYTES} bytes")
         self._secret = secret
+        self._previous = previous_secret
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
+
+    @property
+    def key_set_age(self) -> float | None:
+        """Seconds since the key set was loaded, 0 before it was; None without one."""
+        return None if self._keys is None else self._keys.age
 
     async def verify(self, token: object) -> Identity:
         """The identity `token` stands for.
@@ -57,6 +64,8 @@ class TokenVerifier:
         if len(token) > MAX_TOKEN_BYTES or not token.isascii():
             raise _refused(f"The token is longer than {MAX_TOKEN_BYTES} bytes or not ASCII")
         key, algorithm = await self._key_for(_header(token))
+        if algorithm == "HS256" and self._previous is not None and not _signed_with(token, key):
+            key = self._previous
         return identity_from_claims(self._claims(token, key, algorithm))
 
     async def _key_for(self, header: Mapping[str, Any]) -> tuple[bytes | jwt.PyJWK, str]:
@@ -104,6 +113,18 @@ _REASONS = {
 }
 
 
+def _signed_with(token: str, key: Any) -> bool:
+    """Whether the signature is this key's; what the token says is judged elsewhere."""
+    try:
+        jwt.decode_complete(token, key, algorithms=["HS256"], options=_SIGNATURE_ALONE)
+    except (PyJWTError, ValueError, TypeError, RecursionError):
+        return False
+    return True
+
+
+_SIGNATURE_ALONE: Any = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
+
+
 def _refused(message: str) -> CollaborationError:
     return CollaborationError(ErrorCode.UNAUTHENTICATED, message)
 
@@ -144,4 +165,10 @@ def verifier_of(settings: Settings) -> TokenVerifier:
     secret = settings.auth_jwt_secret
     if secret is None and keys is None:
         secret = load_or_create_secret(settings.data_dir)
-    return TokenVerifier(secret=secret, keys=keys, issuer=settings.auth_issuer, audience=settings.auth_audience)
+    return TokenVerifier(
+        secret=secret,
+        previous_secret=settings.auth_jwt_secret_previous,
+        keys=keys,
+        issuer=settings.auth_issuer,
+        audience=settings.auth_audience,
+    )

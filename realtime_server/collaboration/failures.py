@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from marshmallow import ValidationError
 
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.log_context import current
 
 log = logging.getLogger(__name__)
 
 #: Problems listed in one answer, and characters of a field's name in it: the client chose both.
 MAX_PROBLEMS = 20
 MAX_PATH = 100
+#: Characters of a session's id in the log (`schemas.common`).
+_MAX_ID = 128
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether the exception is a fault of ours, and no refusal."""
+    return not isinstance(error, CollaborationError | ValidationError | TimeoutError)
+
+
+def session_of(arguments: Sequence[Any]) -> str | None:
+    """The session that an event as it came names, for the log."""
+    request = arguments[0] if len(arguments) == 1 else None
+    session_id = request.get("session_id") if isinstance(request, dict) else None
+    return session_id[:_MAX_ID] if isinstance(session_id, str) and session_id.isprintable() else None
 
 
 def as_error(error: BaseException) -> CollaborationError:
@@ -26,7 +41,9 @@ def as_error(error: BaseException) -> CollaborationError:
     if isinstance(error, TimeoutError):
         return CollaborationError(ErrorCode.UNAVAILABLE, "it took too long; try again")
     log.error("a request failed", exc_info=error)
-    return CollaborationError(ErrorCode.INTERNAL, "the server failed; it has been noted")
+    request_id = current().get("request_id")
+    details = None if request_id is None else {"request_id": request_id}
+    return CollaborationError(ErrorCode.INTERNAL, "the server failed; it has been noted", details)
 
 
 def invalid(error: ValidationError) -> CollaborationError:

@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol
+from uuid import uuid4
 
 from socketio.exceptions import ConnectionRefusedError as ConnectRefused
 
@@ -22,11 +23,15 @@ from realtime_server.collaboration.commands import COMMANDS
 from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
-from realtime_server.collaboration.failures import as_error, refusal
+from realtime_server.collaboration.failures import as_error, is_fault, refusal, session_of
+from realtime_server.collaboration.notices import Notices
+from realtime_server.collaboration.people import NoElsewhere, People
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.log_context import log_context
+from realtime_server.ports import Elsewhere, NoticeStore
 from realtime_server.presence.ports import Presence
 from realtime_server.quotas import Quotas, rate_limited
 from realtime_server.reconciliation.run import RunService
@@ -35,6 +40,15 @@ from schemas import MessageForm, loader
 Ack = dict[str, Any]
 #: Told of every answered event: its name, "ok" or the error's code, seconds from arrival to answer.
 Observe = Callable[[str, str, float], None]
+
+
+class Trace(Protocol):
+    """Told of every event that reached a session, when it is answered; ``began``: seconds of `perf_counter`."""
+
+    def __call__(
+        self, event: str, outcome: str, began: float, *, session_id: str | None, user_id: str, command_id: str | None
+    ) -> None: ...
+
 
 #: Every event of the contract but `message`, which is another form of them.
 EVENTS: Final = (*ACTIONS.handlers, *COMMANDS.handlers)
@@ -70,19 +84,31 @@ class Collaboration:
         clock: Callable[[], int],
         runs: RunService,
         quotas: Quotas,
+        notices: NoticeStore,
         observe: Observe = lambda event, code, seconds: None,
+        elsewhere: Elsewhere | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self.presence = presence
         self.runs = runs
         self.admission = Admission(verifier, sockets, rooms, config, clock)
-        self.attendance = Attendance(engine, presence, rooms, config, clock)
+        self.notices = Notices(notices, rooms)
+        self.attendance = Attendance(engine, presence, rooms, self.notices, config, clock)
         self._sockets = sockets
         self._engine = engine
         self._config = config
         self._quotas = quotas
         self._observe = observe
+        self._trace = trace
         self._connections: dict[str, Connection] = {}
         self._of_user: dict[str, set[Connection]] = {}
+        self.people = People(
+            lambda user_id: self._of_user.get(user_id, ()),
+            self.disconnect_user,
+            rooms,
+            clock,
+            elsewhere or NoElsewhere(),
+        )
         self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
@@ -128,12 +154,15 @@ class Collaboration:
             raise CollaborationError(ErrorCode.RATE_LIMITED, message, details)
         theirs.add(connection)
         self._connections[connection.sid] = connection
+        if len(theirs) == 1:
+            self.people.came(connection.user_id)
 
     def _forget(self, connection: Connection) -> None:
         theirs = self._of_user[connection.user_id]
         theirs.discard(connection)
         if not theirs:
             del self._of_user[connection.user_id]
+            self.people.went(connection.user_id)
 
     def disconnect_user(self, user_id: str) -> int:
         """Close every connection that the person has at this process, now; how many there were.
@@ -174,6 +203,7 @@ class Collaboration:
     def _receive(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:
         """A future for a command: the client's later events need not wait for it. A coroutine for an action."""
         began = perf_counter()
+        connection = None
         try:
             connection = self._connection(sid, began)
             action = ACTIONS.handlers.get(event)
@@ -188,12 +218,20 @@ class Collaboration:
             # A coroutine holds up the client's next event, and with it the reading from its socket.
             return ack if connection.pending < self._config.pending else _resolved(ack)
         except Exception as error:
-            return self._turned_away(event, sid, error, began)
+            return self._turned_away(event, sid, error, began, connection, session_of(arguments))
 
-    def _turned_away(self, event: str, sid: str, error: Exception, began: float) -> Ack | Awaitable[Ack]:
+    def _turned_away(
+        self,
+        event: str,
+        sid: str,
+        error: Exception,
+        began: float,
+        connection: Connection | None,
+        session_id: str | None,
+    ) -> Ack | Awaitable[Ack]:
         """The refusal. Who sends on in spite of `rate_limited` gets it late, and is not read from until then: refusing
         as fast as somebody sends would cost the others the time that the limits are to keep for them."""
-        answer = self._refused(event, error, began)
+        answer = self._refused(event, error, began, connection, session_id)
         if isinstance(error, CollaborationError) and error.code is ErrorCode.RATE_LIMITED:
             connection = self._connections.get(sid)
             if connection is not None and connection.patience.take(began):
@@ -232,16 +270,21 @@ class Collaboration:
     async def _act(
         self, declared: Declared[ActionHandler], connection: Connection, request: Request, began: float
     ) -> Ack:
+        session_id = request.get("session_id")
         cost = _COSTS.get(declared.event)
         if cost is not None:
             self._charge(connection, cost, began)
         try:
-            answer = await declared.handle(self, connection, request)
+            ack = self._done(declared.event, await declared.handle(self, connection, request), began)
         except Exception as error:
-            return self._refused(declared.event, error, began)
-        if cost is not None:
-            self._charge(connection, len(answer.get("commits", ())) / _COMMITS_A_TOKEN, perf_counter())
-        return self._done(declared.event, answer, began)
+            ack = self._refused(declared.event, error, began, connection, session_id)
+        if cost is not None and ack["ok"]:
+            self._charge(connection, len(ack.get("commits", ())) / _COMMITS_A_TOKEN, perf_counter())
+        if self._trace is not None:
+            outcome = "ok" if ack["ok"] else ack["error"]["code"]
+            user_id = connection.user_id
+            self._trace(declared.event, outcome, began, session_id=session_id, user_id=user_id, command_id=None)
+        return ack
 
     def _charge(self, connection: Connection, tokens: float, now: float) -> None:
         connection.allowance.charge(tokens)
@@ -252,9 +295,27 @@ class Collaboration:
     ) -> asyncio.Future[Ack]:
         connection.pending += 1
         ack: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        self._engine.timings.received.observe(perf_counter() - began)
         decided = self._engine.submit(session_id, command)
         decided.add_done_callback(partial(self._settle, event, connection, ack, began))
+        if self._trace is not None:
+            ack.add_done_callback(partial(self._traced, event, connection, session_id, command.command_id, began))
         return ack
+
+    def _traced(
+        self,
+        event: str,
+        connection: Connection,
+        session_id: str | None,
+        command_id: str | None,
+        began: float,
+        ack: asyncio.Future[Ack],
+    ) -> None:
+        if self._trace is not None and not ack.cancelled():
+            answer = ack.result()
+            outcome = "ok" if answer["ok"] else answer["error"]["code"]
+            user_id = connection.user_id
+            self._trace(event, outcome, began, session_id=session_id, user_id=user_id, command_id=command_id)
 
     def _settle(
         self,
@@ -268,7 +329,7 @@ class Collaboration:
         if decided.cancelled():
             answer = self._refused(event, TimeoutError(), began)
         elif (error := decided.exception()) is not None:
-            answer = self._refused(event, error, began)
+            answer = self._refused(event, error, began, connection)
         else:
             answer = self._done(event, decided.result(), began)
         if not ack.done():
@@ -278,8 +339,20 @@ class Collaboration:
         self._observe(event, "ok", perf_counter() - began)
         return {"ok": True, **answer}
 
-    def _refused(self, event: str, error: BaseException, began: float) -> Ack:
-        answer = refusal(error)
+    def _refused(
+        self,
+        event: str,
+        error: BaseException,
+        began: float,
+        connection: Connection | None = None,
+        session_id: str | None = None,
+    ) -> Ack:
+        if is_fault(error):  # it will be logged, and whoever sent it can name the entry
+            user_id = None if connection is None else connection.user_id
+            with log_context(request_id=uuid4().hex, event=event, session_id=session_id, user_id=user_id):
+                answer = refusal(error)
+        else:
+            answer = refusal(error)
         self._observe(event, answer["error"]["code"], perf_counter() - began)
         return answer
 
@@ -307,7 +380,7 @@ class Collaboration:
             self._connection(sid, now)
         except CollaborationError as refused:
             error = refused
-        return self._turned_away(event, sid, error, now)
+        return self._turned_away(event, sid, error, now, self._connections.get(sid), None)
 
     async def close(self) -> None:
         for connection in self._connections.values():

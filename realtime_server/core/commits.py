@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from realtime_server.core.clock import to_iso
+from realtime_server.core.names import PLACES, Names, split, told
 
 Json = Mapping[str, Any]
 
@@ -42,7 +43,8 @@ class Commit:
 
     ``seq``: 1, 2, 3, … per session, gapless. ``command_id``: unique per session, so that a retry is recognised.
     ``at``: milliseconds since 1970. ``data``: plain JSON, the payload of the broadcast; never changed after creation.
-    ``prev_hash`` and ``hash``: 64 hexadecimal digits; see `digest`.
+    ``prev_hash`` and ``hash``: 64 hexadecimal digits; see `digest`. ``names``: what the people are called whom it names
+    by their ids; not hashed, and may have been erased (`names`).
     """
 
     session_id: str
@@ -55,6 +57,7 @@ class Commit:
     data: Json
     prev_hash: str
     hash: str
+    names: Names = ()
 
     @property
     def family(self) -> str:
@@ -63,7 +66,8 @@ class Commit:
 
 
 def canonical(commit: Commit) -> bytes:
-    """The bytes that are hashed: UTF-8 JSON, keys sorted by code point, no white space, every member but ``hash``.
+    """The bytes that are hashed: UTF-8 JSON, keys sorted by code point, no white space, every member but ``hash`` and
+    ``names``.
 
     Numbers print as ECMAScript prints them (the bounds in `limits` keep floats where all writers agree), so that any
     language can recompute the chain.
@@ -100,7 +104,12 @@ def seal(
     at: int,
     prev_hash: str,
 ) -> Commit:
-    """Give a draft its place in the log and its hash."""
+    """Give a draft its place in the log and its hash. Names of people in it come to stand beside what is hashed."""
+    data: Json = draft.data
+    names: Names = ()
+    places = PLACES.get(draft.message_type)
+    if places is not None:
+        data, names = split(places, data, user_id)
     members: dict[str, Any] = {
         "session_id": session_id,
         "project_id": project_id,
@@ -109,10 +118,11 @@ def seal(
         "user_id": user_id,
         "at": at,
         "message_type": draft.message_type,
-        "data": draft.data,
+        "data": data,
         "prev_hash": prev_hash,
     }
     members["hash"] = hashlib.sha256(orjson.dumps(members, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    members["names"] = names
     # A frozen dataclass sets its members one by one, which takes longer than the hash.
     commit = object.__new__(Commit)
     object.__setattr__(commit, "__dict__", members)
@@ -128,7 +138,7 @@ def envelope(commit: Commit) -> dict[str, Any]:
         "user_id": commit.user_id,
         "timestamp": to_iso(commit.at),
         "seq": commit.seq,
-        "data": commit.data,
+        "data": told(commit.message_type, commit.data, commit.user_id, commit.names),
     }
 
 

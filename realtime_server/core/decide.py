@@ -26,6 +26,7 @@ from realtime_server.core.commits import Commit, Draft, seal
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.permissions import allowed
 from realtime_server.core.state import SessionState, SessionStatus
+from realtime_server.core.suggestions import suggested_records
 from realtime_server.core.values import check_text
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -34,6 +35,7 @@ _DECIDERS: Final[Mapping[type[c.Command], Callable[[SessionState, Any, int], Out
     c.CreateSession: sessions.decide_create,
     c.Join: sessions.decide_join,
     c.RecordImport: sessions.decide_import,
+    c.EraseName: sessions.decide_erase,
     c.EndSession: sessions.decide_end,
     c.ExpireSession: sessions.decide_expire_session,
     c.Edit: edits.decide_edit,
@@ -131,7 +133,7 @@ def _refuse(state: SessionState, command: c.Command) -> Rejection | None:
         return reject(ErrorCode.FORBIDDEN, f"the role {role} may not do this ({type(command).__name__})", role=role)
     if state.seq == 0 and not isinstance(command, c.CreateSession):
         return reject(ErrorCode.NOT_FOUND, f"there is no session {state.session_id}")
-    if state.status is not SessionStatus.ACTIVE and not isinstance(command, c.Join):
+    if state.status is not SessionStatus.ACTIVE and not isinstance(command, c.Join | c.EraseName):
         return reject(ErrorCode.SESSION_ENDED, f"the session has {state.status.value}", status=state.status.value)
     if type(command) in _CONTENT:
         frozen = workflow.refuse_frozen(state, command.actor.role)
@@ -156,7 +158,7 @@ def needed_records(state: SessionState, command: c.Command) -> frozenset[str]:
     """The records that must be in ``state.records``, where they exist, before the command is decided."""
     match command:
         case c.Edit(edit=edit):
-            return frozenset({edit.record_id})
+            return frozenset({edit.record_id, *_weighed(state, edit.record_id, edit.field_name, edit.base_version)})
         case c.EditBatch(edits=items):
             return frozenset(edit.record_id for edit in items)
         case c.AcquireLock(record_id=record_id):
@@ -167,7 +169,7 @@ def needed_records(state: SessionState, command: c.Command) -> frozenset[str]:
             return frozenset(record_id for record_id in named if record_id is not None)
         case c.Resolve(conflict_id=conflict_id):
             place = state.conflicts.get(conflict_id)
-            return frozenset() if place is None else frozenset({place[0]})
+            return frozenset() if place is None else frozenset({place[0], *_weighed(state, *place, -1)})
         case c.Undo() | c.Redo():
             entry = history.entry_of(command, history.stack_of(state, command))
             return frozenset() if entry is None else frozenset(record_id for record_id, _ in entry.fields)
@@ -183,6 +185,14 @@ def needed_records(state: SessionState, command: c.Command) -> frozenset[str]:
             return frozenset(ids)
         case _:
             return frozenset()
+
+
+def _weighed(state: SessionState, record_id: str, name: str, base_version: int) -> tuple[str, ...]:
+    """What a suggestion looks at, where an edit of this base may come to a conflict."""
+    record = state.records.get(record_id)
+    field = None if record is None or record.match is None else record.fields.get(name)
+    stale = field is not None and (field.conflict is not None or base_version < field.version)
+    return suggested_records(record) if stale else ()
 
 
 _ANSWERS: Final[Mapping[str, Callable[[Commit], Mapping[str, Any]]]] = {

@@ -13,6 +13,7 @@ from typing import Final
 
 from realtime_server.core import comments, conflicts, edits, locks, matches, record_status, runs, sessions, workflow
 from realtime_server.core.commits import Commit
+from realtime_server.core.names import PLACES, told
 from realtime_server.core.state import Changes, SessionState
 
 
@@ -49,6 +50,8 @@ def evolve(state: SessionState, commit: Commit) -> SessionState:
     if commit.seq != state.seq + 1:
         raise ValueError(f"commit {commit.seq} does not follow {state.seq}")
     family = commit.family
+    if commit.message_type in PLACES:
+        commit = replace(commit, data=told(commit.message_type, commit.data, commit.user_id, commit.names))
     changes = _FAMILIES[family](state, commit)
     if family in _NOTED:
         _note(state, commit, changes)

@@ -103,6 +103,7 @@ _COMPARISONS: Final[Mapping[type[c.Command], Callable[[Any, Commit], bool]]] = {
     c.AddComment: _made("comment.added", text="text"),
     c.ResolveComment: _made("comment.resolved", comment_id="comment_id"),
     c.RecordImport: _made("record.imported", digest="digest"),
+    c.EraseName: _made("session.name_erased", user_id="user_id"),
     c.EndSession: _made("session.ended"),
     c.ExpireSession: _made("session.expired"),
     r.ProposeMatches: _made("match.suggested", run_id="run_id"),

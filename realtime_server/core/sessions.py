@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from immutables import Map
 
 from realtime_server.core import limits
-from realtime_server.core.commands import CreateSession, EndSession, ExpireSession, Join, RecordImport
+from realtime_server.core.commands import CreateSession, EndSession, EraseName, ExpireSession, Join, RecordImport
 from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
+from realtime_server.core.matching.rules import Rule, RuleSet, check_all, document, from_document
 from realtime_server.core.merging import check_policies
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.roles import Role
 from realtime_server.core.state import Changes, Participant, SessionState, SessionStatus
 from realtime_server.core.values import check_text
 from realtime_server.errors import ErrorCode, Rejection
+
+#: The commit by which a person's name is forgotten.
+NAME_ERASED: Final = "session.name_erased"
 
 
 def admit(present: Collection[str], user_id: str, maximum: int) -> Rejection | None:
@@ -33,6 +38,7 @@ def decide_create(state: SessionState, command: CreateSession, now: int) -> Outc
     if state.seq:
         return reject(ErrorCode.INVALID, f"session {command.session_id} exists already")
     member = "session_name"
+    rules: tuple[Rule, ...] = ()
     try:
         check_text(command.name, limits.MAX_NAME)
         member = "expires_in"
@@ -40,6 +46,9 @@ def decide_create(state: SessionState, command: CreateSession, now: int) -> Outc
             raise ValueError("a session expires after some seconds without activity, at most a year's; 0: never")
         member = "field_policies"
         check_policies(command.field_policies)
+        member = "rules"
+        if command.rules is not None:
+            rules = check_all(command.rules[1])
     except ValueError as error:
         return reject(ErrorCode.INVALID, str(error), fields={member: [str(error)]})
     data: dict[str, Any] = {
@@ -48,6 +57,9 @@ def decide_create(state: SessionState, command: CreateSession, now: int) -> Outc
         "field_policies": dict(command.field_policies),
         "created_by": {"user_id": command.actor.user_id, "name": command.actor.name},
     }
+    if command.rules is not None:
+        # A copy: what becomes of the project's rules later changes nothing here.
+        data["rules"] = {"project_version": command.rules[0], "rules": [document(rule) for rule in rules]}
     return Draft("session.created", data)
 
 
@@ -79,6 +91,17 @@ def decide_import(state: SessionState, command: RecordImport, now: int) -> Outco
     return Draft("record.imported", data)
 
 
+def decide_erase(state: SessionState, command: EraseName, now: int) -> Outcome:
+    """That a name was erased, and by whom, is history too; what it was is not."""
+    try:
+        check_text(command.user_id, limits.MAX_NAME)
+        if not command.user_id:
+            raise ValueError("says whose name")
+    except ValueError as error:
+        return reject(ErrorCode.INVALID, str(error), fields={"user_id": [str(error)]})
+    return Draft(NAME_ERASED, {"user_id": command.user_id})
+
+
 def decide_end(state: SessionState, command: EndSession, now: int) -> Outcome:
     return Draft("session.ended", {} if command.reason is None else {"reason": command.reason})
 
@@ -93,6 +116,7 @@ def evolve_session(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     if commit.message_type == "session.created":
         return Changes(
+            reconciliation=replace(state.reconciliation, rules=_first_rules(commit)),
             project_id=commit.project_id,
             name=data["name"],
             created_by=data["created_by"]["user_id"],
@@ -100,12 +124,36 @@ def evolve_session(state: SessionState, commit: Commit) -> Changes:
             expires_in=data["expires_in"],
             field_policies=dict(data["field_policies"]),
         )
+    if commit.message_type == NAME_ERASED:
+        return _without_name(state, data["user_id"])
     if commit.message_type == "session.updated":
         person = Participant(data["user_id"], data["name"], Role(data["role"]), commit.at)
         return Changes(participants=state.participants.set(person.user_id, person))
     ended = commit.message_type == "session.ended"
     # The locks go with the session: otherwise their leases would be due for ever.
     return Changes(status=SessionStatus.ENDED if ended else SessionStatus.EXPIRED, locks=Map())
+
+
+def _without_name(state: SessionState, user_id: str) -> Changes:
+    """The person goes on under their id, wherever the state knows a name."""
+    workflow = state.reconciliation.workflow
+    signoffs = tuple(replace(item, name=user_id) if item.user_id == user_id else item for item in workflow.signoffs)
+    locks = {lock.record_id: replace(lock, name=user_id) for lock in state.locks.values() if lock.user_id == user_id}
+    changes = Changes(
+        locks=state.locks.update(locks),
+        reconciliation=replace(state.reconciliation, workflow=replace(workflow, signoffs=signoffs)),
+    )
+    known = state.participants.get(user_id)
+    if known is not None:
+        changes["participants"] = state.participants.set(user_id, replace(known, name=user_id))
+    return changes
+
+
+def _first_rules(commit: Commit) -> RuleSet:
+    given = commit.data.get("rules")
+    if given is None:
+        return RuleSet()
+    return RuleSet(tuple(from_document(item) for item in given["rules"]), commit.seq, given["project_version"])
 
 
 def touch(state: SessionState, commit: Commit) -> int:

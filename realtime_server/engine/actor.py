@@ -13,6 +13,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
@@ -20,22 +21,28 @@ from realtime_server.core.decide import needed_records
 from realtime_server.core.evolve import evolve, set_records
 from realtime_server.core.locks import due
 from realtime_server.core.repeats import refuse_used_id
+from realtime_server.core.sessions import NAME_ERASED
 from realtime_server.core.snapshot import state_from_document
 from realtime_server.core.state import SessionState
 from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide_batch
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.hinted import HintedCommits
 from realtime_server.engine.materialiser import Materialiser
+from realtime_server.engine.notifier import Notifier, Notify
 from realtime_server.engine.recent import RecentCommits
 from realtime_server.engine.record_loader import RecordLoader
+from realtime_server.engine.timing import EngineTimings
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.log_context import context_of
+from realtime_server.ports import CommitLog, NoticeStore, RecordStore, SessionStore
 
 log = logging.getLogger(__name__)
 
 Publish = Callable[[Sequence[Commit]], None]
 #: (session_id, seq, commits): see `ports.Hints.tell`.
 Tell = Callable[[str, int, Sequence[Commit]], None]
+#: (commits of a batch, when they were decided, appended, published: seconds of `time.perf_counter`).
+Trace = Callable[[Sequence[Commit], float, float, float], None]
 Needs = Callable[[SessionState], Collection[str]]
 
 #: Commits read from the log at a time.
@@ -44,18 +51,22 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Stores:
+    """``notices``: None where nobody is notified."""
+
     log: CommitLog
     sessions: SessionStore
     records: RecordStore
+    notices: NoticeStore | None = None
 
 
 @dataclass(slots=True, eq=False)
 class _Question:
-    """Somebody wants the state, with some records loaded, and as new as the log if ``refresh``."""
+    """Somebody wants the state, with some records loaded, as new as the log if ``refresh``, stored if ``stored``."""
 
     needs: Needs
     refresh: bool
     future: asyncio.Future[SessionState]
+    stored: bool = False
 
 
 def _unavailable(reason: str) -> CollaborationError:
@@ -63,7 +74,10 @@ def _unavailable(reason: str) -> CollaborationError:
 
 
 class SessionActor:
-    """See the module. ``on_exit`` is called once, when the actor has nothing left to do and forgets its state."""
+    """See the module. ``on_exit`` is called once, when the actor has nothing left to do and forgets its state.
+
+    ``told``: up to where listeners were told by the actor before this one, if there are any.
+    """
 
     def __init__(
         self,
@@ -72,28 +86,46 @@ class SessionActor:
         config: EngineConfig,
         publish: Publish,
         tell: Tell,
+        notify: Notify,
         clock: Callable[[], int],
         watched: Callable[[str], bool],
         on_exit: Callable[[SessionActor], None],
+        timings: EngineTimings,
+        trace: Trace | None = None,
+        told: int | None = None,
     ) -> None:
         self.session_id = session_id
         self._stores, self._config, self._publish, self._clock = stores, config, publish, clock
         self._tell = tell
+        self._timings, self._trace = timings, trace
         self._watched, self._on_exit = watched, on_exit
+        #: Up to where listeners here have been told; None while there is nobody who was.
+        self.told = told
         self._commands: deque[Waiting] = deque()
         self._questions: list[_Question] = []
         self._wake = asyncio.Event()
         self._closing = False
-        self._stale = False
+        self._stale = self._opened = False
         self._hinted = HintedCommits()
         self._used_at = asyncio.get_running_loop().time()
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
-        self._materialiser = Materialiser(stores.sessions, stores.records, 0)
+        self._notifier = None if stores.notices is None else Notifier(session_id, stores.notices, notify)
+        self._materialiser = Materialiser(stores.sessions, stores.records, 0, self._notifier)
         self._loader = RecordLoader(session_id, stores.records)
-        self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
+        # Not the context of whoever happened to open the session.
+        context = context_of(session_id=session_id)
+        self._task = asyncio.create_task(self._run(), name=f"session {session_id}", context=context)
 
     # -- what the engine calls ---------------------------------------------------------------------------------------
+
+    @property
+    def waiting_commands(self) -> int:
+        return len(self._commands)
+
+    @property
+    def beyond_checkpoint(self) -> int:
+        return self._state.seq - self._materialiser.stored_seq
 
     def submit(self, command: Command) -> asyncio.Future[Answer]:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -103,15 +135,20 @@ class SessionActor:
             message = f"{self._config.queue_limit} commands wait for this session already; try again"
             future.set_exception(CollaborationError(ErrorCode.OVERLOADED, message))
         else:
-            self._commands.append(Waiting(command, future))
+            self._commands.append(Waiting(command, future, perf_counter()))
             self._wake.set()
         return future
 
-    def inspect(self, needs: Needs, *, refresh: bool) -> asyncio.Future[SessionState]:
+    def inspect(self, needs: Needs, *, refresh: bool, stored: bool = False) -> asyncio.Future[SessionState]:
         future: asyncio.Future[SessionState] = asyncio.get_running_loop().create_future()
-        self._questions.append(_Question(needs, refresh, future))
+        self._questions.append(_Question(needs, refresh, future, stored))
         self._wake.set()
         return future
+
+    @property
+    def state(self) -> SessionState | None:
+        """What is in memory; None until that has been read."""
+        return self._state if self._opened else None
 
     def commits_since(self, after: int) -> list[Commit] | None:
         """The commits after ``after`` so far as they are in memory, or None."""
@@ -155,8 +192,15 @@ class SessionActor:
         checkpoint = await self._stores.sessions.load(self.session_id)
         if checkpoint is not None:
             self._state = state_from_document(checkpoint)
-        self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq)
+        self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq, self._notifier)
         await self._catch_up(publish=False)
+        self._opened = self._state.seq > 0
+        if self.told is not None and self.told < self._state.seq:
+            # The actor before this one failed, and others have written meanwhile. Of very much the end is enough:
+            # whoever listens sees the gap before it, and asks.
+            after = max(self.told, self._state.seq - self._config.replay_limit)
+            self._publish(await self._stores.log.read(self.session_id, after, self._state.seq - after))
+        self.told = self._state.seq
 
     async def _wait(self) -> bool:
         """True when there is something to do; False when the actor can go."""
@@ -224,9 +268,10 @@ class SessionActor:
             refresh = self._stale or any(question.refresh for question in questions)
             if refresh:
                 await self._catch_up()
-            wanted = {name for question in questions for name in question.needs(self._state)}
-            await self._load(wanted)
+            await self._load_wanted(questions)
             await self._process(todo, newest=refresh)
+            if self._state.seq and any(question.stored for question in questions):
+                await self._materialiser.finish(self._state)
         except CollaborationError as error:
             self._stale = True
             _fail(todo, questions, error)
@@ -248,6 +293,7 @@ class SessionActor:
         ``newest``: the log has been read since these commands came.
         """
         lost_races = 0
+        timed = False
         while lost_races < self._config.attempts:
             now = self._clock()
             ended = [Waiting(command, None) for command in due(self._state, now)]
@@ -261,12 +307,21 @@ class SessionActor:
                 await self._catch_up()
                 if self._state.seq > known:
                     continue
+            if not timed:
+                timed = True
+                self._decided(todo)
             complete, todo = await self._append(batch)
             if todo and not complete:
                 lost_races += 1
+                self._timings.lost_races += 1
                 await asyncio.sleep(random.uniform(0, min(0.001 * lost_races, 0.02)))
         message = "other instances write to this session faster than this one gets a turn; try again"
         _fail(todo, [], CollaborationError(ErrorCode.OVERLOADED, message))
+
+    def _decided(self, todo: Iterable[Waiting]) -> None:
+        now, timing = perf_counter(), self._timings.decided
+        for item in todo:
+            timing.observe(now - item.queued_at)
 
     async def _append(self, batch: Batch) -> tuple[bool, list[Waiting]]:
         """Make a batch durable and tell everybody. (nobody was faster, what has to be decided again)."""
@@ -276,10 +331,14 @@ class SessionActor:
             left = [item.waiting for item in batch.decided if item.waiting.future is not None]
             return True, [item for item in left if not _settle_known(item, found)] + list(batch.rest)
         count, unknown = 0, False
+        decided_at = appended_at = perf_counter()
         if batch.commits:
             try:
                 count = (await self._stores.log.append(batch.commits)).count
+                appended_at = perf_counter()
+                self._timings.appended.observe(appended_at - decided_at)
             except CollaborationError:
+                self._timings.failed_appends += 1
                 # The outcome is unknown. The log knows: reading it either fails too, or shows what became of the batch.
                 log.warning("append to session %s failed; reading the log", self.session_id)
                 unknown = True
@@ -296,6 +355,12 @@ class SessionActor:
         told = [item for item in batch.decided if item.position <= count]
         for item in told:
             item.settle()
+        if count:
+            published_at = perf_counter()
+            self._timings.commits += count
+            self._timings.published.observe(published_at - appended_at)
+            if self._trace is not None:
+                self._trace(batch.commits[:count], decided_at, appended_at, published_at)
         if count == len(batch.commits):
             return True, list(batch.rest)
         left = [item.waiting for item in batch.decided[len(told) :] if item.waiting.future is not None]
@@ -316,6 +381,11 @@ class SessionActor:
         return await self._stores.log.find(self.session_id, doubtful)
 
     # -- state -------------------------------------------------------------------------------------------------------
+
+    async def _load_wanted(self, questions: Iterable[_Question]) -> None:
+        """Twice: what a question needs may follow from the records that it needs."""
+        for _ in range(2):
+            await self._load({name for question in questions for name in question.needs(self._state)})
 
     async def _load_needed(self, todo: Iterable[Waiting]) -> set[str]:
         return await self._load({name for item in todo for name in needed_records(self._state, item.command)})
@@ -366,8 +436,13 @@ class SessionActor:
         self._recent.add(commits)
         for commit in commits:
             self._materialiser.note(commit)
+            if commit.message_type == NAME_ERASED:
+                self._recent.erase_name(commit.data["user_id"])
+        if self._notifier is not None:
+            self._notifier.note(state, commits, live=publish)
         if publish:
             self._publish(commits)
+            self.told = state.seq
 
     def _after_commits(self) -> None:
         stored = self._materialiser.stored_seq

@@ -24,10 +24,14 @@ Answer = Mapping[str, Any]
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """A command and whoever waits for its answer; nobody waits for what the system asks for."""
+    """A command and whoever waits for its answer; nobody waits for what the system asks for.
+
+    ``queued_at``: seconds of `time.perf_counter`; 0 where nobody asks how long it took.
+    """
 
     command: Command
     future: asyncio.Future[Answer] | None
+    queued_at: float = 0.0
 
 
 @dataclass(slots=True, eq=False)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 
 from realtime_server.core.commits import Commit
+from realtime_server.core.names import without
 
 
 class RecentCommits:
@@ -22,6 +24,13 @@ class RecentCommits:
             self._by_command[commit.command_id] = commit
         while len(self._commits) > self._limit:
             del self._by_command[self._commits.popleft().command_id]
+
+    def erase_name(self, user_id: str) -> None:
+        """Nobody is told any more what the person was called."""
+        for place, commit in enumerate(self._commits):
+            if any(item[0] == user_id for item in commit.names):
+                nameless = replace(commit, names=without(commit.names, user_id))
+                self._commits[place] = self._by_command[commit.command_id] = nameless
 
     def of_command(self, command_id: str) -> Commit | None:
         return self._by_command.get(command_id)

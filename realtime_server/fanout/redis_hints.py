@@ -15,6 +15,7 @@ from realtime_server.redis_bus import MAX_BODY, RedisBus
 _KIND: Final = b"c"
 _MEMBERS: Final = {field.name for field in fields(Commit)}
 _NUMBERS: Final = {"seq", "at"}
+_TYPES: Final = {"data": dict, "names": list}
 
 #: (session_id, seq, commits): what `Engine.hint` takes.
 Received = Callable[[str, int, Sequence[Commit]], None]
@@ -55,6 +56,13 @@ def _commit(session_id: str, members: dict[str, Any]) -> Commit:
     if members.keys() != _MEMBERS or members["session_id"] != session_id:
         raise ValueError("not a commit of this session")
     for name, value in members.items():
-        if type(value) is not (int if name in _NUMBERS else dict if name == "data" else str):
+        if type(value) is not (int if name in _NUMBERS else _TYPES.get(name, str)):
             raise ValueError(name)
-    return Commit(**members)
+    return Commit(**{**members, "names": tuple(_name(item) for item in members["names"])})
+
+
+def _name(item: Any) -> tuple[str, str]:
+    user_id, name = item
+    if type(user_id) is not str or type(name) is not str:
+        raise ValueError("names")
+    return user_id, name

@@ -3,8 +3,10 @@
 What happens here is seen here at once, and told to the others through Redis; what happens there is heard. Redis is
 asked one thing only, whether somebody new still has a place (`enter`): only there it can be decided for all processes.
 
-Redis may be away. People then come in by what this process knows, so a session may get a few too many; nobody is seen
-to leave because of it; and when it is back, every process says anew who it has.
+A Redis that is slow, or a process that is busy, makes people wait for their place, and nothing else. Redis may be away
+(`redis_hearing`): people then come in by what this process knows, so each process may give out the places that were
+free when Redis was last heard; nobody is seen to leave because of it; and when it is back, every process says anew who
+it has, and nobody new comes in before places are free.
 """
 
 from __future__ import annotations
@@ -18,14 +20,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from redis.exceptions import RedisError
-
 from realtime_server.core.sessions import admit, session_full
 from realtime_server.presence.members import Member, Seat, member_of
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.ports import Announce
-from realtime_server.presence.redis_seats import KIND, LEASE, Changes, Seats, SharedSeat, changes_of, topic_of
-from realtime_server.redis_bus import RedisBus, end_tasks
+from realtime_server.presence.redis_seats import KIND, LEASE, Changes, Claim, Seats, SharedSeat, changes_of, topic_of
+from realtime_server.redis_bus import RedisBus
+from realtime_server.redis_hearing import FAILED, end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ _WAITING: Final = 200_000
 #: Seconds between two tries while Redis is away; between two looks at how long sessions are kept.
 _RETRY: Final = 0.2
 _KEEP: Final = 600.0
-_AWAY = (RedisError, OSError, TimeoutError)
+_AWAY = FAILED
 _Place = tuple[str, str]
 
 
@@ -60,7 +61,7 @@ class RedisPresence(MemoryPresence):
     ) -> None:
         super().__init__(announce, clock)
         self._bus = bus
-        self._seats = Seats(bus)
+        self._seats = Seats(bus, lease)
         self._lease, self._interval = lease, renew
         #: The seats of this process that are in Redis, or on the way there; and those of others, as heard.
         self._own: dict[str, dict[str, SharedSeat]] = {}
@@ -98,17 +99,28 @@ class RedisPresence(MemoryPresence):
 
     async def _claim(self, session_id: str, seat: Seat, maximum: int) -> bool:
         """Whether there is a place: by Redis, or where it is away by what is known here."""
-        if self._bus.is_up:
-            claimed = self._shared(seat)
-            try:
-                return await self._seats.claim(session_id, claimed, maximum)
-            except _AWAY as error:
-                log.warning("whether session %s is full was not to be had from Redis: %s", session_id, error)
-            except BaseException:
-                # Nobody waits any more, and the place may be taken.
-                self._tell(session_id, replace(claimed, revision=claimed.revision + 1), present=False)
-                raise
-        return admit(self._roster.people(session_id), seat.user_id, maximum) is None
+        room = admit(self._roster.people(session_id), seat.user_id, maximum) is None
+        if not room and asyncio.get_running_loop().time() < self._settled_at:
+            return False  # Redis may not have been told yet of everybody who is known here
+        claimed = self._shared(seat)
+        try:
+            claim = await self._bus.ask(partial(self._seats.claim, session_id, claimed, maximum), patient=True)
+        except _AWAY as error:
+            log.warning("whether session %s is full was not to be had from Redis: %s", session_id, error)
+            return admit(self._roster.people(session_id), seat.user_id, maximum) is None
+        except BaseException:
+            # Nobody waits any more, and the place may be taken.
+            self._give_back(session_id, claimed)
+            raise
+        if claim is Claim.FIRST and self._own.get(session_id):
+            self._anew.set()  # Redis was emptied: it knows of nobody whom this process has in the session
+            if not room:
+                self._give_back(session_id, claimed)
+                return False
+        return claim is not Claim.FULL
+
+    def _give_back(self, session_id: str, claimed: SharedSeat) -> None:
+        self._tell(session_id, replace(claimed, revision=claimed.revision + 1), present=False)
 
     def _shared(self, seat: Seat) -> SharedSeat:
         self._revision += 1
@@ -128,11 +140,15 @@ class RedisPresence(MemoryPresence):
 
     async def members(self, session_id: str) -> list[Member]:
         """Of a session that is not open here, as Redis has it."""
-        if session_id in self._others or not self._bus.is_up:
+        if session_id in self._others:
             return await super().members(session_id)
+
+        async def read() -> tuple[set[str], list[SharedSeat]]:
+            _, alive = await self._seats.renew()
+            return alive, await self._seats.of_session(session_id)
+
         try:
-            _, alive = await self._seats.renew(self._lease)
-            found = await self._seats.of_session(session_id)
+            alive, found = await self._bus.ask(read)
         except _AWAY:
             return await super().members(session_id)
         # Of this process nobody is in it, whatever Redis has not been told yet.
@@ -157,14 +173,18 @@ class RedisPresence(MemoryPresence):
     async def _listen_and_read(self, session_id: str) -> None:
         heard: dict[str, SharedSeat] = {}
         self._bus.listen(topic_of(session_id), KIND, partial(self._hear, session_id))
-        if self._bus.is_up and await self._bus.subscribed(topic_of(session_id)):
+        if await self._bus.subscribed(topic_of(session_id)):
             self._others[session_id] = heard
             try:
-                _, alive = await self._seats.renew(self._lease)
-                await self._read(session_id, alive)
+                await self._bus.ask(partial(self._read_with_leases, session_id), patient=True)
             except _AWAY as error:
                 log.warning("who is in session %s was not to be had from Redis: %s", session_id, error)
+                self._anew.set()
         self._others.setdefault(session_id, heard)
+
+    async def _read_with_leases(self, session_id: str) -> None:
+        _, alive = await self._seats.renew()
+        await self._read(session_id, alive)
 
     async def _read(self, session_id: str, alive: set[str]) -> set[str]:
         """Take over what Redis has of others in a session; the connections that it has."""
@@ -273,7 +293,7 @@ class RedisPresence(MemoryPresence):
         now = asyncio.get_running_loop().time()
         anew = self._anew.is_set()
         self._anew.clear()
-        known, alive = await self._seats.renew(self._lease)
+        known, alive = await self._seats.renew()
         if anew or not known:
             await self._say_anew(alive)
             self._settled_at, self._unsure = now + self._lease, True
@@ -324,6 +344,6 @@ class RedisPresence(MemoryPresence):
         self._closed = True
         await end_tasks(self._tasks)
         if self._bus.is_up:
-            await self._write()
             with suppress(*_AWAY):
-                await self._seats.renew(HANDOVER)
+                await self._bus.ask(self._write)
+                await self._bus.ask(partial(self._seats.renew, HANDOVER))

@@ -1,17 +1,20 @@
 """Seats as they lie in Redis, and the commands on them.
 
-``<prefix>presence:<session>``   hash: process NUL connection NUL person -> the seat as JSON. It is cleaned up by
-                                 whoever has the session open, and ends by itself an hour after the last of them
+``<prefix>presence:<session>``   hash: process NUL connection NUL person -> the seat as JSON, and @process -> until when
+                                 the process lives at least, in Redis' own milliseconds. It is cleaned up by whoever has
+                                 the session open, and ends by itself an hour after the last of them
 ``<prefix>processes``            sorted set: process -> until when its lease runs, in Redis' own milliseconds
 
 A seat holds as long as its process's lease does: one renewal keeps all the seats of a process, and a process that was
-killed gives them all up. (Two keys in one script: on a Redis Cluster let ``REDIS_SESSION_PREFIX`` hold a hash tag.)
+killed gives them all up. No command touches two keys, so that sessions may lie on different shards of a cluster.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any, Final
 
 import orjson
@@ -26,17 +29,20 @@ LEASE: Final = 12.0
 _KEEP_SESSION: Final = 3600
 _KEEP_LEASE: Final = 3_600_000
 
-# KEYS: the session, the processes. ARGV: field, person, maximum, seat, seconds to keep the session.
-# 1 when the seat was taken, 0 when the session is full. One script is one step to Redis: nobody comes in between.
+# KEYS: the session. ARGV: field, person, maximum, seat, seconds to keep the session, this process, milliseconds of its
+# lease, then the processes that live. Which these are was read before: a process that has begun since lives as well, by
+# the lease that it put here with its first seat. 0 when the session is full; else the seat was taken: 2 when this
+# process had none here before, 1 otherwise. One script is one step to Redis: nobody comes in between.
 _CLAIM: Final = """
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
-local alive, people, count = {}, {}, 0
+local alive, people, count = {[ARGV[6]] = true}, {}, 0
+for i = 8, #ARGV do alive[ARGV[i]] = true end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local process, _, person = string.match(field, '^(%x+)%z(.-)%z(.*)$')
   if process then
     if alive[process] == nil then
-      local lease = redis.call('ZSCORE', KEYS[2], process)
+      local lease = redis.call('HGET', KEYS[1], '@' .. process)
       alive[process] = (lease and tonumber(lease) > now) or false
     end
     if alive[process] and not people[person] then
@@ -48,7 +54,7 @@ end
 if not people[ARGV[2]] and count >= tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
-return 1
+return 1 + redis.call('HSET', KEYS[1], '@' .. ARGV[6], now + ARGV[7])
 """
 
 # KEYS: the processes. ARGV: process, milliseconds of the lease, milliseconds after which old ones are dropped.
@@ -83,40 +89,58 @@ def shared_seat(members: Mapping[str, Any]) -> SharedSeat:
     process, revision = rest.pop("process"), rest.pop("revision")
     if type(process) is not str or type(revision) is not int:
         raise ValueError("not a seat")
-    return SharedSeat(process, revision, Seat(**{**rest, "role": Role(rest["role"])}))
+    drafts = tuple((record_id, name) for record_id, name in rest.get("drafts", ()))
+    return SharedSeat(process, revision, Seat(**{**rest, "role": Role(rest["role"]), "drafts": drafts}))
+
+
+class Claim(Enum):
+    """What became of asking for a seat. FIRST: taken, and Redis knew of no seat of this process in the session."""
+
+    FULL = 0
+    TAKEN = 1
+    FIRST = 2
 
 
 class Seats:
     """Commands; all of them raise redis-py's errors."""
 
-    def __init__(self, bus: RedisBus) -> None:
+    def __init__(self, bus: RedisBus, lease: float = LEASE) -> None:
         self._bus = bus
+        self._lease = lease
         self._processes = f"{bus.prefix}processes"
         self._claim = bus.client.register_script(_CLAIM)
         self._renew = bus.client.register_script(_RENEW)
+        #: The processes that lived when this one renewed its lease, and when that was (the loop's seconds).
+        self._alive: set[str] = set()
+        self._renewed_at = float("-inf")
 
     def _key(self, session_id: str) -> str:
-        return f"{self._bus.prefix}presence:{session_id}"
+        return self._bus.key("presence", session_id)
 
-    async def claim(self, session_id: str, shared: SharedSeat, maximum: int) -> bool:
-        """Take a seat unless ``maximum`` people are there and this one is not among them."""
-        answer = await self._claim(
-            keys=[self._key(session_id), self._processes],
-            args=[_field(shared), shared.seat.user_id, maximum, orjson.dumps(shared.to_json()), _KEEP_SESSION],
-        )
-        return bool(answer)
+    async def claim(self, session_id: str, shared: SharedSeat, maximum: int) -> Claim:
+        """Take a seat unless ``maximum`` people are there and this one is not among them. Asking twice takes one."""
+        if asyncio.get_running_loop().time() - self._renewed_at > self._lease / 2:
+            await self.renew()
+        seat = (_field(shared), shared.seat.user_id, maximum, orjson.dumps(shared.to_json()), _KEEP_SESSION)
+        mine = (self._bus.instance, round(self._lease * 1000))
+        return Claim(await self._claim(keys=[self._key(session_id)], args=[*seat, *mine, *self._alive]))
 
-    async def renew(self, lease: float = LEASE) -> tuple[bool, set[str]]:
+    async def renew(self, lease: float | None = None) -> tuple[bool, set[str]]:
         """This process lives: (was it known, the processes that live)."""
+        lease = self._lease if lease is None else lease
+        at = asyncio.get_running_loop().time()
         answer = await self._renew(keys=[self._processes], args=[self._bus.instance, round(lease * 1000), _KEEP_LEASE])
         known, *alive = answer
-        return known == b"1", {process.decode() for process in alive}
+        self._alive, self._renewed_at = {process.decode() for process in alive}, at
+        return known == b"1", self._alive
 
     async def of_session(self, session_id: str) -> list[SharedSeat]:
         """Everybody's seats, the oldest first, those of dead processes too."""
         found = await self._bus.client.hgetall(self._key(session_id))
         seats = []
-        for value in found.values():
+        for field, value in found.items():
+            if field.startswith(b"@"):
+                continue
             try:
                 seats.append(shared_seat(orjson.loads(value)))
             except (ValueError, TypeError, KeyError):
@@ -135,7 +159,7 @@ class Seats:
                 pipeline.hdel(key, *(_field(item) for item in change.gone))
             pipeline.expire(key, _KEEP_SESSION)
             topic, body = change.message()
-            pipeline.publish(self._bus.channel(topic), self._bus.seal(topic, KIND, body))
+            self._bus.publish_in(pipeline, topic, KIND, body)
         await pipeline.execute()
 
     async def keep(self, session_ids: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.log_context import log_context
 from realtime_server.rest import pages
 from realtime_server.rest.bodies import compress
 from realtime_server.rest.counts import COUNTS, RecordCounts
@@ -73,12 +74,18 @@ async def _options(request: web.Request) -> web.StreamResponse:
 async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What every answer has: the request's id, leave for other sites' pages, compression."""
     request[REQUEST_ID_KEY] = request_id_of(request)
-    response = await handler(request)
+    with log_context(request_id=request[REQUEST_ID_KEY], session_id=_session_of(request)):
+        response = await handler(request)
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
     response.headers["X-Content-Type-Options"] = "nosniff"
     _allow_origin(request, response)
     compress(request, response)
     return response
+
+
+def _session_of(request: web.Request) -> str | None:
+    session_id = request.match_info.get("session_id")
+    return session_id if session_id is not None and session_id.isprintable() else None
 
 
 def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
@@ -109,7 +116,7 @@ async def _refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         refusal = of_http_error(error, request)
     except Exception:
-        log.exception("request %s: %s %s failed", request_id, request.method, request.rel_url.raw_path)
+        log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         refusal = CollaborationError(ErrorCode.INTERNAL, "the server failed; its log knows more under this request id")
     return problem(request, refusal, request_id, request.config_dict[SERVICES].clock())
 

@@ -6,9 +6,12 @@ from typing import Any, Final
 from uuid import uuid4
 
 from realtime_server.core.clock import to_iso
+from realtime_server.core.commands import EraseName
 from realtime_server.core.state import SessionState
+from realtime_server.engine.erasing import erase
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.presence.members import Doing, Seat
+from realtime_server.rest.commands import command_id
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.sessions import SESSION
 from schemas import rest_answers as answers
@@ -96,4 +99,27 @@ def _doing(body: dict[str, Any]) -> Doing:
     return Doing(**said)
 
 
-OPERATIONS: Final[tuple[Operation, ...]] = (list_users, set_activity)
+@operation(
+    "DELETE",
+    f"{SESSION}/users/{{user_id}}/name",
+    tag="people",
+    answer=answers.NameErased,
+    command=EraseName,
+    keyed=True,
+)
+async def erase_name(call: Call) -> Answer:
+    """Erase a person's name from the session.
+
+    From its log too, whose hash chain stays sound: it holds user ids alone. The person goes on under their id, here and
+    in every later answer. That it was done, and by whom, is in the log. Of a session that has ended, too.
+    """
+    state = await call.session()
+    services = call.services
+    command = EraseName(
+        actor=call.actor(state.project_id), command_id=command_id(call, "erase"), user_id=call.path["user_id"]
+    )
+    erased = await erase(services.engine, services.log, services.sessions, state.session_id, command)
+    return Answer({"seq": erased.seq, "commits": erased.commits})
+
+
+OPERATIONS: Final[tuple[Operation, ...]] = (list_users, set_activity, erase_name)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
 from realtime_server.core import commands as c
-from realtime_server.core.snapshot import state_document
-from realtime_server.core.state import SessionState
+from realtime_server.engine.overviews import overview_of, stored_overview
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import SessionOverview, SessionSummary
 from realtime_server.rest import cursors
 from realtime_server.rest.commands import command_id, submit
 from realtime_server.rest.counts import COUNTS
@@ -36,13 +38,14 @@ SESSION: Final = f"{SESSIONS}/{{session_id}}"
 async def create_session(call: Call) -> Answer:
     """Create a session.
 
-    In a project that your token names; any other is answered as if there were none. With `Idempotency-Key` the same
-    request again answers with the same session.
+    In a project that your token names; any other is answered as if there were none. It starts with the project's rules
+    of matching. With `Idempotency-Key` the same request again answers with the same session.
     """
     project_id = call.body["project_id"]
     if project_id not in call.identity.roles:
         raise CollaborationError(ErrorCode.NOT_FOUND, f"there is no project {project_id}")
     session_id = _new_id(call, project_id)
+    saved = await call.services.rules.load(project_id)
     command = c.CreateSession(
         actor=call.actor(project_id),
         command_id=command_id(call, "create"),
@@ -51,11 +54,11 @@ async def create_session(call: Call) -> Answer:
         name=call.body["session_name"],
         expires_in=call.body.get("expires_in", call.config.session_timeout),
         field_policies=call.body["field_policies"],
+        rules=None if saved is None else (saved.version, saved.rules),
     )
     await submit(call, session_id, command)
-    state = await call.services.engine.inspect(session_id)
-    await _show_in_lists(call, state)
-    answer = await _detail(call, state)
+    # Lists read checkpoints, which are a few seconds behind: whoever makes or ends a session sees it at once.
+    answer = await _detail(call, overview_of(await call.services.engine.checkpoint(session_id)))
     return Answer(answer, 201, {"Location": f"{PREFIX}{SESSIONS}/{session_id}"})
 
 
@@ -68,12 +71,7 @@ def _new_id(call: Call, project_id: str) -> str:
     return urlsafe_b64encode(random).rstrip(b"=").decode()
 
 
-async def _show_in_lists(call: Call, state: SessionState) -> None:
-    """Lists read checkpoints, which are a few seconds behind: whoever makes or ends a session sees it at once."""
-    await call.services.sessions.save(state_document(state))
-
-
-async def _detail(call: Call, state: SessionState) -> dict[str, object]:
+async def _detail(call: Call, state: SessionOverview) -> dict[str, object]:
     counts = call.request.config_dict[COUNTS]
     records = await counts.of(call.services.records, state.session_id)
     role = call.identity.roles[state.project_id]
@@ -92,13 +90,45 @@ async def list_sessions(call: Call) -> Answer:
     limit = call.query["limit"]
     found = await call.services.sessions.page(projects, after=None if place is None else place[0], limit=limit + 1)
     following = cursors.encode(found[limit - 1].session_id) if len(found) > limit else None
-    return Answer({"items": [summary_view(item) for item in found[:limit]], "next_cursor": following})
+    items = await _as_live(call, found[:limit])
+    return Answer({"items": [summary_view(item) for item in items], "next_cursor": following})
+
+
+async def _as_live(call: Call, found: Sequence[SessionSummary]) -> list[SessionSummary]:
+    """Checkpoints are a few seconds behind while people work; live sessions are shown as they are."""
+    engine, overviews = call.services.engine, call.services.overviews
+    here = {item.session_id: engine.live(item.session_id) for item in found}
+    elsewhere: Mapping[str, SessionOverview] = {}
+    if overviews is not None:
+        with suppress(CollaborationError):  # then as of the checkpoints
+            elsewhere = await overviews.of([session_id for session_id, state in here.items() if state is None])
+    items = []
+    for item in found:
+        state = here[item.session_id]
+        live = elsewhere.get(item.session_id) if state is None else overview_of(state)
+        items.append(live if live is not None and live.seq > item.seq else item)
+    return items
 
 
 @operation("GET", SESSION, tag="sessions", answer=answers.SessionDetail)
 async def get_session(call: Call) -> Answer:
     """Show a session."""
-    return Answer(await _detail(call, await call.session()))
+    found = await _without_opening(call)
+    return Answer(await _detail(call, found or overview_of(await call.session())))
+
+
+async def _without_opening(call: Call) -> SessionOverview | None:
+    """A session that this process has not open, if another one shows it, or its checkpoint is how it stands."""
+    session_id, services = call.path["session_id"], call.services
+    if services.engine.is_open(session_id):
+        return None
+    found = None
+    if services.overviews is not None:
+        with suppress(CollaborationError):
+            found = (await services.overviews.of([session_id])).get(session_id)
+    found = found or await stored_overview(session_id, services.log, services.sessions)
+    # Whatever is not to be seen is refused where everything is.
+    return found if found is not None and found.project_id in call.identity.roles else None
 
 
 @operation(
@@ -123,7 +153,7 @@ async def end_session(call: Call) -> Answer:
         reason=call.query.get("reason"),
     )
     answer = await submit(call, state.session_id, command)
-    await _show_in_lists(call, await call.services.engine.inspect(state.session_id))
+    await call.services.engine.checkpoint(state.session_id)
     return answer
 
 

@@ -20,7 +20,9 @@ class Writer(Protocol):
 
 
 def exported(commit: Commit) -> dict[str, Any]:
-    """The envelope that clients receive, and what the chain needs: without ``timestamp`` and ``hash`` it is hashed."""
+    """What the chain needs, in the form of the envelope that clients receive: without ``timestamp`` and ``hash`` it is
+    what is hashed. People are in it by their ids alone.
+    """
     return {
         "message_type": commit.message_type,
         "session_id": commit.session_id,

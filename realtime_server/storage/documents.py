@@ -8,8 +8,8 @@ differ, and the rules compare values together with their type. The append path b
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from operator import itemgetter
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, Ty
 from bson.int64 import Int64
 
 from realtime_server.core.commits import Commit
+from realtime_server.core.names import Names
 from realtime_server.core.snapshot import record_from_document
 from realtime_server.core.state import RecordState
 from realtime_server.ports import ImportedRecord, NewRecord, SessionSummary
@@ -39,7 +40,7 @@ FORGIVING_CODEC: Final[CodecOptions[Document]] = CODEC.with_options(
     unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
 )
 
-_COMMIT_MEMBERS: Final = tuple(field.name for field in fields(Commit))
+_COMMIT_MEMBERS: Final = tuple(field.name for field in fields(Commit) if field.name != "names")
 _commit_members = itemgetter(*_COMMIT_MEMBERS)
 
 
@@ -57,7 +58,10 @@ def touched_records(data: Mapping[str, Any]) -> list[str]:
 
 
 def commit_document(commit: Commit) -> Document:
-    """The members of the commit, and ``records``: what it touches, for the history of one record; absent when none."""
+    """The members of the commit, and ``records``: what it touches, for the history of one record; absent when none.
+
+    ``names``: list of ``{user_id, name}``, absent when the commit names nobody.
+    """
     document: Document = {
         "session_id": commit.session_id,
         "seq": commit.seq,
@@ -73,17 +77,29 @@ def commit_document(commit: Commit) -> Document:
     records = touched_records(commit.data)
     if records:
         document["records"] = records
+    if commit.names:
+        document["names"] = [{"user_id": user_id, "name": name} for user_id, name in commit.names]
     return document
 
 
 def commit_from_document(document: Mapping[str, Any]) -> Commit:
     """The inverse of `commit_document`. KeyError for a document that lacks a member."""
-    return Commit(*_commit_members(document))
+    commit = Commit(*_commit_members(document))
+    names = document.get("names")
+    return replace(commit, names=_names(names)) if names else commit
+
+
+def _names(names: Iterable[Mapping[str, Any]]) -> Names:
+    return tuple((item["user_id"], item["name"]) for item in names)
 
 
 def suspect_commit(document: Mapping[str, Any]) -> Commit:
     """For checking: a commit of whatever stands there. A missing member is None, a foreign type its description."""
-    return Commit(*(_described(document.get(name)) for name in _COMMIT_MEMBERS))
+    try:
+        names = _names(document.get("names", ()))
+    except (TypeError, KeyError):  # somebody's own; the chain has nothing to say of it
+        names = ()
+    return replace(Commit(*(_described(document.get(name)) for name in _COMMIT_MEMBERS)), names=names)
 
 
 _JSON_SCALARS: Final = (str, int, bool, type(None))

@@ -13,10 +13,12 @@ from typing import Any
 import orjson
 
 from realtime_server.core.commits import Commit
+from realtime_server.core.names import without
 from realtime_server.core.state import RecordState, SessionStatus
 from realtime_server.core.values import check_field_name
 from realtime_server.ports import Appended, ImportedRecord, NewRecord, Revocation, SavedMapping, SessionSummary
 from realtime_server.storage.documents import checkpoint_document, summary_from_document, touched_records
+from realtime_server.storage.memory_projects import MemoryImportStatusStore, MemoryNoticeStore, MemoryRuleStore
 
 
 @dataclass(slots=True)
@@ -81,6 +83,21 @@ class MemoryCommitLog:
             if commit.seq > after:
                 yield commit
 
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        await asyncio.sleep(0)
+        log = self._logs.get(session_id, _Log())
+        named = [place for place, commit in enumerate(log.commits) if _names(commit, user_id)]
+        for place in named:
+            commit = log.commits[place]
+            log.commits[place] = replace(commit, names=without(commit.names, user_id))
+            log.by_command[commit.command_id] = log.commits[place]
+        return len(named)
+
+    async def naming(self, user_id: str, after: str | None, limit: int) -> list[str]:
+        await asyncio.sleep(0)
+        found = (name for name, log in self._logs.items() if any(_names(commit, user_id) for commit in log.commits))
+        return sorted(name for name in found if after is None or name > after)[: max(limit, 0)]
+
     def _commits(self, session_id: str) -> Sequence[Commit]:
         log = self._logs.get(session_id)
         return () if log is None else log.commits
@@ -88,6 +105,10 @@ class MemoryCommitLog:
     def _commits_by_command(self, session_id: str) -> Mapping[str, Commit]:
         log = self._logs.get(session_id)
         return {} if log is None else log.by_command
+
+
+def _names(commit: Commit, user_id: str) -> bool:
+    return any(item[0] == user_id for item in commit.names)
 
 
 class MemorySessionStore:
@@ -275,3 +296,6 @@ class MemoryStore:
     records: MemoryRecordStore = field(default_factory=MemoryRecordStore)
     mappings: MemoryMappingStore = field(default_factory=MemoryMappingStore)
     revocations: MemoryRevocationStore = field(default_factory=MemoryRevocationStore)
+    rules: MemoryRuleStore = field(default_factory=MemoryRuleStore)
+    notices: MemoryNoticeStore = field(default_factory=MemoryNoticeStore)
+    imports: MemoryImportStatusStore = field(default_factory=MemoryImportStatusStore)

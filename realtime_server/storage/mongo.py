@@ -6,60 +6,36 @@ is shown a commit that a failover could take back. Both are set on the collectio
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import pymongo
-from pymongo import ASCENDING, AsyncMongoClient, IndexModel, ReadPreference, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
+from realtime_server.storage.mongo_clock import DatabaseClock
 from realtime_server.storage.mongo_failures import reason
-from realtime_server.storage.mongo_log import LOG_ORDER, RECORD_HISTORY, USER_HISTORY, MongoCommitLog
+from realtime_server.storage.mongo_imports import MongoImportStatusStore
+from realtime_server.storage.mongo_indexes import INDEXES
+from realtime_server.storage.mongo_log import MongoCommitLog
 from realtime_server.storage.mongo_mappings import MongoMappingStore
-from realtime_server.storage.mongo_records import RECORD_ORDER, MongoRecordStore
+from realtime_server.storage.mongo_notices import MongoNoticeStore
+from realtime_server.storage.mongo_records import MongoRecordStore
 from realtime_server.storage.mongo_revocations import MongoRevocationStore
+from realtime_server.storage.mongo_rules import MongoRuleStore
 from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
 
 DEFAULT_TIMEOUT: Final = 5.0
 #: Seconds in which the indexes must be there: building a new one over a large collection takes its time.
 INDEX_TIMEOUT: Final = 600.0
-
-INDEXES: Final = {
-    "commits": (
-        # The two that are the whole concurrency control: one order, and no command twice.
-        IndexModel([("session_id", ASCENDING), ("seq", ASCENDING)], name=LOG_ORDER, unique=True),
-        IndexModel([("session_id", ASCENDING), ("command_id", ASCENDING)], name="command_once", unique=True),
-        # The history of one record, or of one person. Commits that touch no record are not in the first.
-        IndexModel(
-            [("session_id", ASCENDING), ("records", ASCENDING), ("seq", ASCENDING)],
-            name=RECORD_HISTORY,
-            partialFilterExpression={"records": {"$exists": True}},
-        ),
-        IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING), ("seq", ASCENDING)], name=USER_HISTORY),
-    ),
-    "sessions": (
-        IndexModel([("project_id", ASCENDING), ("_id", ASCENDING)], name="project_sessions"),
-        IndexModel(
-            [("reconciliation.run.active", ASCENDING)],
-            name="runs_under_way",
-            partialFilterExpression={"reconciliation.run.active": True},
-        ),
-        IndexModel([("status", ASCENDING), ("expires_at", ASCENDING)], name="expiry"),
-    ),
-    "records": (IndexModel([("session_id", ASCENDING), ("record_id", ASCENDING)], name=RECORD_ORDER, unique=True),),
-    "revocations": (
-        IndexModel([("changed_at", ASCENDING)], name="news"),
-        IndexModel([("_id.project_id", ASCENDING)], name="project_revocations"),
-    ),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class MongoStore:
@@ -70,7 +46,11 @@ class MongoStore:
     records: MongoRecordStore
     mappings: MongoMappingStore
     revocations: MongoRevocationStore
+    rules: MongoRuleStore
+    notices: MongoNoticeStore
+    imports: MongoImportStatusStore
     database: AsyncDatabase[Document]
+    clock: DatabaseClock
 
     async def ping(self) -> None:
         """Returns when the database answers. CollaborationError(UNAVAILABLE) when it does not."""
@@ -96,6 +76,7 @@ async def open_store(
         store = _store(client.get_database(database, codec_options=CODEC))
         try:
             await client.admin.command("ping")
+            await store.clock.look(first=True)
             if create_indexes:
                 await _create_indexes(store.database)
         except DuplicateKeyError as error:
@@ -103,7 +84,12 @@ async def open_store(
             raise ConfigurationError(f"MongoDB holds two entries where there can be one: {error}") from error
         except PyMongoError as error:
             raise ConfigurationError(f"MongoDB cannot be used: {reason(error)}; MONGODB_URL says which") from error
-        yield store
+        following = asyncio.create_task(store.clock.follow(), name="database clock")
+        try:
+            yield store
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
     finally:
         await client.close()
 
@@ -138,7 +124,11 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         records=MongoRecordStore(durable["records"]),
         mappings=MongoMappingStore(durable["import_mappings"]),
         revocations=MongoRevocationStore(durable["revocations"]),
+        rules=MongoRuleStore(durable["project_rules"]),
+        notices=MongoNoticeStore(durable["notifications"]),
+        imports=MongoImportStatusStore(durable["import_progress"]),
         database=durable,
+        clock=DatabaseClock(database),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,7 +61,8 @@ class CombinedAppends:
         self._waiting.append(mine)
         if self._inserting < _INSERTS_AT_MOST:
             self._inserting += 1
-            task = asyncio.create_task(self._insert_waiting(), name="commit-append")
+            # It appends for many sessions: what is logged on the way belongs to none of them.
+            task = asyncio.create_task(self._insert_waiting(), name="commit-append", context=Context())
             self._tasks.add(task)  # the event loop itself keeps only a weak reference
             task.add_done_callback(self._tasks.discard)
         return await mine.outcome

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 LOG_ORDER: Final = "log_order"
 RECORD_HISTORY: Final = "record_history"
 USER_HISTORY: Final = "user_history"
+#: Name of the index over who is named in which session.
+NAMED: Final = "named"
 _SCAN_BATCH: Final = 1_000
 
 
@@ -123,6 +125,25 @@ class MongoCommitLog:
         with bounded():
             documents = await self._commits.find(query).sort("seq", ASCENDING).limit(limit).hint(index).to_list()
         return [commit_from_document(document) for document in documents]
+
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        query = {"names.user_id": user_id, "session_id": session_id}
+        with bounded():
+            done = await self._commits.update_many(query, {"$pull": {"names": {"user_id": user_id}}}, hint=NAMED)
+        return done.modified_count
+
+    async def naming(self, user_id: str, after: str | None, limit: int) -> list[str]:
+        if limit <= 0:
+            return []
+        match: Document = {"names.user_id": user_id}
+        if after is not None:
+            match["session_id"] = {"$gt": after}
+        steps: list[Document] = [
+            {"$match": match}, {"$group": {"_id": "$session_id"}}, {"$sort": {"_id": 1}}, {"$limit": limit},
+        ]  # fmt: skip
+        with bounded():
+            found = await (await self._commits.aggregate(steps, hint=NAMED)).to_list()
+        return [document["_id"] for document in found]
 
 
 def _well_filed(document: Document) -> bool:

@@ -4,21 +4,23 @@
 The package knows nothing of the application around it and imports nothing else of this project.
 
     deadlines     one timer for thousands of timeouts        frames, packets, jsoncodec, codec   the wire, as data
-    lane          one client's jobs in order                 websocket, polling, http            the transports
+    lane          one client's jobs in order                 websocket, polling, upgrading, http the transports
     outbox        what waits for one client                  engine_socket, engine_server        Engine.IO v4
+    flushing      when it leaves                             endings                             how sessions end
     limits        every bound                                receiving, peer, socket_server      Socket.IO v5
-    addresses     who, and how many                          headguard                           slow request heads
-    metrics, hooks, badinput            seen from outside
-    upstream      every private part of upstream we use      manager                             emitting
+    addresses     who, and how many                          handling, membership, faults        handlers
+    headguard     slow request heads                         emitting, manager                   emitting, rooms
+    upstream      every private part of upstream we use      metrics, hooks, badinput            seen from outside
 """
 
 from .engine_server import EngineServer
+from .faults import DEFAULT_ERROR_ACK
 from .headguard import guarded_runner
 from .hooks import Hooks
 from .limits import Limits
 from .manager import LocalManager
 from .metrics import TransportCollector, TransportStats
-from .socket_server import DEFAULT_ERROR_ACK, SocketServer
+from .socket_server import SocketServer
 
 __all__ = [
     "DEFAULT_ERROR_ACK",

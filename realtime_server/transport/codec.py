@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from socketio.packet import Packet as UpstreamPacket
 
 from . import jsoncodec, packets
-from .frames import Frame, text_frame
+from .frames import BINARY, build, message_frames, text_frame
 from .limits import Limits
 from .packets import Packet, PacketError
 
@@ -25,24 +26,22 @@ class JsonCodec:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self.decode_event = partial(packets.decode_event, limits.nesting)
+        """A plain event the short way; None for anything else. The text begins with the engine's `4`."""
 
     def decode(self, text: bytes, start: int) -> Packet:
         """Raises `PacketError`."""
         return packets.decode(text, self._limits, start)
 
-    def decode_event(self, text: bytes) -> tuple[str, int | None, list[Any]] | None:
-        """A plain event the short way; None for anything else. `text` begins with the engine's `4`."""
-        return packets.decode_event(text, 1, self._limits.nesting)
-
-    def encode_ack(self, namespace: str, packet_id: int, data: list[Any]) -> bytes | None:
-        """A plain acknowledgement as a WebSocket frame the short way; None when it needs `encode`."""
+    def encode_ack(self, namespace: str, packet_id: int, data: list[Any]) -> bytes:
+        """An acknowledgement; raises as `encode` does."""
         text = packets.encode_ack(namespace, packet_id, data)
-        return None if text is None else text_frame(text)
+        return self.encode(packets.ACK, namespace, packet_id, data) if text is None else text_frame(text)
 
-    def encode(self, kind: int, namespace: str, packet_id: int | None, data: Any) -> Frame:
-        """Raises `TypeError` for data that JSON cannot carry."""
+    def encode(self, kind: int, namespace: str, packet_id: int | None, data: Any) -> bytes:
+        """One packet as finished frames. Raises `TypeError` for data that JSON cannot carry."""
         text, attachments = packets.encode(kind, namespace, packet_id, data)
-        return Frame.message(b"4" + text, attachments)
+        return message_frames(b"4" + text, attachments)
 
 
 class UpstreamCodec:
@@ -74,18 +73,19 @@ class UpstreamCodec:
     def decode_event(self, text: bytes) -> None:
         """There is no short way."""
 
-    def encode_ack(self, namespace: str, packet_id: int, data: list[Any]) -> None:
-        """There is no short way."""
+    def encode_ack(self, namespace: str, packet_id: int, data: list[Any]) -> bytes:
+        """Raises what `encode` does."""
+        return self.encode(packets.ACK, namespace, packet_id, data)
 
-    def encode(self, kind: int, namespace: str, packet_id: int | None, data: Any) -> Frame:
-        """Whatever the packet class raises."""
+    def encode(self, kind: int, namespace: str, packet_id: int | None, data: Any) -> bytes:
+        """One packet as finished frames. Raises whatever the packet class does."""
         encoded = self._packet_class(kind, data=data, namespace=namespace, id=packet_id).encode()
         if isinstance(encoded, bytes):
-            return Frame.binary(encoded)
+            return build(BINARY, encoded)
         if isinstance(encoded, str):
-            return Frame.message(b"4" + encoded.encode())
+            return text_frame(b"4" + encoded.encode())
         text, *attachments = encoded
-        return Frame.message(b"4" + text.encode(), [bytes(attachment) for attachment in attachments])
+        return message_frames(b"4" + text.encode(), map(bytes, attachments))
 
 
 Codec = JsonCodec | UpstreamCodec

@@ -10,7 +10,6 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterable
-from time import perf_counter
 from typing import Any
 from weakref import WeakSet
 
@@ -21,22 +20,22 @@ from engineio import packet as engine_packet
 from . import http
 from .addresses import AddressLimiter, TrustedProxies
 from .badinput import BadInputLog
+from .calling import takes
 from .deadlines import Deadlines
-from .engine_socket import EngineSocket, Probe
-from .frames import Frame
+from .endings import Endings
+from .engine_socket import EngineSocket
+from .flushing import Flusher
+from .frames import text_frame
 from .hooks import Hooks
 from .lane import Workers
 from .limits import Limits
 from .metrics import TransportCollector, TransportStats
-from .websocket import WebSocketLink
+from .polling import WaitingPolls
+from .upgrading import Probe
 
 logger = logging.getLogger("realtime_server.transport")
 
 Receiver = Callable[[EngineSocket, bytes], None]
-
-#: Seconds. A timer is no finer than a millisecond; and nobody should feel that output is gathered.
-_LEAST_PAUSE = 0.0005
-_LONGEST_PAUSE = 0.003
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has no types
@@ -80,21 +79,15 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.connects: Deadlines[EngineSocket]
         self.probes: Deadlines[Probe]
         self.workers: Workers
+        self.flusher: Flusher
+        self.polls: WaitingPolls
+        self.endings: Endings
         self.proxies = TrustedProxies(trusted_proxies)
         self.addresses = AddressLimiter(limits)
-        self._endings: Deadlines[EngineSocket]
-        self._farewells: dict[str, list[bytes]] = {}
-        self._farewell_ends: Deadlines[str]
-        self._polls: dict[EngineSocket, web.BaseRequest] = {}
-        self._poll_sweep: asyncio.TimerHandle | None = None
-        self._dirty: list[EngineSocket] = []
-        """Sockets with something to write; `_flush` is scheduled while there are any."""
-        self._next_flush = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._apps: WeakSet[web.Application] = WeakSet()
         self._started = False
         self._stopping = self._draining = False
-        self._emptied: asyncio.Future[None] | None = None
         self._bad_input: BadInputLog
 
     # -- setting up
@@ -121,10 +114,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.pongs = Deadlines(loop, self.ping_timeout, EngineSocket.ping_timed_out)
         self.connects = Deadlines(loop, self.limits.connect_timeout, self._connect_timed_out)
         self.probes = Deadlines(loop, self.limits.upgrade_timeout, Probe.fail)
-        self._endings = Deadlines(loop, self.limits.close_timeout, self._end_at_once)
-        self._farewell_ends = Deadlines(loop, self.limits.close_timeout, self._drop_farewell)
         self._bad_input = BadInputLog(logger, loop.time)
         self.workers = Workers(loop, self.job_failed)
+        self.flusher = Flusher(loop, self.stats)
+        self.polls = WaitingPolls(self)
+        self.endings = Endings(self)
 
     async def drain(self, seconds: float) -> None:
         """Take no new sessions, and end those that are open one by one, evenly over so many seconds.
@@ -146,31 +140,13 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._stopping = True
         if not self._started:
             return
-        sockets = list(self.sockets.values())
-        links = [socket.link for socket in sockets if socket.link is not None]
-        for socket in sockets:
-            socket.shut(self.reason.SERVER_DISCONNECT, code=1001)
-        if self.sockets:
-            self._emptied = self.loop.create_future()
-            await asyncio.wait([self._emptied], timeout=2 * self.limits.close_timeout)
-        await self._goodbye(links)
-        for deadlines in (self.pings, self.pongs, self.connects, self.probes, self._endings, self._farewell_ends):
+        await self.endings.end_all(self.reason.SERVER_DISCONNECT)
+        for deadlines in (self.pings, self.pongs, self.connects, self.probes):
             deadlines.stop()
-        if self._poll_sweep is not None:
-            self._poll_sweep.cancel()
-            self._poll_sweep = None
+        self.polls.stop()
         self.workers.close()
         for task in self._tasks:
             task.cancel()
-
-    async def _goodbye(self, links: list[WebSocketLink]) -> None:
-        """Wait until the connections are closed, `close_timeout` at most, and drop those that are not."""
-        deadline = self.loop.time() + self.limits.close_timeout
-        while any(link.transport is not None for link in links) and self.loop.time() < deadline:  # noqa: ASYNC110 - rare
-            await asyncio.sleep(0.01)
-        for link in links:
-            link.abort()
-        await asyncio.sleep(0)
 
     # -- requests
 
@@ -200,7 +176,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             self.addresses.leave(socket.address)
         socket.closing = socket.closed = True
 
-    def open_packet(self, socket: EngineSocket, transport: str) -> Frame:
+    def open_packet(self, socket: EngineSocket, transport: str) -> bytes:
         """The handshake; times are whole milliseconds, for fractions of a second too."""
         body = {
             "sid": socket.sid,
@@ -210,7 +186,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             "maxPayload": self.limits.frame_size,
         }
         encoded: str = engine_packet.Packet(engine_packet.OPEN, body).encode()
-        return Frame.message(encoded.encode())
+        return text_frame(encoded.encode())
 
     def opened(self, socket: EngineSocket, transport: str) -> None:
         """The handshake has been answered."""
@@ -239,51 +215,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         socket = self.sockets.get(sid)
         if socket is not None:
             await socket.send(pkt)
-
-    def mark(self, socket: EngineSocket) -> None:
-        """`socket` has something to write: at the end of this turn of the event loop, or a few ms later under load.
-
-        Writing is a system call for each client, and under load the larger part of a broadcast's cost. After writing
-        for a while we therefore do other work for twice as long, and what is queued meanwhile leaves in one write.
-        """
-        if not self._dirty:
-            self._schedule_flush()
-        self._dirty.append(socket)
-
-    def mark_all(self, sockets: list[EngineSocket]) -> None:
-        """`mark` for many."""
-        if not self._dirty:
-            self._schedule_flush()
-        self._dirty += sockets
-
-    def _schedule_flush(self) -> None:
-        pause = self._next_flush - perf_counter()
-        if pause < _LEAST_PAUSE:
-            self.loop.call_soon(self._flush)
-        else:
-            self.loop.call_later(pause, self._flush)
-
-    def _flush(self) -> None:
-        began = perf_counter()
-        dirty, self._dirty = self._dirty, []
-        frames = size = 0
-        for socket in dirty:
-            link = socket.link
-            if link is None or link.paused or (transport := link.transport) is None:
-                socket.flush()
-                continue
-            outbox = socket.outbox  # from here on `EngineSocket.flush`, without the call: this is once per delivery
-            if not outbox:
-                continue
-            data = outbox[0] if len(outbox) == 1 else b"".join(outbox)
-            frames += len(outbox)
-            size += len(data)
-            outbox.clear()
-            transport.write(data)
-        self.stats.frames_sent += frames
-        self.stats.bytes_sent += size
-        ended = perf_counter()
-        self._next_flush = ended + min(2 * (ended - began), _LONGEST_PAUSE)
 
     # -- receiving
 
@@ -331,24 +262,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.refused("connect_timeout", socket.address)
         socket.shut(self.reason.TRANSPORT_CLOSE)
 
-    def poll_started(self, socket: EngineSocket, request: web.BaseRequest) -> None:
-        """A poll waits; a client that goes away while it does is noticed within a second."""
-        self._polls[socket] = request
-        if self._poll_sweep is None:
-            self._poll_sweep = self.loop.call_later(1.0, self._sweep_polls)
-
-    def polling_ended(self, socket: EngineSocket) -> None:
-        self._polls.pop(socket, None)
-
-    def _sweep_polls(self) -> None:
-        self._poll_sweep = None
-        for socket, request in list(self._polls.items()):
-            if http.is_gone(request):
-                self._polls.pop(socket, None)
-                socket.shut(self.reason.TRANSPORT_CLOSE, abort=True, keep_jobs=True)
-        if self._polls and not self._stopping:
-            self._poll_sweep = self.loop.call_later(1.0, self._sweep_polls)
-
     # -- the end of a session
 
     async def disconnect(self, sid: str | None = None) -> None:
@@ -360,45 +273,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         elif self.sockets:
             closes = [socket.close(reason=self.reason.SERVER_DISCONNECT) for socket in self.sockets.values()]
             await asyncio.gather(*closes)
-
-    def end_in_order(self, socket: EngineSocket) -> None:
-        """Run the disconnect handlers after what the client sent before, but not later than `close_timeout`."""
-        self._endings.set(socket)
-        socket.lane.put(self.end_session, socket)
-
-    def _end_at_once(self, socket: EngineSocket) -> None:
-        """A handler of this client still runs: its disconnect handlers wait no longer."""
-        self.start_background_task(self.end_session, socket)
-
-    async def end_session(self, socket: EngineSocket) -> None:
-        """Run the disconnect handlers once, then forget the session."""
-        if not socket.begin_disconnect():
-            return
-        self._endings.cancel(socket)
-        try:
-            await self._trigger_event("disconnect", socket.sid, socket.reason)
-        finally:
-            socket.closed = True
-            self._polls.pop(socket, None)
-            if self.sockets.pop(socket.sid, None) is not None:
-                self.addresses.leave(socket.address)
-                self.stats.connections_closed[socket.reason] += 1
-                self.hook(self.hooks.closed, socket.sid, socket.reason)
-            socket.lane.end()
-            if self._emptied is not None and not self.sockets and not self._emptied.done():
-                self._emptied.set_result(None)
-
-    def keep_farewell(self, socket: EngineSocket, parts: list[bytes]) -> None:
-        """A long-polling client that is between two polls gets its last packets with the next one."""
-        self._farewells[socket.sid] = parts
-        self._farewell_ends.set(socket.sid)
-
-    def take_farewell(self, sid: str) -> list[bytes] | None:
-        self._farewell_ends.cancel(sid)
-        return self._farewells.pop(sid, None)
-
-    def _drop_farewell(self, sid: str) -> None:
-        self._farewells.pop(sid, None)
 
     # -- the application's side
 
@@ -414,7 +288,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         handler = self.handlers.get(event)
         if handler is None:
             return None
-        if event == "disconnect" and not _accepts(handler, len(args)):
+        if event == "disconnect" and not takes(handler, len(args)):
             args = args[:1]  # handlers written before the reason was passed
         try:
             result = handler(*args)
@@ -441,13 +315,3 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
     def _pending_output(self) -> tuple[int, int]:
         waiting = [getattr(socket.outbox, "size", 0) for socket in self.sockets.values()]
         return sum(waiting), max(waiting, default=0)
-
-
-def _accepts(handler: Callable[..., Any], count: int) -> bool:
-    try:
-        inspect.signature(handler).bind(*([None] * count))
-    except TypeError:
-        return False
-    except ValueError:  # a built-in without a signature
-        return True
-    return True

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engineio import packet as engine_packet
 
-from .frames import Frame
+from .frames import BINARY, build, text_frame
 from .lane import Lane
 from .limits import TokenBucket
 from .outbox import BoundedOutbox, ClosedOutbox, polling_parts
@@ -21,10 +21,14 @@ from .websocket import WebSocketLink
 
 if TYPE_CHECKING:
     from .engine_server import EngineServer
+    from .upgrading import Probe
 
 NOOP = b"6"
 CLOSE = b"1"
-_PING = Frame.message(b"2")
+_PING = text_frame(b"2")
+_CLOSE = text_frame(CLOSE)
+#: Bytes queued for one flush behind which no volatile event is queued: they would fill the connection's buffer.
+_VOLATILE_AFTER = 64 * 1024
 
 
 class EngineSocket:
@@ -80,19 +84,19 @@ class EngineSocket:
         """Queue a frame; it is written at the end of this turn of the event loop."""
         outbox = self.outbox
         if not outbox:
-            self.server.mark(self)
+            self.server.flusher.mark(self)
         outbox.append(frame)
 
     async def send(self, pkt: engine_packet.Packet) -> None:
         """Queue one of engineio's packets (upstream's method)."""
         encoded = pkt.encode()
-        self.send_frame(Frame.binary(bytes(encoded)) if pkt.binary else Frame.message(encoded.encode()))
+        self.send_frame(build(BINARY, bytes(encoded)) if pkt.binary else text_frame(encoded.encode()))
 
     @property
     def is_writable(self) -> bool:
-        """True when something sent now leaves with this turn of the event loop; volatile events need it."""
+        """True when something sent now leaves with the next flush, little as that is yet; volatile events need it."""
         if self.link is not None:
-            return not (self.link.paused or self.closing)
+            return not (self.link.paused or self.closing) and sum(map(len, self.outbox)) < _VOLATILE_AFTER
         return self.poll is not None and not self.outbox and not self.upgrading
 
     def flush(self) -> None:
@@ -156,13 +160,13 @@ class EngineSocket:
         if self.closing:
             return
         server = self.server
-        server.stats.frames_received += 1
-        server.stats.bytes_received += len(payload)
+        stats = server.stats
+        stats.frames_received += 1
+        stats.bytes_received += len(payload)
         kind = payload[:1]
         if kind == b"3":
             self._pong()
-            return
-        if self._bucket is not None and not self._bucket.take(server.loop.time()):
+        elif self._bucket is not None and not self._bucket.take(server.loop.time()):
             self.refuse("event_rate", 1008)
         elif kind == b"4":
             server.text_received(self, payload)
@@ -270,7 +274,7 @@ class EngineSocket:
         self.probe = None
         self.upgrading = False
         link.sink = self
-        self.server.polling_ended(self)
+        self.server.polls.end(self)
         self.release_poll([NOOP])
         self.open_websocket(link)
         self.server.upgraded(self)
@@ -287,13 +291,13 @@ class EngineSocket:
             return False
         if abort and not keep_jobs:
             self.lane.clear()
-        self.server.end_in_order(self)
+        self.server.endings.end_in_order(self)
         return True
 
     async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
         """End the session and wait for its disconnect handlers (upstream's method)."""
         if self._begin_end(reason or self.server.reason.SERVER_DISCONNECT, 1000, abort):
-            await self.server.end_session(self)
+            await self.server.endings.end(self)
 
     def begin_disconnect(self) -> bool:
         """True for the one caller that shall run the disconnect handlers."""
@@ -314,67 +318,14 @@ class EngineSocket:
             if abort:
                 link.abort()
             elif not link.closing:
-                link.write(b"".join([*outbox, Frame.message(CLOSE)]))
+                link.write(b"".join([*outbox, _CLOSE]))
                 link.close(code)
         else:
             parts = [] if abort else [*polling_parts(outbox), CLOSE]
             waiting = self.release_poll(parts or [NOOP])
             if not waiting and reason == self.server.reason.SERVER_DISCONNECT:
-                self.server.keep_farewell(self, parts)
+                self.server.endings.keep_farewell(self, parts)
         if probe is not None:
             self.probe = None
             probe.link.close()
         return True
-
-
-class Probe:
-    """A WebSocket that asks to take over a long-polling session: `2probe`, `3probe`, `5`, and nothing else."""
-
-    __slots__ = ("_probed", "link", "socket")
-
-    def __init__(self, socket: EngineSocket) -> None:
-        self.socket = socket
-        self.link = WebSocketLink(self, socket.server.limits)
-        self._probed = False
-
-    def receive_text(self, payload: bytes) -> None:
-        socket = self.socket
-        if socket.probe is not self:
-            self.link.close()
-        elif not self._probed and payload == b"2probe":
-            self._probed = True
-            self.link.write(Frame.message(b"3probe"))
-            socket.upgrade_probed()
-        elif self._probed and payload == b"5":
-            socket.server.probes.cancel(self)
-            socket.upgrade_completed(self.link)
-        else:
-            socket.server.refused("malformed_probe", socket.address)
-            self.fail()
-
-    def receive_binary(self, payload: bytes) -> None:
-        self.fail()
-
-    def control_received(self) -> None:
-        """WebSocket pings are answered during a probe too; `upgrade_timeout` bounds how many there can be."""
-
-    def link_failed(self, code: int, reason: str) -> None:
-        self.socket.server.refused(reason, self.socket.address)
-        self.fail(code)
-
-    def link_closed(self) -> None:
-        self.fail()
-
-    def writing_paused(self) -> None:
-        self.link.abort()
-        self.fail()
-
-    def writing_resumed(self) -> None:
-        """Nothing waits."""
-
-    def fail(self, code: int = 1000) -> None:
-        """Close this WebSocket and leave the session as it was."""
-        self.socket.server.probes.cancel(self)
-        self.link.close(code)
-        if self.socket.probe is self:
-            self.socket.upgrade_failed()

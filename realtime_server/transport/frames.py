@@ -1,13 +1,14 @@
 """WebSocket frames (RFC 6455) as data: building what the server sends, parsing what clients send. Pure: no I/O.
 
-Hot path: one `Frame` is built per broadcast and the same bytes go to every member; a small masked frame is parsed
-without touching a buffer (see docs/performance.md).
+Hot path: a message is built once per broadcast and the same bytes go to every member (see docs/performance.md).
 """
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Iterable, Iterator
 from typing import Final
+
+from . import upstream
 
 CONTINUATION: Final = 0x0
 TEXT: Final = 0x1
@@ -44,46 +45,33 @@ def text_frame(payload: bytes) -> bytes:
     return _TEXT_HEADS[length] + payload if length < 126 else build(TEXT, payload)
 
 
-class Frame(bytes):
-    """One Engine.IO message as finished WebSocket bytes, which knows its long-polling form as well.
+def message_frames(text: bytes, attachments: Iterable[bytes] = ()) -> bytes:
+    """One Engine.IO message: its text packet (type digit included) and each attachment, as finished frames."""
+    wire = text_frame(text)
+    for attachment in attachments:
+        wire += build(BINARY, attachment)
+    return wire
 
-    The value is what a WebSocket client gets (attachments included, each as its own binary frame); `parts` is what a
-    long-polling client gets: the packet's text, then each attachment in base64.
-    """
 
-    text: bytes
-    attachments: list[bytes]
-
-    @classmethod
-    def message(cls, text: bytes, attachments: list[bytes] | None = None) -> Frame:
-        """The frame(s) of one engine packet `text` (its type digit included) and its attachments."""
-        wire = text_frame(text)
-        if attachments:
-            wire += b"".join(build(BINARY, attachment) for attachment in attachments)
-        frame = cls(wire)
-        frame.text = text
-        frame.attachments = attachments or []
-        return frame
-
-    @classmethod
-    def binary(cls, payload: bytes) -> Frame:
-        """The frame of one binary engine message."""
-        frame = cls(build(BINARY, payload))
-        frame.text = b""
-        frame.attachments = [payload]
-        return frame
-
-    @property
-    def parts(self) -> list[bytes]:
-        encoded = [b"b" + base64.b64encode(attachment) for attachment in self.attachments]
-        return [self.text, *encoded] if self.text else encoded
+def payloads(wire: bytes) -> Iterator[tuple[int, bytes]]:
+    """Opcode and payload of each of our own finished frames: what a long-polling client is to get another way."""
+    position = 0
+    while position < len(wire):
+        opcode, length = wire[position] & 0x0F, wire[position + 1]
+        position += 2
+        if length >= 126:
+            width = 2 if length == 126 else 8
+            length = int.from_bytes(wire[position : position + width], "big")
+            position += width
+        yield opcode, wire[position : position + length]
+        position += length
 
 
 def unmask(mask: bytes, payload: bytes) -> bytes:
-    """`payload` with the four mask bytes taken off, through one big-integer XOR (an order faster than a byte loop)."""
-    length = len(payload)
-    pattern = mask * (length // 4 + 1)
-    return (int.from_bytes(payload, "little") ^ int.from_bytes(pattern[:length], "little")).to_bytes(length, "little")
+    """`payload` with the four mask bytes taken off."""
+    unmasked = bytearray(payload)
+    upstream.mask_in_place(mask, unmasked)
+    return bytes(unmasked)
 
 
 class FrameParser:

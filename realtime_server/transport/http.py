@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiohttp import web
 
-from . import polling, upstream, websocket
+from . import polling, websocket
 from .answers import error, ok
-from .engine_socket import EngineSocket, Probe
+from .engine_socket import EngineSocket
 from .limits import Limits
+from .upgrading import Probe
 
 if TYPE_CHECKING:
     from .engine_server import EngineServer
@@ -23,10 +24,6 @@ _FORWARDED: Final = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_
 def with_frame_size(limits: Limits, size: int) -> Limits:
     """`limits` with upstream's `max_http_buffer_size` put in."""
     return replace(limits, frame_size=size, message_size=max(size, limits.message_size))
-
-
-def is_gone(request: web.BaseRequest) -> bool:
-    return upstream.peer_is_gone(request)
 
 
 def peer_address(request: web.BaseRequest) -> str:
@@ -129,7 +126,7 @@ def _refuse(server: EngineServer, request: web.Request, code: int, status: int =
 async def _continue(server: EngineServer, request: web.Request, sid: str, transport: str) -> web.StreamResponse:
     socket = server.sockets.get(sid)
     if socket is None or socket.closing:
-        farewell = server.take_farewell(sid) if request.method == "GET" and transport == "polling" else None
+        farewell = server.endings.take_farewell(sid) if request.method == "GET" and transport == "polling" else None
         if farewell:
             return polling.response(server, request, farewell)
         # A proxy takes a 503 to the next server, which may well know the session.

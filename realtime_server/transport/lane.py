@@ -209,7 +209,9 @@ class Lane:
         if self.ended:
             return 0
         if not self.busy:
-            worker = self._workers.take() if current_task() is None else None
+            workers = self._workers
+            # The loop is named because asking for the running one is a system call (`getpid`) in Python 3.11.
+            worker = workers.take() if current_task(workers.loop) is None else None
             if worker is not None:
                 return self._begin(worker, function(*args))
             self.busy = True

@@ -17,6 +17,23 @@ from prometheus_client.registry import Collector
 
 HANDLER_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds, seconds, of the handler-time histogram."""
+WRITE_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""The same of how long output waits to be written."""
+
+
+class WriteTiming:
+    """A histogram of write turns. ``counts`` has one more place than ``bounds``, for what is beyond."""
+
+    __slots__ = ("bounds", "counts", "seconds")
+
+    def __init__(self) -> None:
+        self.bounds = WRITE_BUCKETS
+        self.counts = [0] * (len(WRITE_BUCKETS) + 1)
+        self.seconds = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(WRITE_BUCKETS, seconds)] += 1
+        self.seconds += seconds
 
 
 class TransportStats:
@@ -37,6 +54,7 @@ class TransportStats:
         "slow_consumers",
         "upgrades",
         "volatile_dropped",
+        "writes",
     )
 
     def __init__(self) -> None:
@@ -51,6 +69,8 @@ class TransportStats:
         self.volatile_dropped = 0
         self.refused: Counter[str] = Counter()
         self.handler_errors = 0
+        self.writes = WriteTiming()
+        """Of each write turn: from the first output queued for it to the last byte handed to the kernel."""
         self.handler_count = 0
         self.handler_seconds = 0.0
         self.handler_buckets = [0] * (len(HANDLER_BUCKETS) + 1)

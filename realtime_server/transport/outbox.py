@@ -7,9 +7,10 @@ client, an upgrade), and a `ClosedOutbox` after the end. The broadcast loop appe
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable
 
-from .frames import Frame
+from .frames import TEXT, payloads
 
 
 class BoundedOutbox(list[bytes]):
@@ -45,10 +46,10 @@ class ClosedOutbox(list[bytes]):
         """Drop it."""
 
 
-def polling_parts(frames: Iterable[bytes]) -> list[bytes]:
-    """The engine packets of `frames` as a long-polling payload carries them."""
-    parts: list[bytes] = []
-    for frame in frames:
-        assert isinstance(frame, Frame), "only whole messages are queued for a long-polling client"
-        parts.extend(frame.parts)
-    return parts
+def polling_parts(messages: Iterable[bytes]) -> list[bytes]:
+    """What waits as frames, as the packets of a long-polling payload: texts as they are, the others in base64."""
+    return [
+        payload if opcode == TEXT else b"b" + base64.b64encode(payload)
+        for message in messages
+        for opcode, payload in payloads(message)
+    ]

@@ -54,6 +54,8 @@ class Packet:
 
 
 _namespaces: dict[bytes, str] = {}
+_event_prefixes: dict[bytes, str] = {}
+"""What an event begins with, engine's digit included and up to the comma, for each of `_namespaces`."""
 
 
 def _namespace(raw: bytes) -> str:
@@ -64,7 +66,7 @@ def _namespace(raw: bytes) -> str:
         except UnicodeDecodeError:
             raise PacketError("malformed_packet") from None
         if len(_namespaces) < 256 and len(raw) < 128:  # a cache of the usual few, not of whatever clients send
-            _namespaces[raw] = name
+            _namespaces[raw] = _event_prefixes[b"42" + raw] = name
     return name
 
 
@@ -103,18 +105,26 @@ def decode(text: bytes, limits: Limits, start: int = 0) -> Packet:
     return packet
 
 
-def decode_event(text: bytes, start: int, nesting: int) -> tuple[str, int | None, list[Any]] | None:
+def decode_event(nesting: int, text: bytes) -> tuple[str, int | None, list[Any]] | None:
     """Namespace, id and data of a plain EVENT; None for anything else, and for anything at all unusual.
 
-    The short way for what nearly every packet is. Whoever gets None asks `decode`, which knows what is wrong, if
-    anything is.
+    The short way for what nearly every packet is; `text` begins with the engine's `4`. Whoever gets None asks `decode`,
+    which knows what is wrong, if anything is.
     """
-    head = _HEAD.match(text, start)
-    if head is None or text[start] != 0x32:
+    start = text.find(b"[")
+    prefix, comma, digits = text[:start].rpartition(b",")
+    if comma:
+        namespace = _event_prefixes.get(prefix)
+        if namespace is None:
+            return None
+    elif digits[:2] == b"42":
+        namespace, digits = "/", digits[2:]
+    else:
         return None
-    _, count, namespace, digits = head.groups()
-    body = text[head.end() :]
-    if count is not None or len(digits) > _MAX_ID_DIGITS or body.count(b"[") + body.count(b"{") > nesting:
+    if digits and not (digits.isdigit() and len(digits) <= _MAX_ID_DIGITS):
+        return None
+    body = text[start:]
+    if len(body) > nesting and body.count(b"[") + body.count(b"{") > nesting:
         return None
     try:
         data = orjson.loads(body)
@@ -122,8 +132,7 @@ def decode_event(text: bytes, start: int, nesting: int) -> tuple[str, int | None
         return None
     if type(data) is not list or not data or type(name := data[0]) is not str or name in RESERVED_EVENTS:
         return None
-    known = "/" if namespace is None else _namespaces.get(namespace)
-    return None if known is None else (known, int(digits) if digits else None, data)
+    return namespace, int(digits) if digits else None, data
 
 
 def encode_ack(namespace: str, packet_id: int, data: list[Any]) -> bytes | None:

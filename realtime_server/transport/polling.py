@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from .answers import error, ok
-from .upstream import cut
+from .upstream import cut, peer_is_gone
 
 if TYPE_CHECKING:
     from .engine_server import EngineServer
@@ -40,6 +40,45 @@ def response(server: EngineServer, request: web.BaseRequest, parts: list[bytes])
     return answer
 
 
+class WaitingPolls:
+    """The polls that wait on one server: clients that go away while they do are noticed within a second."""
+
+    def __init__(self, server: EngineServer) -> None:
+        self._server = server
+        self._requests: dict[EngineSocket, web.BaseRequest] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    def start(self, socket: EngineSocket, request: web.BaseRequest) -> None:
+        """The poll of `socket` waits."""
+        self._requests[socket] = request
+        self._set_timer()
+
+    def end(self, socket: EngineSocket) -> None:
+        """It waits no more."""
+        self._requests.pop(socket, None)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set_timer(self) -> None:
+        if self._timer is None and not self._stopped:
+            self._timer = self._server.loop.call_later(1.0, self._sweep)
+
+    def _sweep(self) -> None:
+        self._timer = None
+        for socket, request in list(self._requests.items()):
+            if peer_is_gone(request):
+                self._requests.pop(socket, None)
+                socket.shut(self._server.reason.TRANSPORT_CLOSE, abort=True, keep_jobs=True)
+        if self._requests:
+            self._set_timer()
+
+
 async def get(server: EngineServer, socket: EngineSocket, request: web.Request) -> web.Response:
     """Wait for packets. A second poll while one waits ends the session: the first gets a close packet, this one 400."""
     if socket.poll is not None:
@@ -51,11 +90,11 @@ async def get(server: EngineServer, socket: EngineSocket, request: web.Request) 
     if socket.outbox:
         return response(server, request, socket.take_parts())
     poll = socket.poll = server.loop.create_future()
-    server.poll_started(socket, request)
+    server.polls.start(socket, request)
     try:
         parts = await poll
     finally:
-        server.polling_ended(socket)
+        server.polls.end(socket)
         if socket.poll is poll:
             socket.poll = None
     return response(server, request, parts)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import packets
 from .engine_socket import EngineSocket
+from .handling import EventHandling
+from .membership import Membership
 from .packets import Packet, PacketError, fill_placeholders
 from .peer import Member, Peer
 
@@ -20,18 +22,21 @@ if TYPE_CHECKING:
 class Receiver:
     """The inbound half of a `SocketServer`."""
 
-    def __init__(self, server: SocketServer) -> None:
+    def __init__(self, server: SocketServer, handling: EventHandling, membership: Membership) -> None:
         self._server = server
         self._codec = server.codec
+        self._decode_event = server.codec.decode_event
         self._limits = server.eio.limits
-        self._handle = server.handle_member_event
+        self._handling = handling
+        self._handle = handling.handle
+        self._membership = membership
 
     def text_received(self, socket: EngineSocket, payload: bytes) -> None:
         """One engine message; `payload` begins with the engine's `4`."""
         peer = socket.peer
         if peer is None:
             peer = socket.peer = Peer()
-        elif peer.packet is None and (event := self._codec.decode_event(payload)) is not None:
+        elif peer.packet is None and (event := self._decode_event(payload)) is not None:
             namespace, packet_id, data = event
             member = peer.members.get(namespace)
             if member is not None:
@@ -101,7 +106,7 @@ class Receiver:
             self._event(socket, member, packet.id, packet.data)
         elif kind == packets.ACK:
             assert packet.id is not None, "the codec refuses an acknowledgement without an id"
-            self._server.acknowledged(member, packet.id, packet.data)
+            self._handling.acknowledged(member, packet.id, packet.data)
         elif kind == packets.DISCONNECT:
             self._leave(socket, peer, member)
         else:
@@ -121,10 +126,10 @@ class Receiver:
             return
         server.eio.connects.cancel(socket)
         member = peer.members[namespace] = Member(namespace)
-        socket.lane.put(server.connect_member, socket, member, packet.data)
+        socket.lane.put(self._membership.connect, socket, member, packet.data)
 
     def _leave(self, socket: EngineSocket, peer: Peer, member: Member) -> None:
         peer.members.pop(member.namespace, None)
         if len(peer.left) < self._limits.namespaces:
             peer.left.add(member.namespace)
-        socket.lane.put(self._server.member_left, socket, member)
+        socket.lane.put(self._membership.leave, socket, member)

@@ -12,6 +12,7 @@ from typing import Any
 
 import socketio
 from aiohttp import web
+from aiohttp._websocket.helpers import websocket_mask
 
 TESTED_VERSIONS = {"python-socketio": "5.18", "python-engineio": "4.15", "aiohttp": "3.14", "bidict": "0.24"}
 """Series in which the parts below were found as described."""
@@ -42,13 +43,18 @@ METHODS: dict[str, tuple[str, ...]] = {
     "aiohttp.web:RequestHandler.data_received": ("self", "data"),
     "aiohttp.web:RequestHandler.force_close": ("self",),
     "aiohttp.web:AppRunner._make_server": ("self",),
+    "aiohttp._websocket.helpers:websocket_mask": ("mask", "data"),
 }
-"""Methods that we override, or call although they are not documented, with the arguments they had."""
+"""Methods and functions that we override, or call although they are not documented, with the arguments they had."""
 
 HANDLER_ATTRIBUTES = (
     "_message_tail", "_request_count", "_upgraded", "_waiter", "_manager", "transport",
 )  # fmt: skip
 """Attributes of aiohttp's `RequestHandler` that are read or set here and in `headguard.py`."""
+
+
+mask_in_place = websocket_mask
+"""`(mask, data)`: takes a frame's four mask bytes off a bytearray, and is C where aiohttp has its extensions."""
 
 
 def detach(request: web.BaseRequest) -> bytes:

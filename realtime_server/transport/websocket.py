@@ -118,15 +118,19 @@ class WebSocketLink(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        size = len(data) - 6
-        # One whole, final, masked text frame of less than 126 bytes: what nearly every read brings.
-        if 0 <= size < 126 and data[0] == 0x81 and data[1] == 0x80 | size and self._parser is None and not self.closing:
-            mask = data[2:6] * 32
-            self.sink.receive_text(
-                (int.from_bytes(data[6:], "little") ^ int.from_bytes(mask[:size], "little")).to_bytes(size, "little")
-            )
-            return
-        self._parse(data)
+        size, start = len(data), 0
+        # One whole, final, masked text frame is what nearly every read brings; its length has seven bits or sixteen.
+        if data[0] == 0x81 and self._parser is None and not self.closing:
+            if 6 <= size < 132:
+                start = 6 if data[1] == 0x80 + size - 6 else 0
+            elif 134 <= size <= self._limits.frame_size + 8 and data[1] == 0xFE:
+                start = 8 if int.from_bytes(data[2:4], "big") == size - 8 else 0
+        if start:
+            payload = bytearray(data[start:])
+            upstream.mask_in_place(data[start - 4 : start], payload)
+            self.sink.receive_text(bytes(payload))
+        else:
+            self._parse(data)
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser

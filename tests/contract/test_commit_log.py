@@ -202,3 +202,42 @@ async def test_every_value_comes_back_with_its_type_and_gives_its_hash(log: Comm
     assert type(read.at) is int
     assert digest(read) == commit.hash
     assert [digest(item) for item in await stored(log)] == [commit.hash]
+
+
+def named(user_id: str, *, session_id: str = SESSION) -> list[Commit]:
+    """One commit that names two people, one that names one of them, and one that names nobody."""
+    lease = {"record_id": "r1", "token": 1}
+    holder, previous = {"user_id": user_id, "name": user_id.title()}, {"user_id": "olga", "name": "Olga"}
+    drafts = [
+        Draft("lock.taken_over", {**lease, "holder": holder, "previous": previous}),
+        Draft("comment.added", {"comment_id": "c", "record_id": None, "text": "t", "name": "Olga"}),
+        edit_of("r1", "x"),
+    ]
+    return chain(drafts, session_id=session_id, user_id="olga")
+
+
+async def test_an_erased_name_leaves_the_others_and_a_sound_chain(log: CommitLog) -> None:
+    await log.append(named("pat"))
+    await log.append(named("pat", session_id="session-2"))
+    assert await log.erase_name(SESSION, "olga") == 2
+    commits = await stored(log)
+    assert [commit.names for commit in commits] == [(("pat", "Pat"),), (), ()]
+    assert verify(SESSION, commits) is None
+    assert await log.read(SESSION, 0, 10) == commits
+    assert list((await log.find(SESSION, {commits[1].command_id})).values()) == [commits[1]]
+    assert await log.erase_name(SESSION, "olga") == 0
+    assert await log.erase_name("nobody knows this one", "olga") == 0
+    assert await stored(log, "session-2") == named("pat", session_id="session-2")
+
+
+async def test_the_sessions_that_name_a_person_are_found_page_by_page(log: CommitLog) -> None:
+    for number in range(3):
+        await log.append(named("pat", session_id=f"session-{number}"))
+    await log.append(edits(2, session_id="session-8"))
+    assert await log.naming("pat", None, 2) == ["session-0", "session-1"]
+    assert await log.naming("pat", "session-1", 2) == ["session-2"]
+    assert await log.naming("pat", None, 0) == []
+    assert await log.naming("nobody", None, 2) == []
+    await log.erase_name("session-1", "pat")
+    assert await log.naming("pat", None, 9) == ["session-0", "session-2"]
+    assert await log.naming("olga", None, 9) == ["session-0", "session-1", "session-2"]

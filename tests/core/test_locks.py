@@ -9,6 +9,7 @@ import pytest
 from realtime_server.core import commands as c
 from realtime_server.core import limits, locks
 from realtime_server.core.clock import to_iso
+from realtime_server.core.commits import envelope
 from realtime_server.core.roles import Role
 from realtime_server.errors import ErrorCode
 from tests.core.session_log import (
@@ -131,7 +132,7 @@ def test_a_takeover_is_a_new_grant_that_names_who_lost_the_lock_and_why() -> Non
     log = Log()
     token = acknowledged(log.lock(ALICE, "r1"))["token"]
     commit = committed(take_over(log, RITA), "lock.taken_over")
-    assert commit.data["previous"] == {"user_id": "alice", "name": "Alice", "token": token}
+    assert envelope(commit)["data"]["previous"] == {"user_id": "alice", "name": "Alice", "token": token}
     assert commit.data["reason"] == REASON
     assert acknowledged(commit)["token"] == commit.seq > token
     assert log.state.locks["r1"].user_id == "rita"

@@ -64,6 +64,7 @@ COMMANDS: dict[type[c.Command], Callable[[Log], c.Command]] = {
     c.RecordImport: lambda log: c.RecordImport(
         **OF_ALICE, import_id="i", source="ledger", counts={"new": 1}, digest="0" * 64
     ),
+    c.EraseName: lambda log: c.EraseName(**OF_ALICE, user_id="bob"),
     c.EndSession: lambda log: c.EndSession(**OF_ALICE),
     c.ExpireSession: lambda log: (setattr(log, "now", log.now + 3_600_000), c.ExpireSession(**OF_ALICE))[1],
     c.CreateSession: lambda log: c.CreateSession(

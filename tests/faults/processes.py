@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,16 @@ class ServerProcess:
             **environment,
         }
         self.process: asyncio.subprocess.Process | None = None
+        #: Where its log goes; None: to where ours goes.
+        self.output: Path | None = None
 
     async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "realtime_server", "serve", *self._arguments, env=self._environment,
-            stdout=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+        with ExitStack() as stack:
+            log = None if self.output is None else stack.enter_context(self.output.open("ab"))
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "realtime_server", "serve", *self._arguments, env=self._environment,
+                stdout=asyncio.subprocess.DEVNULL, stderr=log,
+            )  # fmt: skip
         await answers(self.url + "/readyz")
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

@@ -140,15 +140,38 @@ async def test_after_much_writing_the_output_of_several_turns_is_gathered_and_le
 ) -> None:
     client, _ = await join(server, served)
     (socket,) = server.eio.sockets.values()
-    server.eio._next_flush = perf_counter() + 3_600  # as if it had just written for half an hour
+    server.eio.flusher.pause_until = perf_counter() + 3_600  # as if it had just written for half an hour
     for word in ("one", "two", "three"):
         server.broadcast(word)
         await asyncio.sleep(0)
     assert len(socket.outbox) == 3
-    server.eio._flush()
+    server.eio.flusher.flush()
     assert [await client.message() for _ in range(3)] == ['42["one"]', '42["two"]', '42["three"]']
     server.broadcast("at once")
     assert await client.message() == '42["at once"]'
+
+
+async def test_a_large_room_follows_who_enters_and_leaves(served: Harness, server: SocketServer) -> None:
+    (late, late_sid), (first, first_sid), (second, second_sid), (third, third_sid), *others = [
+        await join(server, served) for _ in range(12)
+    ]
+    for sid in (first_sid, second_sid, third_sid, *(sid for _, sid in others)):
+        await server.enter_room(sid, "a")
+    assert server.broadcast("x", 1, room="a") == 11
+    await server.enter_room(late_sid, "a")
+    assert server.broadcast("x", 2, room="a", skip_sid=first_sid) == 11
+    await server.leave_room(second_sid, "a")
+    assert server.broadcast("x", 3, room="a", skip_sid=second_sid) == 11
+    await third.send("41")
+    await until(lambda: not server.manager.is_connected(third_sid, "/"))
+    assert server.broadcast("x", 4, room="a") == 10
+    await server.close_room("a")
+    assert server.broadcast("x", 5, room="a") == 0
+    assert server.broadcast("end") == 11
+    for client, numbers in ((late, (2, 3, 4)), (first, (1, 3, 4)), (second, (1, 2)), (others[0][0], (1, 2, 3, 4))):
+        for number in numbers:
+            assert await client.message() == f'42["x",{number}]'
+        assert await client.message() == '42["end"]'
 
 
 async def test_data_that_json_cannot_carry_is_sent_to_nobody(served: Harness, server: SocketServer) -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_server.transport import frames
+from realtime_server.transport import Limits, frames
 from realtime_server.transport.frames import FrameParser
+from realtime_server.transport.websocket import WebSocketLink
 
 from .raw import masked
 
@@ -96,3 +97,54 @@ def test_no_input_whatever_raises(data: bytes) -> None:
 @given(st.binary(min_size=4, max_size=4), st.binary(max_size=200))
 def test_unmasking_is_the_mask_byte_by_byte(mask: bytes, payload: bytes) -> None:
     assert frames.unmask(mask, payload) == bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+
+
+@given(st.lists(st.sampled_from([0, 1, 125, 126, 127, 65535, 65536]), max_size=4))
+def test_finished_frames_are_taken_apart_again(sizes: list[int]) -> None:
+    attachments = [bytes([number]) * size for number, size in enumerate(sizes)]
+    wire = frames.message_frames(b"4text", attachments)
+    assert list(frames.payloads(wire)) == [
+        (frames.TEXT, b"4text"),
+        *((frames.BINARY, attachment) for attachment in attachments),
+    ]
+
+
+class Heard:
+    """What a link delivers to: it writes down the texts."""
+
+    def __init__(self) -> None:
+        self.texts: list[bytes] = []
+        self.failed: list[str] = []
+
+    def receive_text(self, payload: bytes) -> None:
+        self.texts.append(payload)
+
+    def link_failed(self, code: int, reason: str) -> None:
+        self.failed.append(reason)
+
+    def receive_binary(self, payload: bytes) -> None: ...
+    def control_received(self) -> None: ...
+    def link_closed(self) -> None: ...
+    def writing_paused(self) -> None: ...
+    def writing_resumed(self) -> None: ...
+
+
+@pytest.mark.parametrize("size", [*SIZES, 128, 65536])
+@pytest.mark.parametrize("cut", [0, 1, 2, 5, 6, 8, 14, -1])
+def test_a_text_comes_through_whole_in_pieces_and_beside_another(size: int, cut: int) -> None:
+    heard = Heard()
+    link = WebSocketLink(heard, Limits())
+    text = bytes(range(256)) * (size // 256 + 1)
+    frame = masked(frames.TEXT, text[:size])
+    for piece in (frame, frame[:cut], frame[cut:], frame + frame):
+        if piece:
+            link.data_received(piece)
+    assert heard.texts == [text[:size]] * 4
+    assert not heard.failed
+
+
+@pytest.mark.parametrize("size", [1001, 65535])
+def test_a_text_past_the_bound_is_not_delivered_the_short_way_either(size: int) -> None:
+    heard = Heard()
+    WebSocketLink(heard, Limits(frame_size=1000)).data_received(masked(frames.TEXT, b"x" * size))
+    assert (heard.texts, heard.failed) == ([], ["frame_too_large"])

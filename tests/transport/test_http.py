@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from realtime_server.transport import EngineServer, Limits, SocketServer
+from realtime_server.transport import EngineServer, Limits, SocketServer, frames
 
 from .raw import Harness, serving, until
 
@@ -115,7 +115,7 @@ async def test_the_handshake_has_milliseconds_for_fractions_of_seconds(
     interval: float, timeout: float, grace: float | None
 ) -> None:
     engine = EngineServer(ping_interval=interval if grace is None else (interval, grace), ping_timeout=timeout)
-    packet = engine.open_packet(engine_socket(engine), "websocket").text
+    ((_, packet),) = frames.payloads(engine.open_packet(engine_socket(engine), "websocket"))
     handshake = json.loads(packet[1:])
     assert handshake["pingInterval"] == round((interval + (grace or 0)) * 1000)
     assert handshake["pingTimeout"] == round(timeout * 1000)

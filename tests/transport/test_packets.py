@@ -162,13 +162,13 @@ def test_deep_nesting_is_refused(brackets: str, depth: int) -> None:
 @pytest.mark.parametrize("text", GOOD, ids=ascii)
 def test_the_short_way_reads_what_the_long_way_reads(text: str) -> None:
     packet = packets.decode(text.encode(), LIMITS)
-    short = packets.decode_event(text.encode(), 0, LIMITS.nesting)
+    short = packets.decode_event(LIMITS.nesting, b"4" + text.encode())
     assert short is None or short == (packet.namespace, packet.id, packet.data)
 
 
 @pytest.mark.parametrize("text", [*MALFORMED, *(f'2["{name}"]' for name in RESERVED), f'2["a",{"[" * 9}{"]" * 9}]'])
 def test_the_short_way_reads_nothing_that_the_long_way_refuses(text: str) -> None:
-    assert packets.decode_event(text.encode(), 0, LIMITS.nesting) is None
+    assert packets.decode_event(LIMITS.nesting, b"4" + text.encode()) is None
 
 
 VALUES = st.recursive(
@@ -201,7 +201,7 @@ def test_no_input_whatever_does_anything_but_be_read_or_refused(text: bytes) -> 
     try:
         packet = packets.decode(text, LIMITS)
     except PacketError:
-        assert packets.decode_event(text, 0, LIMITS.nesting) is None
+        assert packets.decode_event(LIMITS.nesting, b"4" + text) is None
     else:
         assert packet.type in range(7)
 

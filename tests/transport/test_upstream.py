@@ -10,6 +10,7 @@ import asyncio
 import configparser
 import importlib
 import inspect
+import operator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,8 +48,7 @@ def test_the_managers_tables_are_dictionaries(name: str) -> None:
 @pytest.mark.parametrize("name", upstream.METHODS)
 def test_a_method_has_the_arguments_it_had(name: str) -> None:
     module, path = name.split(":")
-    owner, method = path.split(".")
-    found = getattr(getattr(importlib.import_module(module), owner), method)
+    found = operator.attrgetter(path)(importlib.import_module(module))
     package = {"socketio": "python-socketio", "engineio": "python-engineio"}.get(module.split(".")[0], "aiohttp")
     assert tuple(inspect.signature(found).parameters) == upstream.METHODS[name], f"{package} {version(package)}"
 
@@ -56,6 +56,12 @@ def test_a_method_has_the_arguments_it_had(name: str) -> None:
 def test_a_room_is_a_bidict_with_its_forward_mapping() -> None:
     room = bidict({"sid": "eio_sid"})
     assert room._fwdm == {"sid": "eio_sid"}, f"bidict {version('bidict')}"
+
+
+def test_aiohttp_takes_a_mask_off_in_place() -> None:
+    data = bytearray(b"\x11\x22\x33\x44\x55")
+    upstream.mask_in_place(b"\x10\x20\x30\x40", data)
+    assert data == b"\x01\x02\x03\x04\x45", f"aiohttp {version('aiohttp')}"
 
 
 @pytest.mark.parametrize("name", upstream.HANDLER_ATTRIBUTES)

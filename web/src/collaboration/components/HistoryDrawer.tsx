@@ -39,6 +39,7 @@ export function Told({ commit, record }: { commit: Commit; record: (id: string) 
     case "comment.resolved": return <>settled a comment{about ? <> on {about}</> : null}</>;
     case "record.imported": return <>imported {count(data.counts.new)} records ({data.source})</>;
     case "session.created": return <>created the session</>;
+    case "session.name_erased": return <>erased the name of {data.user_id}</>;
     case "session.updated": return data.change === "participant_added" ? <>came for the first time, as {data.role}</> : <>is {data.role} now</>;
     case "record.status_changed": return <>set {several(data.record_ids, record)} to {data.status}{data.reason ? ` (“${data.reason}”)` : ""}</>;
     case "record.assigned": return <>gave {several(data.record_ids, record)} to {data.assignee ?? "nobody"}</>;

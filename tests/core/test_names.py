@@ -1,0 +1,106 @@
+"""People's names stand beside the chain: they are told as ever, and can be erased without breaking it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from realtime_server.core import commands as c
+from realtime_server.core import reconciliation_commands as r
+from realtime_server.core.commits import Commit, digest, envelope, verify
+from realtime_server.core.evolve import replay
+from realtime_server.core.names import without
+from realtime_server.core.sessions import NAME_ERASED
+from realtime_server.core.snapshot import state_document
+from realtime_server.errors import ErrorCode
+from tests.core.reconciled import Books, entry
+from tests.core.session_log import ADA, ALICE, BOB, LEASE, RITA, SESSION, Log, committed, refused, texts_in
+
+
+def nameless(commits: list[Commit], user_id: str) -> list[Commit]:
+    return [replace(commit, names=without(commit.names, user_id)) for commit in commits]
+
+
+def in_use() -> Log:
+    """Alice is named in every way in which the session itself names people."""
+    log = Log()
+    committed(log.ask(c.Join, ALICE))
+    committed(log.lock(ALICE, "r1"))
+    committed(log.lock(ALICE, "r1"), "lock.renewed")
+    committed(log.ask(c.TakeOverLock, RITA, record_id="r1", duration=LEASE, reason="she went home"))
+    committed(log.lock(ALICE, "r2"))
+    committed(log.ask(c.AddComment, ALICE, text="is this paid?"))
+    return log
+
+
+def test_clients_are_told_names_though_they_are_not_hashed() -> None:
+    log = in_use()
+    told = [envelope(commit)["data"] for commit in log.commits]
+    assert told[0]["created_by"] == {"user_id": "ada", "name": "Ada"}
+    assert told[1] == {"change": "participant_added", "user_id": "alice", "name": "Alice", "role": "preparer"}
+    assert told[2]["holder"] == told[3]["holder"] == {"user_id": "alice", "name": "Alice"}
+    assert (told[4]["holder"]["name"], told[4]["previous"]["name"]) == ("Rita", "Alice")
+    assert told[6]["name"] == "Alice"
+    assert all(digest(replace(commit, names=())) == commit.hash for commit in log.commits)
+
+
+def test_an_erased_name_is_nowhere_and_the_chain_still_holds() -> None:
+    log = in_use()
+    committed(log.ask(c.EraseName, ADA, user_id="alice"), NAME_ERASED)
+    assert "Alice" not in set(texts_in(state_document(log.state)))
+    commits = nameless(log.commits, "alice")
+    assert verify(SESSION, commits) is None
+    told = [envelope(commit)["data"] for commit in commits]
+    assert "Alice" not in set(texts_in(told))
+    assert told[2]["holder"] == {"user_id": "alice", "name": "alice"}
+    assert told[4]["holder"]["name"] == "Rita"
+
+
+def test_a_log_without_the_name_gives_the_state_that_erasing_it_gave() -> None:
+    log = in_use()
+    committed(log.ask(c.EraseName, ADA, user_id="alice"))
+    assert state_document(replay(log.first, nameless(log.commits, "alice"))) == state_document(log.state)
+
+
+def test_a_signature_goes_on_under_the_signers_id() -> None:
+    books = Books(entry("l1"), entry("s1"), run=False)
+    books.ask(r.MakeMatch, ALICE, ledger=("l1",), statement=("s1",))
+    books.submit()
+    committed(books.ask(r.Approve, RITA))
+    committed(books.ask(c.EraseName, ADA, user_id="rita"))
+    signed = books.state.reconciliation.workflow.signoffs
+    assert [(item.user_id, item.name) for item in signed] == [("rita", "rita")]
+
+
+def test_a_name_is_erased_from_a_session_that_has_ended() -> None:
+    log = Log()
+    committed(log.ask(c.Join, ALICE))
+    committed(log.ask(c.EndSession, ADA))
+    committed(log.ask(c.EraseName, ADA, user_id="alice"))
+    assert log.state.participants["alice"].name == "alice"
+    refused(log.edit(ALICE, "r1", "notes", "late"), ErrorCode.SESSION_ENDED)
+
+
+def test_who_comes_back_is_named_again_and_others_never_lost_theirs() -> None:
+    log = in_use()
+    committed(log.ask(c.Join, BOB))
+    committed(log.ask(c.EraseName, ADA, user_id="alice"))
+    assert log.state.participants["bob"].name == "Bob"
+    committed(log.ask(c.Join, ALICE))
+    assert log.state.participants["alice"].name == "Alice"
+
+
+def test_an_id_that_is_none_is_refused() -> None:
+    for user_id in ("", "x" * 1_000, "\ud800"):
+        refused(Log().ask(c.EraseName, ADA, user_id=user_id), ErrorCode.INVALID)
+
+
+def test_a_log_that_was_written_with_names_inside_is_told_as_it_was() -> None:
+    log = Log()
+    first = log.commits[0]
+    data: dict[str, Any] = {**first.data, "created_by": {"user_id": "ada", "name": "Ada Lovelace"}}
+    old = replace(first, data=data, names=())
+    old = replace(old, hash=digest(old))
+    assert verify(SESSION, [old]) is None
+    assert envelope(old)["data"] == data
+    assert replay(log.first, [old]).created_by == "ada"

@@ -1,0 +1,120 @@
+"""The drill: back up beside a server at work, lose the database, restore, go on; and what is not restored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from realtime_server.app import SERVICES
+from realtime_server.client import connect
+from realtime_server.core.roles import Role
+from realtime_server.serving import running
+from realtime_server.settings import Settings
+from realtime_server.storage.audit import verify_session
+from tests.rest.conftest import Server, environment, token
+from tests.seeing.commands import command
+
+RECORD = "ledger-000001"
+
+
+@asynccontextmanager
+async def serving(given: dict[str, str]) -> AsyncIterator[Server]:
+    async with AsyncExitStack() as stack, running(Settings.from_environment(given)) as (app, port):
+        yield Server(app[SERVICES], port, stack)
+        await stack.aclose()
+
+
+@pytest.fixture
+def given(mongodb_url: str, database_name: str, tmp_path: Path) -> dict[str, str]:
+    return environment(mongodb_url, database_name, tmp_path)
+
+
+async def worked(server: Server, given: dict[str, str], target: Path) -> str:
+    """A session in which somebody edits while it is backed up."""
+    session_id = await server.session(await server.person("pat", Role.PREPARER))
+    async with connect(server.url, token("pat", Role.PREPARER)) as client, client.join(session_id) as session:
+        for number in range(20):
+            await session.edit(RECORD, "notes", f"before {number}", base_version=session.seq)
+        done = asyncio.create_task(command(given, "backup", "--out", str(target)))
+        number = 0
+        while not done.done():
+            await session.edit(RECORD, "notes", f"meanwhile {number}", base_version=session.seq)
+            number += 1
+        result = await done
+        assert (result.returncode, result.stderr) == (0, ""), result
+    return session_id
+
+
+async def test_a_lost_database_is_restored_and_work_goes_on(
+    given: dict[str, str], mongodb_url: str, database_name: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "backup.jsonl"
+    async with serving(given) as server:
+        session_id = await worked(server, given, target)
+    assert target.stat().st_mode & 0o077 == 0
+    with MongoClient(mongodb_url) as client:
+        client.drop_database(database_name)
+    restored = await command(given, "restore", str(target))
+    assert restored.returncode == 0, restored
+    assert restored.stdout.startswith("1 sessions, ")
+    async with serving(given) as server:
+        verdict = await verify_session(server.services.store, session_id)
+        assert verdict is not None
+        assert (verdict.problem, verdict.count >= 22) == (None, True)
+        pat = await server.person("pat", Role.PREPARER)
+        shown = (await pat.get(f"/sessions/{session_id}/records/{RECORD}")).body
+        assert shown["fields"]["notes"]["value"].startswith(("before", "meanwhile"))
+        async with connect(server.url, token("pat", Role.PREPARER)) as client, client.join(session_id) as session:
+            assert session.seq == verdict.count
+            edited = await session.edit(RECORD, "notes", "afterwards", base_version=session.seq)
+            assert edited.seq == verdict.count + 1
+        verdict = await verify_session(server.services.store, session_id)
+        assert verdict is not None
+        assert verdict.problem is None
+
+
+async def test_what_is_not_sound_or_not_wanted_is_not_restored(
+    given: dict[str, str], mongodb_url: str, database_name: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "backup.jsonl"
+    async with serving(given) as server:
+        await worked(server, given, target)
+    full = await command(given, "restore", str(target))
+    assert (full.returncode, "restore into an empty one" in full.stderr) == (2, True)
+    again = await command(given, "backup", "--out", str(target))
+    assert (again.returncode, "File exists" in again.stderr) == (2, True)
+    lines = target.read_bytes().splitlines(keepends=True)
+    with MongoClient(mongodb_url) as client:
+        client.drop_database(database_name)
+        for name, damaged in (
+            ("cut short", lines[:-1]),
+            ("altered", [line.replace(b"before 3", b"before 4") for line in lines]),
+            ("no backup", [b"{}\n"]),
+        ):
+            other = tmp_path / "damaged.jsonl"
+            other.write_bytes(b"".join(damaged))
+            refused = await command(given, "restore", str(other))
+            assert (refused.returncode, name in refused.stderr) == (2, True), refused
+            assert client[database_name]["commits"].find_one() is None
+
+
+async def test_a_backup_of_a_log_that_was_tampered_with_says_so(
+    given: dict[str, str], mongodb_url: str, database_name: str, tmp_path: Path
+) -> None:
+    async with serving(given) as server:
+        session_id = await worked(server, given, tmp_path / "sound.jsonl")
+    with MongoClient(mongodb_url) as client:
+        client[database_name]["commits"].update_one({"seq": 5}, {"$set": {"data.new_value": "forged"}})
+    target = tmp_path / "forged.jsonl"
+    told = await command(given, "backup", "--out", str(target))
+    assert told.returncode == 1
+    assert f"{session_id}: broken at 5" in told.stdout
+    with MongoClient(mongodb_url) as client:
+        client.drop_database(database_name)
+    refused = await command(given, "restore", str(target))
+    assert (refused.returncode, "broken at 5" in refused.stderr) == (2, True)

@@ -1,0 +1,115 @@
+"""A person's name goes, everywhere, and the log is as sound as before."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from bson import encode
+
+from realtime_server.client import connect
+from realtime_server.core.roles import Role
+from realtime_server.storage.audit import verify_session
+from tests.rest.conftest import Person, Server, token
+from tests.rest.test_sidecar import told
+from tests.seeing.commands import command
+
+RECORD = "ledger-000001"
+
+
+async def stored(server: Server) -> bytes:
+    """Everything that is in the database, as bytes."""
+    database = server.services.store.database
+    names = await database.list_collection_names()
+    return b"".join([encode(document) for name in names async for document in database[name].find()])
+
+
+async def named_session(server: Server, pat: Person) -> str:
+    """A session in which Pat did what the log names people for."""
+    session_id = await server.session(pat)
+    lock = await pat.post(f"/sessions/{session_id}/records/{RECORD}/lock", {})
+    assert lock.status == 200, lock.body
+    comment = await pat.post(f"/sessions/{session_id}/comments", {"text": "is this paid?"})
+    assert comment.status == 201, comment.body
+    return session_id
+
+
+async def sound(server: Server, session_id: str) -> bool:
+    verdict = await verify_session(server.services.store, session_id)
+    assert verdict is not None
+    return verdict.problem is None
+
+
+async def test_an_admin_erases_a_name_and_nobody_is_told_it_any_more(server: Server, ada: Person, pat: Person) -> None:
+    session_id = await named_session(server, pat)
+    path = f"/sessions/{session_id}"
+    async with connect(server.url, token("rae", Role.REVIEWER)) as client, client.join(session_id) as rae:
+        erased = await ada.ask("DELETE", f"{path}/users/pat/name")
+        assert erased.status == 200, erased.body
+        assert erased.body["commits"] == 3
+        assert (await told(rae, "session.name_erased")).data == {"user_id": "pat"}
+    assert b"Pat" not in await stored(server)
+    assert await sound(server, session_id)
+    for shown in (await ada.get(f"{path}/history", limit=100), await ada.get(f"{path}/users"),
+                  await ada.get(f"{path}/records/{RECORD}")):  # fmt: skip
+        assert shown.status == 200
+        assert "Pat" not in str(shown.body)
+    comment = next(item for item in await ada.all(f"{path}/history") if item["message_type"] == "comment.added")
+    assert comment["data"]["name"] == "pat"
+
+
+async def test_who_is_no_admin_erases_nothing(server: Server, pat: Person, rae: Person) -> None:
+    session_id = await named_session(server, pat)
+    for person in (pat, rae):
+        refused = await person.ask("DELETE", f"/sessions/{session_id}/users/pat/name")
+        assert (refused.status, refused.code) == (403, "forbidden")
+    assert b"Pat" in await stored(server)
+
+
+@pytest.fixture
+def environment(mongodb_url: str, database_name: str, tmp_path: Path) -> dict[str, str]:
+    return {"MONGODB_URL": mongodb_url, "MONGODB_DATABASE": database_name, "DATA_DIR": str(tmp_path)}
+
+
+async def test_the_command_erases_a_name_from_all_sessions_and_running_servers_forget_it(
+    server: Server, ada: Person, pat: Person, environment: dict[str, str]
+) -> None:
+    sessions = sorted([await named_session(server, pat), await named_session(server, pat)])
+    others = await server.session(ada)
+    done = await command(environment, "erase-person", "--user", "pat", "--by", "dpo")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [*sessions, "pat"]
+    assert all(line.endswith("; sound") for line in lines[:-1])
+    assert lines[-1] == "pat: the name is erased from 2 sessions"
+    assert b"Pat" not in await stored(server)
+    for session_id in sessions:
+        history = await ada.all(f"/sessions/{session_id}/history")
+        assert history[-1]["user_id"] == "dpo"
+        assert "Pat" not in str(history)
+    assert [item["message_type"] for item in await ada.all(f"/sessions/{others}/history")] == ["session.created"]
+    again = await command(environment, "erase-person", "--user", "pat")
+    assert again.stdout == "pat: the name is erased from 0 sessions\n"
+
+
+async def test_only_the_projects_and_sessions_that_are_named_are_touched(
+    server: Server, pat: Person, environment: dict[str, str]
+) -> None:
+    session_id = await named_session(server, pat)
+    for narrowed in (("--project", "another"), ("--session", "another")):
+        done = await command(environment, "erase-person", "--user", "pat", *narrowed)
+        assert done.stdout == "pat: the name is erased from 0 sessions\n", done
+    done = await command(environment, "erase-person", "--user", "pat", "--project", "demo", "--session", session_id)
+    assert done.stdout.splitlines()[-1] == "pat: the name is erased from 1 sessions"
+
+
+async def test_a_session_that_is_erased_from_twice_at_once_is_still_sound(
+    server: Server, ada: Person, pat: Person
+) -> None:
+    session_id = await named_session(server, pat)
+    path = f"/sessions/{session_id}/users/pat/name"
+    replies = await asyncio.gather(*(ada.ask("DELETE", path) for _ in range(5)))
+    assert {reply.status for reply in replies} == {200}
+    assert sum(reply.body["commits"] for reply in replies) == 3
+    assert await sound(server, session_id)

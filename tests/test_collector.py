@@ -1,0 +1,59 @@
+"""Garbage in cycles is found: the young at any time, the rest when the loop has time or memory says so."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from realtime_server.collector import Schedule, collecting_when_idle
+
+
+class _Knot:
+    def __init__(self) -> None:
+        self.own = self
+
+
+@pytest.mark.parametrize(
+    ("busy", "now", "memory", "generation"),
+    [
+        (0.19, 10.0, 1_000, 1),
+        (0.20, 10.0, 1_000, None),
+        (1.00, 10_000.0, 1_999, None),
+        (0.01, 3_599.0, 1_000, 1),
+        (0.01, 3_600.0, 1_000, 2),
+        (1.00, 10.0, 2_000, 2),
+    ],
+)
+def test_what_is_looked_through_depends_on_how_busy_it_is_and_on_memory(
+    busy: float, now: float, memory: int, generation: int | None
+) -> None:
+    assert Schedule(0.0, 1_000).due(busy, now, memory) == generation
+
+
+def test_after_looking_through_everything_the_hour_and_the_memory_count_anew() -> None:
+    schedule = Schedule(0.0, 1_000)
+    assert schedule.due(1.0, 5.0, 2_000) == 2
+    assert schedule.due(1.0, 6.0, 3_999) is None
+    assert schedule.due(0.0, 3_604.0, 3_999) == 1
+    assert schedule.due(0.0, 3_605.0, 3_999) == 2
+
+
+async def test_a_cycle_that_outlived_a_look_is_found_when_the_loop_has_nothing_to_do() -> None:
+    with collecting_when_idle():
+        knot = _Knot()
+        gc.collect(0)  # it lives, and is not among the youngest any more
+        found = asyncio.Event()
+        weakref.finalize(knot, found.set)
+        del knot
+        await asyncio.wait_for(found.wait(), 30)
+
+
+async def test_everything_is_as_before_afterwards() -> None:
+    before = gc.get_threshold()
+    with collecting_when_idle():
+        assert gc.get_threshold() != before
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
