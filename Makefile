@@ -12,7 +12,7 @@ WEB_STAMP := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/precompress.mjs -type f) docs/contract/types.ts
 
-.PHONY: run test lint web faults screenshots bench bench-transport documents sbom clean
+.PHONY: run test lint web faults attacks fuzz screenshots bench bench-transport documents sbom clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
@@ -71,6 +71,16 @@ bench-transport: $(TEST_STAMP)
 # Ours and its peers on the same work, in alternation; needs Node.js. About an hour; BENCH=--help says how to shorten it.
 bench: $(TEST_STAMP)
 	$(BIN)/python -m loadtest.bench $(BENCH)
+
+# What a bystander feels while the server is attacked; ATTACKS=--help says how to choose. About four minutes.
+attacks: $(TEST_STAMP)
+	$(BIN)/python -m loadtest.attacks $(ATTACKS)
+
+# The fuzzers of `make test`, each with 20,000 inputs instead of a hundred.
+FUZZERS := tests/attacks/test_fuzz.py tests/transport/test_packets.py tests/transport/test_frames.py \
+	tests/reconciliation/test_import_files.py tests/reconciliation/test_json_lines.py tests/reconciliation/test_reading.py
+fuzz: $(TEST_STAMP)
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --timeout=0 $(FUZZERS)
 
 # What is in a deployment and under which licences: CycloneDX (JSON) and tables, Python's and the web client's, in build/.
 # What is looked at is an environment of its own: nothing of the tests is in it.

@@ -254,6 +254,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             store.records,
             publish=lambda commits: runs.observe(commits),
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
+            notices=store.notices,
             config=_engine_config(settings),
             clock=store.clock,
         )
@@ -283,6 +284,9 @@ def _for_rest(services: Services) -> rest.Services:
         sessions=services.store.sessions,
         records=services.store.records,
         mappings=services.store.mappings,
+        rules=services.store.rules,
+        notices=services.store.notices,
+        imports=services.store.imports,
         verifier=services.verifier,
         revocations=services.revocations,
         presence=services.presence,
@@ -334,9 +338,11 @@ async def _collaboration(
         store.records,
         publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
+        notices=store.notices,
+        notify=lambda notices: collaboration.notices.tell(notices),
         config=_engine_config(settings),
-        clock=store.clock,
         trace=None if tracing is None else tracing.batch,
+        clock=store.clock,
     )
     writer = None if bus is None else OverviewWriter(engine, RedisOverviews(bus))
     if bus is not None:
@@ -365,6 +371,7 @@ async def _collaboration(
         clock=store.clock,
         runs=runs,
         quotas=quotas,
+        notices=store.notices,
         observe=EventMetrics(app[METRICS]).observe,
         elsewhere=None if bus is None else RedisPeople(bus, lambda *about: collaboration.people.heard(*about)),
         trace=None if tracing is None else tracing.event,

@@ -47,6 +47,10 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "erase-person": LazyCommand("realtime_server.erase_command:erase_command", "Erase a person's name."),
     "backup": LazyCommand("realtime_server.storage.backup_command:backup_command", "Write everything to a file."),
     "restore": LazyCommand("realtime_server.storage.backup_command:restore_command", "Put a backup back."),
+    "export": LazyCommand(
+        "realtime_server.export_command:export_command", "Write a session as a package for auditors."
+    ),
+    "verify-export": LazyCommand("realtime_server.export_command:verify_export_command", "Check such a package."),
     "doctor": LazyCommand("realtime_server.doctor:doctor_command", "Check what the server needs."),
 }
 

@@ -23,7 +23,7 @@ from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.import_options import SOURCES, read_kind, read_options
 from realtime_server.import_report import Report, open_report, print_outcome, print_saved_mapping, print_session
-from realtime_server.ports import MappingStore, SavedMapping
+from realtime_server.ports import MappingStore, RuleStore, SavedMapping
 from realtime_server.reconciliation.import_files import FileKind, OpenedFile, open_file
 from realtime_server.reconciliation.importing import Importer, ImportSummary, Source
 from realtime_server.reconciliation.reading import ReadOptions
@@ -228,7 +228,7 @@ async def _save(order: _Order, files: Sequence[_File], mappings: MappingStore) -
 
 async def _import(settings: Settings, order: _Order, report: Report) -> list[tuple[Path, ImportSummary]]:
     """What became of each file. Without a refused row, or where that is no matter, the session's id is printed."""
-    async with _engine(settings) as (engine, importer, mappings):
+    async with _engine(settings) as (engine, importer, mappings, rules):
         files = await _open(order, mappings)
         if order.all_or_nothing:
             # Both files before the first row of either, and before a session is made.
@@ -238,26 +238,31 @@ async def _import(settings: Settings, order: _Order, report: Report) -> list[tup
                 checked.append((file.path, await importer.check(file.source, file.opened.records, listeners)))
             if any(summary.refused for _, summary in checked):
                 return checked
-        session_id = await _session(engine, order)
+        session_id = await _session(engine, rules, order)
         await _save(order, files, mappings)
         print_session(session_id)
         summaries = []
         for file in files:
             listeners = report.listeners(file.path, "importing", file.opened.records.rows)
-            run = importer.run(
-                session_id, order.actor, file.source, file.opened.records, listeners=listeners
-            )
+            run = importer.run(session_id, order.actor, file.source, file.opened.records, listeners=listeners)
             summaries.append((file.path, await run))
         return summaries
 
 
 @asynccontextmanager
-async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MappingStore]]:
+async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MappingStore, RuleStore]]:
     """An instance of our own beside whichever servers use this database: the log keeps them all in one order."""
     async with configured_store(settings) as store:
-        engine = Engine(store.log, store.sessions, store.records, publish=_published_by_the_log, clock=store.clock)
+        engine = Engine(
+            store.log,
+            store.sessions,
+            store.records,
+            publish=_published_by_the_log,
+            clock=store.clock,
+            notices=store.notices,
+        )
         try:
-            yield engine, Importer(engine, store.log, store.records), store.mappings
+            yield engine, Importer(engine, store.log, store.records), store.mappings, store.rules
         finally:
             await engine.close()
 
@@ -266,7 +271,7 @@ def _published_by_the_log(commits: Sequence[Commit]) -> None:
     """Servers find these commits in the log; nobody is connected to this process."""
 
 
-async def _session(engine: Engine, order: _Order) -> str:
+async def _session(engine: Engine, rules: RuleStore, order: _Order) -> str:
     """The session's id: the one named, if it is this project's, or a new one's."""
     if order.session_id is not None:
         state = await engine.state(order.session_id)
@@ -277,6 +282,7 @@ async def _session(engine: Engine, order: _Order) -> str:
             )
         return order.session_id
     session_id = uuid.uuid4().hex
+    saved = await rules.load(order.project_id)
     create = CreateSession(
         actor=order.actor,
         command_id=command_id_of(order.actor.user_id, session_id),
@@ -284,6 +290,7 @@ async def _session(engine: Engine, order: _Order) -> str:
         project_id=order.project_id,
         name=order.session_name,
         expires_in=order.expires_in,
+        rules=None if saved is None else (saved.version, saved.rules),
     )
     await engine.submit(session_id, create)
     return session_id

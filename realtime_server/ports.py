@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from realtime_server.core.commits import Commit
+from realtime_server.core.matching.rules import Rule
+from realtime_server.core.notifications import Notice
+from realtime_server.core.roles import Role
 from realtime_server.core.state import Lock, RecordState
 
 
@@ -291,3 +294,108 @@ class RevocationStore(Protocol):
 
     async def count(self, project_id: str | None, limit: int) -> int:
         """How many people have one in the project, counted up to ``limit``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRules:
+    """One version of a project's rules of matching: 1, 2, 3, …; never changed. ``saved_at``: milliseconds."""
+
+    project_id: str
+    version: int
+    rules: tuple[Rule, ...]
+    saved_by: str
+    saved_at: int
+    comment: str | None = None
+
+
+class RuleStore(Protocol):
+    """The projects' rules of matching, in versions."""
+
+    async def load(self, project_id: str, version: int | None = None) -> SavedRules | None:
+        """That version, or the newest; None where there is none, or not any more."""
+
+    async def save(self, rules: SavedRules) -> bool:
+        """Add the version after the newest, journaled on return; the newest 100 are kept.
+
+        False, and nothing happens, when ``rules.version`` is not the one after the newest: somebody was faster.
+        """
+
+    async def versions(self, project_id: str) -> list[SavedRules]:
+        """The versions that are kept, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose notifications are meant: a person, with the role in each project that is meant."""
+
+    user_id: str
+    roles: Mapping[str, Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A notification's place in a person's list: unread before read, newest before older."""
+
+    read: bool
+    at: int
+    notice_id: str
+
+
+class NoticeStore(Protocol):
+    """Notifications, kept until they are old or too many. Each reader has a mark of their own on each.
+
+    Bounded: a person has the newest 500 of a project, the holders of a role together another 500, all for 90 days.
+    """
+
+    async def add(self, notices: Sequence[Notice]) -> set[str]:
+        """Keep notifications, journaled on return; the ids of those that were not there. The others stay as they are.
+
+        After a failure some are kept, and adding the same again adds the rest.
+        """
+
+    async def page(
+        self, reader: Reader, *, after: Place | None = None, limit: int = 100, unread: bool = False
+    ) -> list[tuple[Notice, bool]]:
+        """(notification, is it read): what is not read first, of each the newest first, beginning after a place."""
+
+    async def count_unread(self, reader: Reader, limit: int = 1_000) -> int:
+        """How many are not read, counted up to ``limit``."""
+
+    async def mark_read(
+        self, reader: Reader, notice_ids: Collection[str] | None = None, *, until: int | None = None
+    ) -> int:
+        """Mark some or all of this reader's as read; how many were not. ``until``: those of that instant or earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportStatus:
+    """How far an import over HTTP is (`schemas.reconciliation_rest.ImportProgress`). Instants in milliseconds."""
+
+    session_id: str
+    progress_id: str
+    source: str
+    status: str
+    user_id: str
+    started_at: int
+    updated_at: int
+    bytes_received: int = 0
+    bytes_total: int | None = None
+    rows: int = 0
+    rows_total: int | None = None
+    new: int = 0
+    changed: int = 0
+    refused: int = 0
+    message: str | None = None
+
+
+class ImportStatusStore(Protocol):
+    """How far imports are, for whoever asks any instance. Kept for a day; not journaled: it is worth nothing later."""
+
+    async def save(self, status: ImportStatus) -> None:
+        """Put it in place of what was known of this import."""
+
+    async def load(self, session_id: str, progress_id: str) -> ImportStatus | None:
+        """How far it is; None for one that nobody knows of."""
+
+    async def newest(self, session_id: str, limit: int = 100) -> list[ImportStatus]:
+        """The session's imports, newest first."""

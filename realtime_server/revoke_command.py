@@ -11,7 +11,6 @@ from realtime_server.auth.identity import MAX_PROJECT_ID, MAX_USER_ID
 from realtime_server.auth.revocations import Revocations
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import SYSTEM_USER
-from realtime_server.engine.engine import wall_clock
 from realtime_server.errors import CollaborationError
 from realtime_server.ports import Revocation
 from realtime_server.settings import Settings
@@ -33,7 +32,7 @@ def revoke_command(user: str, project: str | None, reason: str | None) -> None:
 
     async def revoke() -> Revocation:
         async with existing_store(settings) as store:
-            return await Revocations(store.revocations, wall_clock).revoke(user, project, SYSTEM_USER, reason)
+            return await Revocations(store.revocations, store.clock).revoke(user, project, SYSTEM_USER, reason)
 
     try:
         revocation = asyncio.run(revoke())

@@ -62,6 +62,7 @@ class Tracing:
     ) -> None:
         """An event was answered just now."""
         from opentelemetry import trace
+        from opentelemetry.context import Context
 
         stages = self._stages.pop((session_id or "", command_id or ""), None)
         ids = {"session.id": session_id, "enduser.id": user_id, "outcome": outcome}
@@ -70,11 +71,11 @@ class Tracing:
             attributes |= {"commit.seq": stages.seq, "batch.size": stages.size}
         at = _epoch()
         span = self._tracer.start_span(
-            event, kind=trace.SpanKind.SERVER, attributes=attributes, start_time=at(began), context=trace.Context()
+            event, kind=trace.SpanKind.SERVER, attributes=attributes, start_time=at(began), context=Context()
         )
         _judge(span, outcome)
         if stages is not None:
-            inside = trace.set_span_in_context(span, trace.Context())
+            inside = trace.set_span_in_context(span, Context())
             parts = (
                 ("decide", began, stages.decided),
                 ("append", stages.decided, stages.appended),
@@ -87,6 +88,7 @@ class Tracing:
     def middleware(self, prefix: str) -> Any:
         """For the requests below a path."""
         from opentelemetry import propagate, trace
+        from opentelemetry.context import Context
 
         @web.middleware
         async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -97,7 +99,7 @@ class Tracing:
             attributes = {"http.request.method": request.method, "http.route": route}
             with self._tracer.start_as_current_span(
                 f"{request.method} {route}",
-                context=propagate.extract(dict(request.headers), trace.Context()),
+                context=propagate.extract(dict(request.headers), Context()),
                 kind=trace.SpanKind.SERVER,
                 attributes=attributes,
             ) as span:

@@ -7,6 +7,7 @@ from marshmallow import fields, validate
 from schemas import common as c
 from schemas.common import Message, nested
 from schemas.envelopes import Envelope
+from schemas.notifications import Unread
 from schemas.reconciliation import Reconciliation
 from schemas.strict import Choice, Flag, Integer, Listed, Text
 from schemas.views import ConflictView, LockView, Member, Session
@@ -62,6 +63,7 @@ class Joined(Committed):
     locks = Listed(fields.Nested(LockView), "Locks held now.", [], maximum=100_000, required=True)
     conflicts = Listed(fields.Nested(ConflictView), "Open conflicts.", [], maximum=10_000, required=True)
     reconciliation = nested(Reconciliation, "The matching run.", required=True)
+    notifications = nested(Unread, "What concerns you and is not read yet.", required=True)
     recovered = Flag("Whether `commits` has all that was missed. False without `since`.", True, required=True)
     commits = Listed(fields.Nested(Envelope), "What happened after `since`.", [], maximum=100_000, required=True)
 

@@ -9,10 +9,10 @@ from marshmallow import Schema, fields
 
 from schemas import common as c
 from schemas.common import Message, Person, nested
-from schemas.reconciliation import RECONCILIATION_MESSAGES
-from schemas.requests import STRATEGIES
-from schemas.strict import Choice, Integer, Listed, Text
-from schemas.views import Candidate, FieldBase, FieldNow, Member
+from schemas.notifications import KINDS, Notification
+from schemas.reconciliation import RECONCILIATION_MESSAGES, Rule
+from schemas.strict import Choice, Flag, Integer, Listed, Text
+from schemas.views import Candidate, FieldBase, FieldNow, Member, Suggested, Suggestion
 
 
 class FieldSet(Message):
@@ -104,6 +104,7 @@ class ConflictDetected(Message):
     base = nested(FieldBase, "What the edit's author had seen.", required=True)
     current = nested(FieldNow, "What the field holds.", required=True)
     candidates = Listed(fields.Nested(Candidate), "The edits to choose from.", [], maximum=1_000, required=True)
+    suggestion = nested(Suggestion, "What to decide, as far as can be said; null: nothing can.", allow_none=True)
 
 
 class ConflictExtended(Message):
@@ -114,6 +115,7 @@ class ConflictExtended(Message):
     field_name = c.field_name()
     current = nested(FieldNow, "What the field holds.", required=True)
     candidate = nested(Candidate, "The edit.", required=True)
+    suggestion = nested(Suggestion, "What to decide now, in place of what was suggested before.", allow_none=True)
 
 
 class ConflictResolved(Message):
@@ -122,13 +124,22 @@ class ConflictResolved(Message):
     conflict_id = c.conflict_id()
     record_id = c.record_id()
     field_name = c.field_name()
-    strategy = Choice("How.", STRATEGIES, required=True)
+    strategy = Choice("How.", c.STRATEGIES, required=True)
     old_value = c.value("What the field held before.", "10.00")
     new_value = c.value("What it holds now.")
     version = Integer("The field's version from now on: the commit's `seq`.", 42, minimum=1, required=True)
     candidates = Integer("How many candidates there were.", 2, minimum=1, required=True)
+    authors = Listed(c.user_id(required=False), "Whose candidates they were.", ["bob"], maximum=1_000)
     edit_id = c.edit_id("The candidate that was meant.", required=False)
     reason = c.reason("Why.")
+    suggestion = nested(Suggested, "What was suggested at that moment; absent where nothing was.")
+    followed_suggestion = Flag("Whether the field holds now what was suggested.", True)
+    between = Listed(
+        Text("A role, or what stands for one.", "preparer", maximum=20),
+        "In which roles the current value's author, then the candidate's, had set it.", ["preparer", "admin"],
+        minimum=2, maximum=2,
+    )  # fmt: skip
+    won = Choice("Whose value it became.", ("current", "candidate", "other"))
 
 
 class CommentAdded(Message):
@@ -161,6 +172,13 @@ class RecordImported(Message):
     digest = Text("SHA-256 over what was imported, in hexadecimal.", None, maximum=64, minimum=64, required=True)
 
 
+class FirstRules(Message):
+    """The rules of matching that a session began with."""
+
+    project_version = Integer("Which version of the project's rules they are.", 3, minimum=1, required=True)
+    rules = Listed(fields.Nested(Rule), "The rules, in order.", [], maximum=50, required=True)
+
+
 class SessionCreated(Message):
     """The session's first commit."""
 
@@ -170,6 +188,7 @@ class SessionCreated(Message):
         c.field_name(required=False), Choice("The policy.", c.POLICIES), "Policies asked for.", {},
     )  # fmt: skip
     created_by = nested(Person, "Who created it.", required=True)
+    rules = nested(FirstRules, "The project's rules of matching, as they were; without it, the defaults.")
 
 
 class SessionUpdated(Message):
@@ -201,6 +220,32 @@ class SessionExpired(Message):
 
 class PresenceLeft(Person):
     """A person's last connection is gone."""
+
+
+class Involved(Person):
+    """Somebody who is at a field."""
+
+    doing = Choice("Looks at it, edits it, has a change there that is not sent, or changed it before.",
+                   ("looking", "editing", "unsent", "changed"), required=True)  # fmt: skip
+
+
+class PresenceOverlap(Message):
+    """Two people are about to clash at a field: told to both of them, once, and to nobody else.
+
+    `user_id` of the envelope is whoever came last. Warnings may be left out where they come too fast.
+    """
+
+    record_id = c.record_id()
+    field_name = c.field_name()
+    cause = Choice(
+        "They are at one field; or one started on what the other has an unsent change for, has changed since the "
+        "last sign-off, or has a candidate for in an open conflict.",
+        ("same_field", "unsent_change", "unreviewed_change", "open_conflict"), required=True,
+    )  # fmt: skip
+    people = Listed(fields.Nested(Involved), "Who; the one who came last stands last.", [], minimum=2, maximum=50,
+                    required=True)  # fmt: skip
+    version = Integer("The version that the other one made, for `unreviewed_change`.", 42)
+    conflict_id = c.conflict_id(required=False)
 
 
 class TokenExpiring(Message):
@@ -242,9 +287,11 @@ MESSAGE_TYPES: Final[Mapping[str, type[Schema]]] = {
     "presence.joined": Member,
     "presence.updated": Member,
     "presence.left": PresenceLeft,
+    "presence.overlap": PresenceOverlap,
     "notification.token_expiring": TokenExpiring,
     "notification.token_expired": TokenExpired,
     "notification.access_revoked": AccessRevoked,
+    **dict.fromkeys((f"notification.{kind}" for kind in KINDS), Notification),
 }
 
 #: Families whose envelopes carry no ``seq``: they are not in the log.

@@ -25,6 +25,8 @@ MAX_ACTIVITY: Final = 100
 MAX_TOKEN: Final = 8_192
 
 ROLES: Final = ("auditor", "preparer", "reviewer", "approver", "admin")
+MAX_DRAFTS: Final = 20
+STRATEGIES: Final = ("keep_current", "take_candidate", "merge", "custom")
 POLICIES: Final = ("manual", "three_way", "union", "last_writer_wins", "first_writer_wins")
 
 
@@ -121,6 +123,13 @@ class Focus(Message):
 
     record_id = record_id()
     field_name = field_name(required=False)
+
+
+class Place(Message):
+    """A field of a record."""
+
+    record_id = record_id()
+    field_name = field_name()
 
 
 def mentions(**options: Any) -> Listed:

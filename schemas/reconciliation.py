@@ -138,13 +138,13 @@ class Rule(Message):
     auto_score = Number("The probability from which it is.", 0.9995, minimum=0.9, maximum=1)
 
 
-_EXACT: Final = {"rule_id": "exact", "name": "Same amount", "kind": "pair", "days_after": 45}
+EXACT: Final = {"rule_id": "exact", "name": "Same amount", "kind": "pair", "days_after": 45}
 
 
 class SetRules(Asked):
     """Set all rules, in order."""
 
-    rules = Listed(fields.Nested(Rule), "The rules.", [_EXACT], minimum=1, maximum=50, required=True)
+    rules = Listed(fields.Nested(Rule), "The rules.", [EXACT], minimum=1, maximum=50, required=True)
     base_version = Integer("The version that the author saw; 0 are the defaults.", 0, required=True)
 
 
@@ -331,11 +331,11 @@ class Status(Message):
     run = nested(Reconciliation, "The matching run.", required=True)
     workflow = nested(Workflow, "The way to the sign-off.", required=True)
     rules_version = Integer("The version of the rules.", 0, required=True)
-    records = Integer("Records of the session; null when not counted yet.", 2_000, allow_none=True, required=True)
+    records = Integer("Records of the session.", 2_000, required=True)
     difference = fields.Dict(
-        keys=fields.String(), values=fields.String(), allow_none=True, required=True,
-        metadata={"description": "What neither matches nor exceptions explain, by currency; null when not counted yet.",
-                  "example": {"EUR": "12.50"}},
+        keys=fields.String(), values=fields.String(), required=True,
+        metadata={"description": "What neither matches nor exceptions explain, by currency. While an import "
+                  "runs it may be a few seconds old.", "example": {"EUR": "12.50"}},
     )  # fmt: skip
 
 
@@ -344,6 +344,13 @@ class Rules(Message):
 
     version = Integer("The version; 0 are the defaults.", 0, required=True)
     rules = Listed(fields.Nested(Rule), "The rules.", [], maximum=50, required=True)
+
+
+class SessionRules(Rules):
+    """The session's rules, in order."""
+
+    project_version = Integer("Which version of the project's rules they are; null: the session has rules of its own, "
+                              "or the defaults.", 3, allow_none=True, required=True)  # fmt: skip
 
 
 class Reasoned(Message):
@@ -394,7 +401,7 @@ class DryRun(Message):
 class DryRunBody(Message):
     """By which rules; the session's own without."""
 
-    rules = Listed(fields.Nested(Rule), "The rules to try.", [_EXACT], minimum=1, maximum=50)
+    rules = Listed(fields.Nested(Rule), "The rules to try.", [EXACT], minimum=1, maximum=50)
     examples = Integer("How many matches of each rule to show.", 5, maximum=20, load_default=5)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
 from schemas import common as c
-from schemas.common import Focus, Message, nested
+from schemas.common import Focus, Message, Place, nested
 from schemas.reconciliation import RECONCILIATION_EVENTS
 from schemas.strict import Choice, Integer, Listed, Number, Text
-
-STRATEGIES: Final = ("keep_current", "take_candidate", "merge", "custom")
 
 
 class ConnectAuth(Message):
@@ -118,15 +116,20 @@ class Presence(SessionRequest):
     """Say what one is doing. Fields that are left out stay as they are; null clears."""
 
     status = Choice("Whether the person is there.", ("active", "idle"))
-    activity = Text("What the person is doing.", "reviewing", maximum=c.MAX_ACTIVITY, allow_none=True)
+    activity = Text("What the person is doing. With `editing` they are taken to change the field they are at.",
+                    "reviewing", maximum=c.MAX_ACTIVITY, allow_none=True)  # fmt: skip
     focus = nested(Focus, "Where the person is.", allow_none=True)
+    drafts = Listed(
+        fields.Nested(Place), "Fields with a change that the person has not sent yet: whoever starts on one is told.",
+        [{"record_id": "ledger-000017", "field_name": "amount"}], minimum=0, maximum=c.MAX_DRAFTS, allow_none=True,
+    )  # fmt: skip
 
 
 class Resolve(SessionRequest):
     """Decide an open conflict."""
 
     conflict_id = c.conflict_id()
-    strategy = Choice("How.", STRATEGIES, required=True)
+    strategy = Choice("How.", c.STRATEGIES, required=True)
     edit_id = c.edit_id("The candidate that is meant, where there are several.", required=False)
     value = c.value("The value, for the strategy `custom`.", required=False)
     reason = c.reason("Why; kept in the audit trail.")

@@ -10,7 +10,6 @@ from schemas import acks, views
 from schemas import common as c
 from schemas.common import Message, Person, mapping, nested
 from schemas.envelopes import Envelope
-from schemas.requests import STRATEGIES
 from schemas.rest_requests import FORMATS, MAX_PAGE, SOURCES, ReadAs, moment, project_id
 from schemas.strict import Choice, Flag, Integer, Listed, Number, Text
 
@@ -183,13 +182,15 @@ class HistoryPage(Page):
 class Resolution(Message):
     """How a conflict was decided."""
 
-    strategy = Choice("How.", STRATEGIES, required=True)
+    strategy = Choice("How.", c.STRATEGIES, required=True)
     user_id = c.user_id("Who decided.")
     resolved_at = c.instant("When.")
     seq = c.seq("The commit.")
     value = c.value("What the field was set to.")
     edit_id = c.edit_id("The candidate that was meant.", required=False)
     reason = c.reason("Why.")
+    suggestion = nested(views.Suggested, "What was suggested at that moment; absent where nothing was.")
+    followed_suggestion = Flag("Whether the field was set to what was suggested.", True)
 
 
 class ConflictEntry(views.ConflictView):

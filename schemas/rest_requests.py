@@ -110,6 +110,8 @@ class ImportQuery(Query):
                    maximum=5_000)  # fmt: skip
     saved_mapping = Flag("Read a CSV as the project saved it, where the file has those columns.", True,
                          load_default=True)  # fmt: skip
+    progress_id = Text("Names this import for whoever asks how far it is (`GET …/imports/{progress_id}`); without it "
+                       "the server chooses a name.", "upload-1", maximum=64, pattern=c.CLIENT_ID)  # fmt: skip
     save_mapping = Flag("Save how this CSV was read, for the project's next imports of this side.", False,
                         load_default=False)  # fmt: skip
 

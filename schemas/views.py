@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from marshmallow import fields
 
 from schemas import common as c
-from schemas.common import Focus, Message, Person, nested
+from schemas.common import Focus, Message, Person, Place, nested
 from schemas.strict import Choice, Flag, Integer, Listed, Text
+
+#: What can speak for a value in a conflict (`core.suggestions`).
+EVIDENCE: Final = (
+    "counterpart", "balances", "document", "as_imported", "agreed", "own_later", "informed", "slip", "keeps_both",
+    "same_words", "fuller", "like_source", "role", "precedent", "filled", "reasoned",
+)  # fmt: skip
 
 
 class Session(Message):
@@ -38,6 +46,8 @@ class Member(Message):
     activity = Text("What the person said they are doing.", "reviewing", maximum=c.MAX_ACTIVITY, required=True,
                     allow_none=True)  # fmt: skip
     focus = nested(Focus, "Where the person is.", required=True, allow_none=True)
+    drafts = Listed(fields.Nested(Place), "Fields with a change that the person has not sent; absent without any.",
+                    [{"record_id": "ledger-000017", "field_name": "amount"}], maximum=c.MAX_DRAFTS)  # fmt: skip
     last_seen = c.instant("When the person last did anything.")
     connections = Integer("Open connections (tabs).", 1, minimum=0, maximum=10_000, required=True)
 
@@ -62,6 +72,41 @@ class Candidate(Message):
     edit_reason = c.reason("Why.")
 
 
+class Evidence(Message):
+    """One thing that speaks for a value."""
+
+    code = Choice("Stable, for programs.", EVIDENCE, required=True)
+    reason = Text("One sentence, for people.", "The other side of the match says 120.00.", maximum=500, required=True)
+
+
+class Against(Evidence):
+    """One thing that speaks for another value."""
+
+    edit_id = c.edit_id("The candidate it speaks for; absent where it is the value that stands.", required=False)
+
+
+class Suggested(Message):
+    """What was suggested."""
+
+    value = c.value("The value that the field would get.")
+    confidence = Integer("Percent: how sure that is.", 92, maximum=100, required=True)
+    code = Choice("What speaks for it most.", EVIDENCE, required=True)
+
+
+class Suggestion(Suggested):
+    """How a conflict could be decided. To follow it, send `resolve` with its `strategy` and `edit_id`, and with its
+    `value` for the strategy `custom`."""
+
+    strategy = Choice("How.", c.STRATEGIES, required=True)
+    edit_id = c.edit_id("The candidate that is meant, for `take_candidate` and `merge`.", required=False)
+    reason = Text("One sentence, for people: what speaks for it most.", "The other side of the match says 120.00.",
+                  maximum=500, required=True)  # fmt: skip
+    evidence = Listed(fields.Nested(Evidence), "All that speaks for it, the strongest first.", [], maximum=20,
+                      required=True)  # fmt: skip
+    against = Listed(fields.Nested(Against), "What speaks for other values, the strongest first.", [], maximum=20,
+                     required=True)  # fmt: skip
+
+
 class ConflictView(Message):
     """An open conflict."""
 
@@ -73,6 +118,9 @@ class ConflictView(Message):
     base = nested(lambda: FieldBase(), "What the first candidate's author had seen.", required=True)
     current = nested(lambda: FieldNow(), "What the field holds.", required=True)
     candidates = Listed(fields.Nested(Candidate), "The edits to choose from.", [], maximum=1_000, required=True)
+    suggestion = nested(Suggestion, "What to decide, as far as can be said. Null: nothing can, or it is decided; or in "
+                        "the answer to `join`, where more than 50 are open, HTTP has it.", required=True,
+                        allow_none=True)  # fmt: skip
 
 
 class FieldBase(Message):

@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from pymongo import MongoClient
 
 from realtime_server.storage.embedded import embedded_mongod
+
+#: ``HYPOTHESIS_PROFILE=fuzz`` (``make fuzz``): for long, and other inputs each time.
+settings.register_profile("fuzz", max_examples=20_000, deadline=None, print_blob=True)
+if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz":
+    settings.load_profile("fuzz")
 
 
 @contextmanager

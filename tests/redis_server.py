@@ -36,8 +36,8 @@ class RedisServer:
         binary: Path | None = None,
     ) -> None:
         self._directory, self._options = directory, options
-        self._environment = {**os.environ, **(environment or {})}
         self._binary = binary or find_redis()
+        self._environment = {**os.environ, **(environment or {})}
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
 

@@ -34,6 +34,16 @@ export interface Activity {
   focus?: Focus | null;
 }
 
+/** One thing that speaks for another value. */
+export interface Against {
+  /** Stable, for programs. */
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
+  /** One sentence, for people. */
+  reason: string;
+  /** The candidate it speaks for; absent where it is the value that stands. */
+  edit_id?: string;
+}
+
 /** What a session's log says of the work in it. */
 export interface Analytics {
   /** The newest commit that is counted. */
@@ -364,6 +374,8 @@ export interface ConflictDetected {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
+  /** What to decide, as far as can be said; null: nothing can. */
+  suggestion?: Suggestion | null;
 }
 
 /** `conflict.detected`: People disagree on a field; it keeps its value until somebody resolves the conflict. */
@@ -400,6 +412,8 @@ export interface ConflictEntry {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
+  /** What to decide, as far as can be said. Null: nothing can, or it is decided; or in the answer to `join`, where more than 50 are open, HTTP has it. */
+  suggestion: Suggestion | null;
   /** Whether it is open. */
   status: "open" | "resolved";
   /** How it was decided; null while it is open. */
@@ -418,6 +432,8 @@ export interface ConflictExtended {
   current: FieldNow;
   /** The edit. */
   candidate: Candidate;
+  /** What to decide now, in place of what was suggested before. */
+  suggestion?: Suggestion | null;
 }
 
 /** `conflict.extended`: One more edit clashed. */
@@ -454,10 +470,20 @@ export interface ConflictResolved {
   version: number;
   /** How many candidates there were. */
   candidates: number;
+  /** Whose candidates they were. */
+  authors?: string[];
   /** The candidate that was meant. */
   edit_id?: string;
   /** Why. */
   reason?: string;
+  /** What was suggested at that moment; absent where nothing was. */
+  suggestion?: Suggested;
+  /** Whether the field holds now what was suggested. */
+  followed_suggestion?: boolean;
+  /** In which roles the current value's author, then the candidate's, had set it. */
+  between?: string[];
+  /** Whose value it became. */
+  won?: "current" | "candidate" | "other";
 }
 
 /** `conflict.resolved`: A conflict was decided, and the field set. */
@@ -494,6 +520,8 @@ export interface ConflictView {
   current: FieldNow;
   /** The edits to choose from. */
   candidates: Candidate[];
+  /** What to decide, as far as can be said. Null: nothing can, or it is decided; or in the answer to `join`, where more than 50 are open, HTTP has it. */
+  suggestion: Suggestion | null;
 }
 
 /** Conflicts, oldest first; of decided ones the newest 10,000. */
@@ -819,7 +847,7 @@ export interface Edited {
 }
 
 /** A broadcast. It comes under its family's event name (the part of `message_type` before the dot), or under `message` for clients that asked for that; a replay brings the same envelopes in a list. */
-export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionNameErasedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
+export type Envelope = EditAppliedEnvelope | EditMergedEnvelope | EditBatchAppliedEnvelope | LockAcquiredEnvelope | LockRenewedEnvelope | LockReleasedEnvelope | LockExpiredEnvelope | LockTakenOverEnvelope | ConflictDetectedEnvelope | ConflictExtendedEnvelope | ConflictResolvedEnvelope | CommentAddedEnvelope | CommentResolvedEnvelope | RecordImportedEnvelope | SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionNameErasedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope | MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope | RecordStatusChangedEnvelope | RecordAssignedEnvelope | ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope | PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | PresenceOverlapEnvelope | NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope | NotificationAssignedEnvelope | NotificationMentionedEnvelope | NotificationConflictEnvelope | NotificationConflictResolvedEnvelope | NotificationLockTakenOverEnvelope | NotificationSignoffWantedEnvelope | NotificationApprovedEnvelope | NotificationRejectedEnvelope | NotificationReopenedEnvelope | NotificationRunFinishedEnvelope;
 
 /** Why something was refused. */
 export interface Error {
@@ -831,6 +859,28 @@ export interface Error {
   details?: Record<string, JsonValue>;
   /** Whether the same request may succeed later. */
   retryable: boolean;
+}
+
+/** One thing that speaks for a value. */
+export interface Evidence {
+  /** Stable, for programs. */
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
+  /** One sentence, for people. */
+  reason: string;
+}
+
+/** The package as one JSON object; the rows are those of the tables. */
+export interface ExportDocument {
+  /** The session in figures, and who signed. */
+  summary: Record<string, JsonValue>;
+  /** Matches, suggested ones too. */
+  matches: Record<string, JsonValue>[];
+  /** Every record that is not matched. */
+  exceptions: Record<string, JsonValue>[];
+  /** What people said. */
+  comments: Record<string, JsonValue>[];
+  /** Submissions, signatures, and what became of them. */
+  signoffs: Record<string, JsonValue>[];
 }
 
 /** What a field held at an earlier version. */
@@ -883,6 +933,14 @@ export interface FieldSetTogether {
   restored_version?: number;
   /** What the author had sent, where a newer value was merged with it. */
   submitted_value?: JsonValue;
+}
+
+/** The rules of matching that a session began with. */
+export interface FirstRules {
+  /** Which version of the project's rules they are. */
+  project_version: number;
+  /** The rules, in order. */
+  rules: Rule[];
 }
 
 /** What a person is looking at. */
@@ -965,6 +1023,54 @@ export interface ImportMappingForgotten {
   forgotten: boolean;
 }
 
+/** How far an import over REST is. */
+export interface ImportProgress {
+  /** As the import's sender called it. */
+  progress_id: string;
+  /** Which side. */
+  source: "ledger" | "statement";
+  /** Where it stands: the file comes, is looked through, is imported. */
+  status: "receiving" | "reading" | "importing" | "completed" | "failed";
+  /** Who imports. */
+  user_id: string;
+  /** When it began. */
+  started_at: string;
+  /** When it last moved; one that stands still for a minute was cut off. */
+  updated_at: string;
+  /** Bytes that have come. */
+  bytes_received: number;
+  /** Bytes of the file, where its sender said; null otherwise. */
+  bytes_total: number | null;
+  /** Rows that were taken or refused until now. */
+  rows: number;
+  /** Rows of the file; null until it has been looked through. */
+  rows_total: number | null;
+  /** Of them new records. */
+  new: number;
+  /** Of them changes of records. */
+  changed: number;
+  /** Of them refused. */
+  refused: number;
+  /** Why it failed. */
+  message?: string;
+}
+
+/** Imports over REST of the last day, newest first. */
+export interface ImportsInProgress {
+  /** The imports, 100 at most. */
+  items: ImportProgress[];
+}
+
+/** Somebody who is at a field. */
+export interface Involved {
+  /** The person. */
+  user_id: string;
+  /** The person's name. */
+  name: string;
+  /** Looks at it, edits it, has a change there that is not sent, or changed it before. */
+  doing: "looking" | "editing" | "unsent" | "changed";
+}
+
 /** Why one item of a bulk action was refused. */
 export interface ItemError {
   /** As in any refusal. */
@@ -1017,6 +1123,8 @@ export interface Joined {
   conflicts: ConflictView[];
   /** The matching run. */
   reconciliation: Reconciliation;
+  /** What concerns you and is not read yet. */
+  notifications: Unread;
   /** Whether `commits` has all that was missed. False without `since`. */
   recovered: boolean;
   /** What happened after `since`. */
@@ -1385,6 +1493,34 @@ export interface MatchSuggestedEnvelope {
   data: MatchesChanged;
 }
 
+/** A match as it stands. */
+export interface MatchView {
+  /** Records of the ledger. */
+  ledger: string[];
+  /** Records of the statement. */
+  statement: string[];
+  /** The match. */
+  match_id: string;
+  /** Where it stands. */
+  status: "suggested" | "confirmed";
+  /** What it joins, by side and currency. */
+  sums: SideSum[];
+  /** Ledger less statement, by currency. */
+  difference: Record<string, string>;
+  /** The rule that found it; null by hand. */
+  rule_id: string | null;
+  /** The probability; null by hand. */
+  score: number | null;
+  /** Why, for people. */
+  reasons: string[];
+  /** What a person said. */
+  reason: string | null;
+  /** Who made it, or confirmed it last; begins with `system` for a run. */
+  user_id: string;
+  /** The commit that last set it. */
+  seq: number;
+}
+
 /** The matches that are meant. */
 export interface MatchesBody {
   /** The matches; each is answered for. */
@@ -1417,6 +1553,16 @@ export interface MatchesDone {
   match_id?: string;
 }
 
+/** Matches. With a filter a page can be short, even empty: go on while there is a cursor. */
+export interface MatchesPage {
+  /** `cursor` of the next page; null after the last. */
+  next_cursor: string | null;
+  /** The matches. */
+  items: MatchView[];
+  /** The session's newest commit when the page was made. */
+  as_of: number;
+}
+
 /** A person who is in the session now, with all their connections under one entry. */
 export interface Member {
   /** The person. */
@@ -1431,6 +1577,8 @@ export interface Member {
   activity: string | null;
   /** Where the person is. */
   focus: Focus | null;
+  /** Fields with a change that the person has not sent; absent without any. */
+  drafts?: Place[];
   /** When the person last did anything. */
   last_seen: string;
   /** Open connections (tabs). */
@@ -1455,6 +1603,46 @@ export interface NameErased {
   commits: number;
 }
 
+/** Something that concerns one. The same over REST, at a join and as the `data` of the live event. `assigned`: records were given to you. `mentioned`: in a comment. `conflict`: somebody disagrees with what you set. `conflict_resolved`: a conflict with an edit of yours was decided. `lock_taken_over`: your lock was taken. `signoff_wanted`: your signature is asked for. `approved`, `rejected`, `reopened`: what you prepared was. `run_finished`: the run that you started has ended. */
+export interface Notification {
+  /** The notification. */
+  notification_id: string;
+  /** What it is about. */
+  kind: "assigned" | "mentioned" | "conflict" | "conflict_resolved" | "lock_taken_over" | "signoff_wanted" | "approved" | "rejected" | "reopened" | "run_finished";
+  /** The session. */
+  session_id: string;
+  /** The session's name. */
+  session_name: string;
+  /** The project. */
+  project_id: string;
+  /** The commit that it follows from. */
+  seq: number;
+  /** Who did it; begins with `system` for what happened by itself. */
+  user_id: string;
+  /** Their name, where the session knows it. */
+  name: string;
+  /** When. */
+  at: string;
+  /** Whether you have marked it as read. */
+  read: boolean;
+  /** The records concerned, 20 at most. */
+  record_ids: string[];
+  /** How many records are concerned. */
+  records: number;
+  /** The record's field. */
+  field_name?: string;
+  /** The conflict. */
+  conflict_id?: string;
+  /** The comment. */
+  comment_id?: string;
+  /** The run. */
+  run_id?: string;
+  /** How the run ended. */
+  status?: "completed" | "failed" | "cancelled";
+  /** The beginning of what was said with it: the comment, the reason. */
+  text?: string;
+}
+
 /** `notification.access_revoked`: The person has no role in the session's project any more, by a new token or because the old one was revoked; the */
 export interface NotificationAccessRevokedEnvelope {
   message_type: "notification.access_revoked";
@@ -1467,6 +1655,146 @@ export interface NotificationAccessRevokedEnvelope {
   /** When. */
   timestamp: string;
   data: AccessRevoked;
+}
+
+/** `notification.approved`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationApprovedEnvelope {
+  message_type: "notification.approved";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.assigned`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationAssignedEnvelope {
+  message_type: "notification.assigned";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.conflict`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationConflictEnvelope {
+  message_type: "notification.conflict";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.conflict_resolved`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationConflictResolvedEnvelope {
+  message_type: "notification.conflict_resolved";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.lock_taken_over`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationLockTakenOverEnvelope {
+  message_type: "notification.lock_taken_over";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.mentioned`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationMentionedEnvelope {
+  message_type: "notification.mentioned";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.rejected`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationRejectedEnvelope {
+  message_type: "notification.rejected";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.reopened`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationReopenedEnvelope {
+  message_type: "notification.reopened";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.run_finished`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationRunFinishedEnvelope {
+  message_type: "notification.run_finished";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
+}
+
+/** `notification.signoff_wanted`: Something that concerns one. The same over REST, at a join and as the ``data`` of the live event. */
+export interface NotificationSignoffWantedEnvelope {
+  message_type: "notification.signoff_wanted";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: Notification;
 }
 
 /** `notification.token_expired`: The token has expired; the server closes the connection. */
@@ -1495,6 +1823,16 @@ export interface NotificationTokenExpiringEnvelope {
   /** When. */
   timestamp: string;
   data: TokenExpiring;
+}
+
+/** Notifications: what is not read first, and of each the newest first. */
+export interface NotificationsPage {
+  /** `cursor` of the next page; null after the last. */
+  next_cursor: string | null;
+  /** The notifications. */
+  items: Notification[];
+  /** How many are not read. 1,000 stands for so many and more. */
+  unread: number;
 }
 
 /** A person who was let into the session. */
@@ -1545,16 +1883,26 @@ export interface Person {
   name: string;
 }
 
+/** A field of a record. */
+export interface Place {
+  /** The record. */
+  record_id: string;
+  /** The record's field. */
+  field_name: string;
+}
+
 /** Say what one is doing. Fields that are left out stay as they are; null clears. */
 export interface Presence {
   /** The session. */
   session_id: string;
   /** Whether the person is there. */
   status?: "active" | "idle";
-  /** What the person is doing. */
+  /** What the person is doing. With `editing` they are taken to change the field they are at. */
   activity?: string | null;
   /** Where the person is. */
   focus?: Focus | null;
+  /** Fields with a change that the person has not sent yet: whoever starts on one is told. */
+  drafts?: Place[] | null;
 }
 
 /** `presence.joined`: A person who is in the session now, with all their connections under one entry. */
@@ -1591,6 +1939,36 @@ export interface PresenceLeftEnvelope {
   /** When. */
   timestamp: string;
   data: PresenceLeft;
+}
+
+/** Two people are about to clash at a field: told to both of them, once, and to nobody else. `user_id` of the envelope is whoever came last. Warnings may be left out where they come too fast. */
+export interface PresenceOverlap {
+  /** The record. */
+  record_id: string;
+  /** The record's field. */
+  field_name: string;
+  /** They are at one field; or one started on what the other has an unsent change for, has changed since the last sign-off, or has a candidate for in an open conflict. */
+  cause: "same_field" | "unsent_change" | "unreviewed_change" | "open_conflict";
+  /** Who; the one who came last stands last. */
+  people: Involved[];
+  /** The version that the other one made, for `unreviewed_change`. */
+  version?: number;
+  /** The conflict. */
+  conflict_id?: string;
+}
+
+/** `presence.overlap`: Two people are about to clash at a field: told to both of them, once, and to nobody else. */
+export interface PresenceOverlapEnvelope {
+  message_type: "presence.overlap";
+  /** The session. */
+  session_id: string | null;
+  /** The session's project. */
+  project_id: string | null;
+  /** Who did it; `system` for what happened by itself. */
+  user_id: string;
+  /** When. */
+  timestamp: string;
+  data: PresenceOverlap;
 }
 
 /** `presence.updated`: A person who is in the session now, with all their connections under one entry. */
@@ -1639,6 +2017,58 @@ export interface Problem {
   details?: Record<string, JsonValue>;
 }
 
+/** A project's rules: sessions that are created from now on start with them. */
+export interface ProjectRules {
+  /** The version; 0 are the defaults. */
+  version: number;
+  /** The rules. */
+  rules: Rule[];
+  /** The project whose members may enter. */
+  project_id: string;
+  /** Who saved them; null: nobody has yet. */
+  saved_by: string | null;
+  /** When. */
+  saved_at: string | null;
+  /** What was said with them. */
+  comment: string | null;
+}
+
+/** All rules, in order. */
+export interface ProjectRulesBody {
+  /** The rules. */
+  rules: Rule[];
+  /** The version that the author saw; 0: there was none yet. */
+  base_version: number;
+  /** Why they were changed. */
+  comment?: string;
+}
+
+/** One version of a project's rules. */
+export interface ProjectRulesVersion {
+  /** The version. */
+  version: number;
+  /** Who saved it. */
+  saved_by: string;
+  /** When. */
+  saved_at: string;
+  /** What was said with it. */
+  comment: string | null;
+}
+
+/** The versions of a project's rules, newest first. */
+export interface ProjectRulesVersions {
+  /** The versions. */
+  items: ProjectRulesVersion[];
+}
+
+/** Everything was read. */
+export interface ReadAllBody {
+  /** Only of this project; without it, of every project of yours. */
+  project_id?: string;
+  /** Only what happened until then: `at` of the newest that was shown. */
+  until?: string;
+}
+
 /** How CSVs are read. Null, or a member that is not there: found out from the file. */
 export interface ReadAs {
   /** Which column is the date, amount, debit, credit, direction, currency, description, reference, external_id; empty: there is none. */
@@ -1657,6 +2087,20 @@ export interface ReadAs {
   encoding?: string | null;
   /** What stands between the columns. */
   delimiter?: string | null;
+}
+
+/** The notifications that were read. */
+export interface ReadBody {
+  /** The notifications. */
+  notification_ids: string[];
+}
+
+/** They are read. */
+export interface ReadDone {
+  /** How many were not read before. */
+  changed: number;
+  /** How many are not read now. 1,000 stands for so many and more. */
+  unread: number;
 }
 
 /** Why. */
@@ -2165,6 +2609,10 @@ export interface Resolution {
   edit_id?: string;
   /** Why. */
   reason?: string;
+  /** What was suggested at that moment; absent where nothing was. */
+  suggestion?: Suggested;
+  /** Whether the field was set to what was suggested. */
+  followed_suggestion?: boolean;
 }
 
 /** Decide an open conflict. */
@@ -2283,14 +2731,6 @@ export interface Rule {
   auto_confirm?: boolean;
   /** The probability from which it is. */
   auto_score?: number;
-}
-
-/** The rules, in order. */
-export interface Rules {
-  /** The version; 0 are the defaults. */
-  version: number;
-  /** The rules. */
-  rules: Rule[];
 }
 
 /** All rules, in order. */
@@ -2445,6 +2885,8 @@ export interface SessionCreated {
   field_policies: Record<string, "manual" | "three_way" | "union" | "last_writer_wins" | "first_writer_wins">;
   /** Who created it. */
   created_by: Person;
+  /** The project's rules of matching, as they were; without it, the defaults. */
+  rules?: FirstRules;
 }
 
 /** `session.created`: The session's first commit. */
@@ -2583,6 +3025,16 @@ export interface SessionNameErasedEnvelope {
   data: SessionNameErased;
 }
 
+/** The session's rules, in order. */
+export interface SessionRules {
+  /** The version; 0 are the defaults. */
+  version: number;
+  /** The rules. */
+  rules: Rule[];
+  /** Which version of the project's rules they are; null: the session has rules of its own, or the defaults. */
+  project_version: number | null;
+}
+
 /** A person was let in for the first time, or with another name or role. */
 export interface SessionUpdated {
   /** What changed. */
@@ -2659,6 +3111,16 @@ export interface Settings {
   due_date?: string | null;
   /** Nothing may change any more. */
   period_locked?: boolean;
+}
+
+/** What the records of one side come to, in one currency. */
+export interface SideSum {
+  /** Which side. */
+  source: "ledger" | "statement";
+  /** The currency. */
+  currency: string;
+  /** The sum. */
+  amount: string;
 }
 
 /** The records of a match, by side. */
@@ -2769,10 +3231,10 @@ export interface Status {
   workflow: Workflow;
   /** The version of the rules. */
   rules_version: number;
-  /** Records of the session; null when not counted yet. */
-  records: number | null;
-  /** What neither matches nor exceptions explain, by currency; null when not counted yet. */
-  difference: Record<string, string> | null;
+  /** Records of the session. */
+  records: number;
+  /** What neither matches nor exceptions explain, by currency. While an import runs it may be a few seconds old. */
+  difference: Record<string, string>;
 }
 
 /** One record whose status changed. */
@@ -2801,10 +3263,10 @@ export interface StatusNow {
   workflow: Workflow;
   /** The version of the rules. */
   rules_version: number;
-  /** Records of the session; null when not counted yet. */
-  records: number | null;
-  /** What neither matches nor exceptions explain, by currency; null when not counted yet. */
-  difference: Record<string, string> | null;
+  /** Records of the session. */
+  records: number;
+  /** What neither matches nor exceptions explain, by currency. While an import runs it may be a few seconds old. */
+  difference: Record<string, string>;
 }
 
 /** Submit for review; the content is frozen from then on. */
@@ -2831,6 +3293,36 @@ export interface Submitted {
   difference?: Record<string, string>;
   /** What was said with it. */
   comment?: string;
+}
+
+/** What was suggested. */
+export interface Suggested {
+  /** The value that the field would get. */
+  value: JsonValue;
+  /** Percent: how sure that is. */
+  confidence: number;
+  /** What speaks for it most. */
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
+}
+
+/** How a conflict could be decided. To follow it, send `resolve` with its `strategy` and `edit_id`, and with its `value` for the strategy `custom`. */
+export interface Suggestion {
+  /** The value that the field would get. */
+  value: JsonValue;
+  /** Percent: how sure that is. */
+  confidence: number;
+  /** What speaks for it most. */
+  code: "counterpart" | "balances" | "document" | "as_imported" | "agreed" | "own_later" | "informed" | "slip" | "keeps_both" | "same_words" | "fuller" | "like_source" | "role" | "precedent" | "filled" | "reasoned";
+  /** How. */
+  strategy: "keep_current" | "take_candidate" | "merge" | "custom";
+  /** The candidate that is meant, for `take_candidate` and `merge`. */
+  edit_id?: string;
+  /** One sentence, for people: what speaks for it most. */
+  reason: string;
+  /** All that speaks for it, the strongest first. */
+  evidence: Evidence[];
+  /** What speaks for other values, the strongest first. */
+  against: Against[];
 }
 
 /** Fetch the commits after a `seq`. */
@@ -2939,6 +3431,14 @@ export interface Unlocked {
   expires_at: string;
 }
 
+/** What is unread of the session's project. */
+export interface Unread {
+  /** How many. 1,000 stands for so many and more. */
+  unread: number;
+  /** The newest 20 of them, newest first. */
+  items: Notification[];
+}
+
 /** A person who is in the session now, or ever was (without connections). */
 export interface User {
   /** The person. */
@@ -2953,6 +3453,8 @@ export interface User {
   activity: string | null;
   /** Where the person is. */
   focus: Focus | null;
+  /** Fields with a change that the person has not sent; absent without any. */
+  drafts?: Place[];
   /** When the person last did anything. */
   last_seen: string;
   /** Open connections (tabs). */
@@ -3072,9 +3574,20 @@ export interface MessageData {
   "presence.joined": Member;
   "presence.updated": Member;
   "presence.left": PresenceLeft;
+  "presence.overlap": PresenceOverlap;
   "notification.token_expiring": TokenExpiring;
   "notification.token_expired": TokenExpired;
   "notification.access_revoked": AccessRevoked;
+  "notification.assigned": Notification;
+  "notification.mentioned": Notification;
+  "notification.conflict": Notification;
+  "notification.conflict_resolved": Notification;
+  "notification.lock_taken_over": Notification;
+  "notification.signoff_wanted": Notification;
+  "notification.approved": Notification;
+  "notification.rejected": Notification;
+  "notification.reopened": Notification;
+  "notification.run_finished": Notification;
 }
 
 /** What the server sends, by event name. */
@@ -3087,8 +3600,8 @@ export interface ServerEvents {
   session: SessionCreatedEnvelope | SessionUpdatedEnvelope | SessionNameErasedEnvelope | SessionEndedEnvelope | SessionExpiredEnvelope;
   match: MatchSuggestedEnvelope | MatchConfirmedEnvelope | MatchRejectedEnvelope | MatchCreatedEnvelope | MatchRemovedEnvelope | MatchSplitEnvelope;
   reconciliation: ReconciliationStartedEnvelope | ReconciliationPausedEnvelope | ReconciliationResumedEnvelope | ReconciliationProgressEnvelope | ReconciliationCompletedEnvelope | ReconciliationFailedEnvelope | ReconciliationCancelledEnvelope | ReconciliationRulesChangedEnvelope | ReconciliationConfiguredEnvelope | ReconciliationSubmittedEnvelope | ReconciliationReviewedEnvelope | ReconciliationApprovedEnvelope | ReconciliationRejectedEnvelope | ReconciliationReopenedEnvelope;
-  presence: PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope;
-  notification: NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope;
+  presence: PresenceJoinedEnvelope | PresenceUpdatedEnvelope | PresenceLeftEnvelope | PresenceOverlapEnvelope;
+  notification: NotificationTokenExpiringEnvelope | NotificationTokenExpiredEnvelope | NotificationAccessRevokedEnvelope | NotificationAssignedEnvelope | NotificationMentionedEnvelope | NotificationConflictEnvelope | NotificationConflictResolvedEnvelope | NotificationLockTakenOverEnvelope | NotificationSignoffWantedEnvelope | NotificationApprovedEnvelope | NotificationRejectedEnvelope | NotificationReopenedEnvelope | NotificationRunFinishedEnvelope;
 }
 
 /** Envelopes of commits: the ones with a `seq`. */

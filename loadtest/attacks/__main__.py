@@ -36,7 +36,6 @@ async def _attack(name: str, ground: dict[str, Any]) -> None:
         place = Ground(http=http, **ground)
         task = asyncio.ensure_future(ATTACKS[name](place))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        print("begun", flush=True)
         with suppress(asyncio.CancelledError):
             await task
         print(json.dumps(dict(place.count)), flush=True)
@@ -66,7 +65,7 @@ async def _measure(name: str, target: Target, seconds: float) -> bool:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(ground).encode() + b"\n")
-        await process.stdout.readline()
+        await process.stdout.readline()  # its people are there, and it begins
         try:
             await bystanders.work(1)
             during = await bystanders.work(seconds)

@@ -59,6 +59,7 @@ async def _forever(ground: Ground, width: int, once: Callable[[int], Awaitable[o
                 ground.count[type(error).__name__] += 1
                 await asyncio.sleep(0)
 
+    print("begun", flush=True)
     await asyncio.gather(*(one(place) for place in range(width)))
 
 

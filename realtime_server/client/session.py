@@ -113,13 +113,24 @@ class Session:
         )
         return int(ack["version"])
 
+    async def follow(self, conflict: Mapping[str, Any], *, reason: str | None = None) -> int:
+        """Decide a conflict as is suggested (``conflict``: from ``state["conflicts"]``, `envelopes` or HTTP); the
+        field's new version. ValueError where nothing is suggested."""
+        suggestion = conflict.get("suggestion")
+        if suggestion is None:
+            raise ValueError(f"nothing is suggested for {conflict['conflict_id']}")
+        value = {"value": suggestion["value"]} if suggestion["strategy"] == "custom" else {}
+        return await self.resolve(
+            conflict["conflict_id"], suggestion["strategy"], edit_id=suggestion.get("edit_id"), reason=reason, **value
+        )
+
     async def comment(self, text: str, *, record_id: str | None = None, parent_id: str | None = None) -> str:
         """Comment; the comment's id."""
         ack = await self._ask("comment", text=text, record_id=record_id, parent_id=parent_id, request_id=uuid4().hex)
         return str(ack["comment_id"])
 
     async def presence(self, **doing: Any) -> None:
-        """Say what one is doing: ``status``, ``activity``, ``focus``; null clears the last two."""
+        """Say what one is doing: ``status``, ``activity``, ``focus``, ``drafts``; null clears the last three."""
         await self._ask("presence", keep=doing)
 
     async def _ask(self, event: str, *, keep: Mapping[str, Any] | None = None, **members: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ async def sync(collaboration: Collaboration, connection: Connection, request: Re
 
 @ACTIONS.declare("presence", requests.Presence, EVERYBODY)
 async def presence(collaboration: Collaboration, connection: Connection, request: Request) -> Answer:
-    doing: dict[str, Any] = {name: request[name] for name in ("activity", "focus") if name in request}
+    doing: dict[str, Any] = {name: request[name] for name in ("activity", "focus", "drafts") if name in request}
     if "status" in request:
         doing["idle"] = request["status"] == "idle"
     await collaboration.presence.update(request["session_id"], connection.sid, Doing(**doing))

@@ -15,9 +15,12 @@ from realtime_server.collaboration import views
 from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection, no_session
 from realtime_server.collaboration.departures import Departures
+from realtime_server.collaboration.notices import Notices
 from realtime_server.collaboration.rooms import Rooms
+from realtime_server.collaboration.warnings import Warnings
 from realtime_server.core.commands import Actor, Join, generated_command_id
 from realtime_server.core.commits import envelope
+from realtime_server.core.conflict_views import conflict_records
 from realtime_server.core.state import SessionState
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -31,15 +34,23 @@ class Attendance:
     """Entering, leaving and catching up. ``clock`` gives milliseconds since 1970."""
 
     def __init__(
-        self, engine: Engine, presence: Presence, rooms: Rooms, config: CollaborationConfig, clock: Clock
+        self,
+        engine: Engine,
+        presence: Presence,
+        rooms: Rooms,
+        notices: Notices,
+        config: CollaborationConfig,
+        clock: Clock,
     ) -> None:
         self._engine = engine
         self._presence = presence
         self._rooms = rooms
+        self._notices = notices
         self._config = config
         self._clock = clock
         #: Seconds for which somebody whose connection was dropped is waited for.
         self.grace = config.presence_grace
+        self._warnings = Warnings(engine, rooms, clock)
         self._departures = Departures(engine, presence, config.lock_grace)
 
     async def join(
@@ -81,13 +92,13 @@ class Attendance:
         if not entered:
             connection.sessions[session_id] = project_id
             self._engine.watch(session_id)
+            self._notices.enter(connection, session_id)
+            self._warnings.enter(connection, session_id, await self._presence.members(session_id))
             await self._rooms.enter(connection, session_id, project_id)
 
-    async def _as_of_now(
-        self, session_id: str, actor: Actor, since: int | None, *, refresh: bool
-    ) -> dict[str, Any]:
+    async def _as_of_now(self, session_id: str, actor: Actor, since: int | None, *, refresh: bool) -> dict[str, Any]:
         """Everything in the answer is as of the one state that was read; the rest comes as broadcasts."""
-        state = await self._engine.inspect(session_id, views.conflict_records, refresh=refresh)
+        state = await self._engine.inspect(session_id, conflict_records, refresh=refresh)
         recovered, commits = await self._missed(state, since)
         members = await self._presence.members(session_id)
         return {
@@ -98,6 +109,7 @@ class Attendance:
             "locks": views.lock_views(state, self._clock()),
             "conflicts": views.conflict_views(state),
             "reconciliation": views.reconciliation_view(state),
+            "notifications": await self._notices.unread(actor, state.project_id),
             "recovered": recovered,
             "commits": commits,
         }
@@ -130,6 +142,7 @@ class Attendance:
         if connection.sessions.pop(session_id, None) is None:
             return
         self._engine.unwatch(session_id)
+        self._notices.leave(connection, session_id)
         if revoked:
             await self._rooms.leave(connection, session_id)
             await self._presence.leave(session_id, connection.sid)
@@ -138,6 +151,7 @@ class Attendance:
         try:
             await self._presence.leave(session_id, connection.sid, grace=grace)
         finally:
+            self._warnings.leave(connection, session_id)
             await self._rooms.leave(connection, session_id)
 
     async def gone(self, connection: Connection, *, clean: bool) -> None:
@@ -197,6 +211,8 @@ class Attendance:
             project_id=project_id,
         )
         self._rooms.broadcast(change.session_id, message, volatile=change.kind is ChangeKind.UPDATED)
+        self._warnings.noticed(change)
 
     async def close(self) -> None:
+        await self._warnings.close()
         await self._departures.close()

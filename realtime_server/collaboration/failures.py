@@ -29,8 +29,7 @@ def session_of(arguments: Sequence[Any]) -> str | None:
     """The session that an event as it came names, for the log."""
     request = arguments[0] if len(arguments) == 1 else None
     session_id = request.get("session_id") if isinstance(request, dict) else None
-    named = isinstance(session_id, str) and session_id.isprintable()
-    return session_id[:_MAX_ID] if named else None
+    return session_id[:_MAX_ID] if isinstance(session_id, str) and session_id.isprintable() else None
 
 
 def as_error(error: BaseException) -> CollaborationError:

@@ -24,13 +24,14 @@ from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
 from realtime_server.collaboration.failures import as_error, is_fault, refusal, session_of
+from realtime_server.collaboration.notices import Notices
 from realtime_server.collaboration.people import NoElsewhere, People
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.log_context import log_context
-from realtime_server.ports import Elsewhere
+from realtime_server.ports import Elsewhere, NoticeStore
 from realtime_server.presence.ports import Presence
 from realtime_server.quotas import Quotas, rate_limited
 from realtime_server.reconciliation.run import RunService
@@ -83,6 +84,7 @@ class Collaboration:
         clock: Callable[[], int],
         runs: RunService,
         quotas: Quotas,
+        notices: NoticeStore,
         observe: Observe = lambda event, code, seconds: None,
         elsewhere: Elsewhere | None = None,
         trace: Trace | None = None,
@@ -90,7 +92,8 @@ class Collaboration:
         self.presence = presence
         self.runs = runs
         self.admission = Admission(verifier, sockets, rooms, config, clock)
-        self.attendance = Attendance(engine, presence, rooms, config, clock)
+        self.notices = Notices(notices, rooms)
+        self.attendance = Attendance(engine, presence, rooms, self.notices, config, clock)
         self._sockets = sockets
         self._engine = engine
         self._config = config

@@ -11,9 +11,8 @@ from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import Answer, Call, Request, permission
 from realtime_server.core import commands as c
 from realtime_server.core import reconciliation_commands as r
-from realtime_server.core.matching.rules import from_document
 from realtime_server.core.permissions import EVERYBODY
-from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.reconciliation.rule_documents import read_rules
 from schemas import reconciliation as schemas
 
 if TYPE_CHECKING:
@@ -84,11 +83,9 @@ def record_assign(call: Call, request: Request) -> c.Command:
 
 @COMMANDS.declare("rules_set", schemas.SetRules, permission(r.SetRules))
 def rules_set(call: Call, request: Request) -> c.Command:
-    try:
-        rules = tuple(from_document(item) for item in request["rules"])
-    except ValueError as error:
-        raise CollaborationError(ErrorCode.INVALID, str(error), {"fields": {"rules": [str(error)]}}) from None
-    return r.SetRules(**_common(call, request), rules=rules, base_version=request["base_version"])
+    return r.SetRules(
+        **_common(call, request), rules=read_rules(request["rules"]), base_version=request["base_version"]
+    )
 
 
 @COMMANDS.declare("reconciliation_start", schemas.StartRun, permission(r.StartRun))
@@ -142,4 +139,4 @@ async def reconciliation_submit(collaboration: Collaboration, connection: Connec
 
 @ACTIONS.declare("reconciliation_status", schemas.RunStatus, EVERYBODY)
 async def reconciliation_status(collaboration: Collaboration, connection: Connection, request: Request) -> Answer:
-    return await collaboration.runs.status(request["session_id"], count=False)
+    return await collaboration.runs.status(request["session_id"])

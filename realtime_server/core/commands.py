@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from realtime_server.core.commits import SYSTEM_USER, is_reserved
+from realtime_server.core.matching.rules import Rule
 from realtime_server.core.roles import Role
 
 
@@ -56,13 +57,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateSession(Command):
-    """``expires_in``: seconds without activity after which the session expires."""
+    """``expires_in``: seconds without activity after which the session expires. ``rules``: the project's rules of
+    matching, and which version; None, the defaults."""
 
     session_id: str
     project_id: str
     name: str
     expires_in: int
     field_policies: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[int, tuple[Rule, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

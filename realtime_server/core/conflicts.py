@@ -17,11 +17,13 @@ from realtime_server.core.commands import Edit, Resolve
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.fields import candidate_size, check_amounts, check_new_value, record_size
 from realtime_server.core.locks import refuse_locked
-from realtime_server.core.merging import Policy, merge_values
+from realtime_server.core.merging import NEVER_MERGED, Policy, keep_both
 from realtime_server.core.outcomes import Outcome, reject
+from realtime_server.core.precedents import outcome, remember_decided
 from realtime_server.core.settled import refuse_settled
 from realtime_server.core.state import Candidate, Changes, Conflict, FieldState, RecordState, SessionState
-from realtime_server.core.values import FieldType, field_type, same
+from realtime_server.core.suggestions import suggest, suggestion_view
+from realtime_server.core.values import field_type, same
 from realtime_server.errors import ErrorCode, Rejection
 
 V = TypeVar("V")
@@ -50,16 +52,29 @@ def detect(
     if _no_room(state, command, value):
         return reject(ErrorCode.OVERLOADED, "the record's open conflicts are full; resolve them first")
     known, base_value = field.value_at(command.edit.base_version)
+    first = _candidate_data(command, value)
+    conflict = Conflict(
+        conflict_id=f"conflict-{state.seq + 1}",
+        record_id=command.edit.record_id,
+        field_name=command.edit.field_name,
+        policy=policy.value,
+        base_version=command.edit.base_version,
+        base_value=base_value,
+        base_known=known,
+        opened_at=now,
+        candidates=(_as_candidate(first, state.seq + 1, now),),
+    )
     return Draft(
         "conflict.detected",
         {
-            "conflict_id": f"conflict-{state.seq + 1}",
-            "record_id": command.edit.record_id,
-            "field_name": command.edit.field_name,
-            "policy": policy.value,
-            "base": {"version": command.edit.base_version, "value": base_value, "known": known},
+            "conflict_id": conflict.conflict_id,
+            "record_id": conflict.record_id,
+            "field_name": conflict.field_name,
+            "policy": conflict.policy,
+            "base": {"version": conflict.base_version, "value": base_value, "known": known},
             "current": {"version": field.version, "value": field.value, "user_id": field.user_id},
-            "candidates": [_candidate_data(command, value)],
+            "candidates": [first],
+            "suggestion": suggestion_view(state, conflict),
         },
     )
 
@@ -84,6 +99,8 @@ def extend(
         # A resolution names a candidate by its edit_id alone.
         message = f"another person's candidate is called {edit_id} already: send the edit under another edit_id"
         return reject(ErrorCode.INVALID, message, fields={"edit_id": [message]})
+    added = _candidate_data(command, value)
+    extended = replace(conflict, candidates=(*conflict.candidates, _as_candidate(added, state.seq + 1, now)))
     return Draft(
         "conflict.extended",
         {
@@ -91,7 +108,8 @@ def extend(
             "record_id": conflict.record_id,
             "field_name": conflict.field_name,
             "current": {"version": field.version, "value": field.value, "user_id": field.user_id},
-            "candidate": _candidate_data(command, value),
+            "candidate": added,
+            "suggestion": suggestion_view(state, extended),
         },
     )
 
@@ -126,7 +144,14 @@ def decide_resolve(state: SessionState, command: Resolve, now: int) -> Outcome:
         "new_value": chosen,
         "version": state.seq + 1,
         "candidates": len(conflict.candidates),
+        # Whom it concerns: the log alone says so (`notifications`).
+        "authors": sorted({candidate.user_id for candidate in conflict.candidates}),
+        **outcome(state, conflict, field, chosen),
     }
+    suggestion = suggest(state, conflict)
+    if suggestion is not None:
+        data["suggestion"] = suggestion.summary()
+        data["followed_suggestion"] = same(suggestion.option.value, chosen)
     if command.edit_id is not None:
         data["edit_id"] = command.edit_id
     if command.reason is not None:
@@ -174,35 +199,23 @@ def _candidate(conflict: Conflict, edit_id: str | None) -> Candidate | Rejection
 
 def _merged(conflict: Conflict, field: FieldState, candidate: Candidate) -> Any | Rejection:
     kind = field_type(conflict.field_name)
-    if kind in (FieldType.MONEY, FieldType.DATE, FieldType.CHOICE):
+    if kind in NEVER_MERGED:
         return reject(ErrorCode.INVALID, f"{conflict.field_name} holds {kind}, which is never merged")
-    base_known, base = conflict.base_known, conflict.base_value
-    if candidate.base_version != conflict.base_version:
-        base_known, base = field.value_at(candidate.base_version)
-    merged, value = _keep_both(base, field.value, candidate.value) if base_known else (False, None)
+    known, base = conflict.base_for(candidate, field)
+    merged, value = keep_both(base, field.value, candidate.value) if known else (False, None)
     if not merged:
         return reject(ErrorCode.INVALID, "the two cannot be merged: choose one, or write the value yourself")
     return value
 
 
-def _keep_both(base: Any, current: Any, incoming: Any) -> tuple[bool, Any]:
-    """(merged, value), on a person's request: an empty field counts as an empty text, or an empty list."""
-    if same(current, incoming):
-        return True, current
-    if isinstance(current, list) or isinstance(incoming, list):
-        return merge_values(Policy.UNION, base, current, incoming)
-    texts = ["" if item is None else item for item in (base, current, incoming)]
-    return merge_values(Policy.THREE_WAY, *texts)
-
-
-def _as_candidate(data: Mapping[str, Any], commit: Commit) -> Candidate:
+def _as_candidate(data: Mapping[str, Any], seq: int, at: int) -> Candidate:
     return Candidate(
         edit_id=data["edit_id"],
         user_id=data["user_id"],
         value=data["value"],
         base_version=data["base_version"],
-        seq=commit.seq,
-        at=commit.at,
+        seq=seq,
+        at=at,
         reason=data.get("edit_reason"),
     )
 
@@ -221,6 +234,7 @@ def evolve_conflict(state: SessionState, commit: Commit) -> Changes:
     if commit.message_type == "conflict.resolved":
         changes["conflicts"] = state.conflicts.delete(data["conflict_id"])
         changes["resolved"] = forget_oldest(state.resolved.set(data["conflict_id"], commit.seq), limits.MAX_RESOLVED)
+        changes["precedents"] = remember_decided(state, data)
     return changes
 
 
@@ -236,13 +250,13 @@ def _evolve_field(field: FieldState, commit: Commit) -> FieldState:
             base_value=data["base"]["value"],
             base_known=data["base"]["known"],
             opened_at=commit.at,
-            candidates=tuple(_as_candidate(item, commit) for item in data["candidates"]),
+            candidates=tuple(_as_candidate(item, commit.seq, commit.at) for item in data["candidates"]),
         )
         return replace(field, conflict=conflict)
     if commit.message_type == "conflict.extended":
         if field.conflict is None:
             raise ValueError(f"commit {commit.seq} extends a conflict that is not open")
-        candidates = (*field.conflict.candidates, _as_candidate(data["candidate"], commit))
+        candidates = (*field.conflict.candidates, _as_candidate(data["candidate"], commit.seq, commit.at))
         return replace(field, conflict=replace(field.conflict, candidates=candidates))
     history = (*field.history, (field.version, field.value))[-limits.MAX_FIELD_HISTORY :]
     return FieldState(data["new_value"], commit.seq, commit.user_id, history, None)

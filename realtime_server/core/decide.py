@@ -26,6 +26,7 @@ from realtime_server.core.commits import Commit, Draft, seal
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.permissions import allowed
 from realtime_server.core.state import SessionState, SessionStatus
+from realtime_server.core.suggestions import suggested_records
 from realtime_server.core.values import check_text
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -157,7 +158,7 @@ def needed_records(state: SessionState, command: c.Command) -> frozenset[str]:
     """The records that must be in ``state.records``, where they exist, before the command is decided."""
     match command:
         case c.Edit(edit=edit):
-            return frozenset({edit.record_id})
+            return frozenset({edit.record_id, *_weighed(state, edit.record_id, edit.field_name, edit.base_version)})
         case c.EditBatch(edits=items):
             return frozenset(edit.record_id for edit in items)
         case c.AcquireLock(record_id=record_id):
@@ -168,7 +169,7 @@ def needed_records(state: SessionState, command: c.Command) -> frozenset[str]:
             return frozenset(record_id for record_id in named if record_id is not None)
         case c.Resolve(conflict_id=conflict_id):
             place = state.conflicts.get(conflict_id)
-            return frozenset() if place is None else frozenset({place[0]})
+            return frozenset() if place is None else frozenset({place[0], *_weighed(state, *place, -1)})
         case c.Undo() | c.Redo():
             entry = history.entry_of(command, history.stack_of(state, command))
             return frozenset() if entry is None else frozenset(record_id for record_id, _ in entry.fields)
@@ -184,6 +185,14 @@ def needed_records(state: SessionState, command: c.Command) -> frozenset[str]:
             return frozenset(ids)
         case _:
             return frozenset()
+
+
+def _weighed(state: SessionState, record_id: str, name: str, base_version: int) -> tuple[str, ...]:
+    """What a suggestion looks at, where an edit of this base may come to a conflict."""
+    record = state.records.get(record_id)
+    field = None if record is None or record.match is None else record.fields.get(name)
+    stale = field is not None and (field.conflict is not None or base_version < field.version)
+    return suggested_records(record) if stale else ()
 
 
 _ANSWERS: Final[Mapping[str, Callable[[Commit], Mapping[str, Any]]]] = {

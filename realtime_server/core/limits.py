@@ -49,6 +49,15 @@ MAX_LOCKS: Final = 10_000
 MAX_LEASE: Final = 366 * 24 * 3600 * 1000
 #: Resolved conflicts remembered by id, so that a late `resolve` is told `already_resolved`.
 MAX_RESOLVED: Final = 10_000
+#: Fields and pairs of roles for which it is counted how conflicts were decided, and the count at which all is halved.
+MAX_PRECEDENTS: Final = 500
+MAX_PRECEDENT_WEIGHT: Final = 64
+#: Values of one conflict that a suggestion weighs: the current one, and the latest that differ.
+MAX_OPTIONS: Final = 8
+#: Records of a match that a suggestion looks at.
+MAX_PEERS: Final = 20
+#: Clues that a suggestion names for its value, and against it.
+MAX_CLUES: Final = 6
 #: Comments that can still be answered or resolved; older ones stay in the log.
 MAX_COMMENTS: Final = 10_000
 MAX_COMMENT_TEXT: Final = 4_000

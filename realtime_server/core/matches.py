@@ -21,6 +21,7 @@ from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.edits import set_field
 from realtime_server.core.locks import refuse_locked
 from realtime_server.core.money import format_minor_units, parse_minor_units
+from realtime_server.core.numbers import plain_number
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.reconciliation_commands import (
     ConfirmMatches,
@@ -114,7 +115,7 @@ def _entry(match: Match, was: MatchStatus | None, status: MatchStatus | None) ->
         "status": None if status is None else status.value,
     }
     if status is not None:
-        entry |= {"rule_id": match.rule_id, "score": match.score, "reasons": plain(match.reasons)}
+        entry |= {"rule_id": match.rule_id, "score": _plain(match.score), "reasons": plain(match.reasons)}
         if match.reason is not None:
             entry["reason"] = match.reason
     return entry
@@ -240,7 +241,7 @@ def _propose(bulk: _Bulk, user_id: str, item: Found, position: int, now: int) ->
     status = MatchStatus.CONFIRMED if item.confirmed else MatchStatus.SUGGESTED
     match = _new(bulk, position, item.ledger, item.statement, sums, status, user_id)
     reasons = tuple(reason[: limits.MAX_REASON_TEXT] for reason in item.reasons[: limits.MAX_REASONS])
-    bulk.add(replace(match, rule_id=item.rule_id, score=item.score, reasons=reasons), None, status)
+    bulk.add(replace(match, rule_id=item.rule_id, score=_plain(item.score), reasons=reasons), None, status)
     return None
 
 
@@ -464,3 +465,7 @@ def check_names(*names: str | None) -> str | None:
             except ValueError as error:
                 return str(error)
     return None
+
+
+def _plain(score: float | None) -> float | None:
+    return None if score is None else plain_number(score)

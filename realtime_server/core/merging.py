@@ -34,6 +34,9 @@ DEFAULT_POLICIES: Final[Mapping[FieldType, Policy]] = {
     FieldType.TAGS: Policy.UNION,
 }
 
+#: Types whose values are never merged, not even when a person asks for it.
+NEVER_MERGED: Final = frozenset({FieldType.MONEY, FieldType.DATE, FieldType.CHOICE})
+
 #: The merging policies, and the types of field on which a session may ask for them.
 _MERGEABLE: Final[Mapping[Policy, frozenset[FieldType]]] = {
     Policy.THREE_WAY: frozenset({FieldType.TEXT, FieldType.FREE}),
@@ -75,6 +78,16 @@ def merge_values(policy: Policy, base: Any, current: Any, incoming: Any) -> tupl
         text = merge_text(base, current, incoming)
         return text is not None, text
     return False, None
+
+
+def keep_both(base: Any, current: Any, incoming: Any) -> tuple[bool, Any]:
+    """(merged, value), on a person's request: an empty field counts as an empty text, or an empty list."""
+    if same(current, incoming):
+        return True, current
+    if isinstance(current, list) or isinstance(incoming, list):
+        return merge_values(Policy.UNION, base, current, incoming)
+    texts = ["" if item is None else item for item in (base, current, incoming)]
+    return merge_values(Policy.THREE_WAY, *texts)
 
 
 def merge_tags(base: Sequence[str], current: Sequence[str], incoming: Sequence[str]) -> list[str]:

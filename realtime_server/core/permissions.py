@@ -16,6 +16,8 @@ REVIEWERS: Final = frozenset({Role.REVIEWER, Role.APPROVER, Role.ADMIN})
 #: Who decides how the sign-off goes: not those who prepare.
 SIGNERS_ABOVE: Final = frozenset({Role.APPROVER, Role.ADMIN})
 ADMINS: Final = frozenset({Role.ADMIN})
+#: Who takes everything along at once: those who judge, and those who audit.
+EXPORTERS: Final = frozenset({Role.AUDITOR, Role.REVIEWER, Role.APPROVER, Role.ADMIN})
 
 #: Preparers change records; reviewers and approvers judge, and so never edit what they will sign.
 PERMISSIONS: Final[Mapping[type[c.Command], frozenset[Role]]] = {

@@ -57,6 +57,7 @@ def reconciliation_document(reconciliation: Reconciliation) -> dict[str, Any]:
             "version": reconciliation.rules.version,
             # Version 0 are the defaults, whatever they are.
             "rules": [document(rule) for rule in reconciliation.rules.rules] if reconciliation.rules.version else [],
+            "project_version": reconciliation.rules.project_version,
         },
         "run": None if run is None else {**asdict(run), "status": run.status.value, "active": run.active},
         "tally": {
@@ -87,8 +88,10 @@ def reconciliation_from(item: Mapping[str, Any] | None) -> Reconciliation:
     """The inverse; None gives a reconciliation in which nothing has happened."""
     if item is None:
         return Reconciliation()
-    version = item["rules"]["version"]
-    rules = RuleSet(tuple(from_document(rule) for rule in item["rules"]["rules"]), version) if version else RuleSet()
+    rules = RuleSet()
+    if item["rules"]["version"]:
+        kept = tuple(from_document(rule) for rule in item["rules"]["rules"])
+        rules = RuleSet(kept, item["rules"]["version"], item["rules"].get("project_version"))
     run, tally, workflow = item["run"], item["tally"], item["workflow"]
     return Reconciliation(
         rules=rules,

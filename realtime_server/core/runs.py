@@ -13,6 +13,7 @@ from realtime_server.core import limits
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.matching.rules import RuleSet, check_all, document, from_document
+from realtime_server.core.numbers import plain_number
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.reconciliation_commands import (
     CancelRun,
@@ -167,8 +168,8 @@ def _counts(state: SessionState, run: Run) -> dict[str, Any]:
         "total": run.total,
         "processed": run.processed,
         **counts(state.reconciliation),
-        "rate": run.rate,
-        "seconds_left": run.seconds_left,
+        "rate": plain_number(run.rate),
+        "seconds_left": None if run.seconds_left is None else plain_number(run.seconds_left),
         "statement_sign": run.statement_sign,
         "runner": run.runner,
         "lease_until": run.lease_until,

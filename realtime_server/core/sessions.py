@@ -11,6 +11,7 @@ from immutables import Map
 from realtime_server.core import limits
 from realtime_server.core.commands import CreateSession, EndSession, EraseName, ExpireSession, Join, RecordImport
 from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
+from realtime_server.core.matching.rules import Rule, RuleSet, check_all, document, from_document
 from realtime_server.core.merging import check_policies
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.roles import Role
@@ -37,6 +38,7 @@ def decide_create(state: SessionState, command: CreateSession, now: int) -> Outc
     if state.seq:
         return reject(ErrorCode.INVALID, f"session {command.session_id} exists already")
     member = "session_name"
+    rules: tuple[Rule, ...] = ()
     try:
         check_text(command.name, limits.MAX_NAME)
         member = "expires_in"
@@ -44,6 +46,9 @@ def decide_create(state: SessionState, command: CreateSession, now: int) -> Outc
             raise ValueError("a session expires after some seconds without activity, at most a year's; 0: never")
         member = "field_policies"
         check_policies(command.field_policies)
+        member = "rules"
+        if command.rules is not None:
+            rules = check_all(command.rules[1])
     except ValueError as error:
         return reject(ErrorCode.INVALID, str(error), fields={member: [str(error)]})
     data: dict[str, Any] = {
@@ -52,6 +57,9 @@ def decide_create(state: SessionState, command: CreateSession, now: int) -> Outc
         "field_policies": dict(command.field_policies),
         "created_by": {"user_id": command.actor.user_id, "name": command.actor.name},
     }
+    if command.rules is not None:
+        # A copy: what becomes of the project's rules later changes nothing here.
+        data["rules"] = {"project_version": command.rules[0], "rules": [document(rule) for rule in rules]}
     return Draft("session.created", data)
 
 
@@ -108,6 +116,7 @@ def evolve_session(state: SessionState, commit: Commit) -> Changes:
     data = commit.data
     if commit.message_type == "session.created":
         return Changes(
+            reconciliation=replace(state.reconciliation, rules=_first_rules(commit)),
             project_id=commit.project_id,
             name=data["name"],
             created_by=data["created_by"]["user_id"],
@@ -128,12 +137,8 @@ def evolve_session(state: SessionState, commit: Commit) -> Changes:
 def _without_name(state: SessionState, user_id: str) -> Changes:
     """The person goes on under their id, wherever the state knows a name."""
     workflow = state.reconciliation.workflow
-    signoffs = tuple(
-        replace(item, name=user_id) if item.user_id == user_id else item for item in workflow.signoffs
-    )
-    locks = {
-        lock.record_id: replace(lock, name=user_id) for lock in state.locks.values() if lock.user_id == user_id
-    }
+    signoffs = tuple(replace(item, name=user_id) if item.user_id == user_id else item for item in workflow.signoffs)
+    locks = {lock.record_id: replace(lock, name=user_id) for lock in state.locks.values() if lock.user_id == user_id}
     changes = Changes(
         locks=state.locks.update(locks),
         reconciliation=replace(state.reconciliation, workflow=replace(workflow, signoffs=signoffs)),
@@ -142,6 +147,13 @@ def _without_name(state: SessionState, user_id: str) -> Changes:
     if known is not None:
         changes["participants"] = state.participants.set(user_id, replace(known, name=user_id))
     return changes
+
+
+def _first_rules(commit: Commit) -> RuleSet:
+    given = commit.data.get("rules")
+    if given is None:
+        return RuleSet()
+    return RuleSet(tuple(from_document(item) for item in given["rules"]), commit.seq, given["project_version"])
 
 
 def touch(state: SessionState, commit: Commit) -> int:

@@ -47,6 +47,7 @@ def state_document(state: SessionState) -> dict[str, Any]:
         "locks": [asdict(lock) for lock in state.locks.values()],
         "conflicts": [[conflict_id, *place] for conflict_id, place in state.conflicts.items()],
         "resolved": [list(item) for item in state.resolved.items()],
+        "precedents": [[*pair, *counts] for pair, counts in state.precedents.items()],
         "comments": [[comment_id, *comment] for comment_id, comment in state.comments.items()],
         "histories": [
             {"user_id": user_id, "undo": _entries(item.undo), "redo": _entries(item.redo)}
@@ -82,6 +83,7 @@ def state_from_document(document: Mapping[str, Any]) -> SessionState:
         locks=Map({lock.record_id: lock for lock in locks}),
         conflicts=Map({item[0]: (item[1], item[2]) for item in document["conflicts"]}),
         resolved=Map({item[0]: item[1] for item in document["resolved"]}),
+        precedents=Map({tuple(item[:3]): tuple(item[3:]) for item in document.get("precedents", ())}),
         comments=Map({item[0]: (item[1], item[2]) for item in document["comments"]}),
         histories=Map(
             {

@@ -53,6 +53,12 @@ class Conflict:
     opened_at: int
     candidates: tuple[Candidate, ...]
 
+    def base_for(self, candidate: Candidate, field: FieldState) -> tuple[bool, Any]:
+        """(known, value): what a candidate's author saw."""
+        if candidate.base_version == self.base_version:
+            return self.base_known, self.base_value
+        return field.value_at(candidate.base_version)
+
 
 @dataclass(frozen=True, slots=True)
 class FieldState:
@@ -184,6 +190,7 @@ class Changes(TypedDict, total=False):
     conflicts: Map[str, tuple[str, str]]
     resolved: Map[str, int]
     comments: Map[str, tuple[str | None, bool]]
+    precedents: Map[tuple[str, str, str], tuple[int, int, int]]
     histories: Map[str, UserHistory]
     reconciliation: Reconciliation
 
@@ -215,6 +222,8 @@ class SessionState:
     conflicts: Map[str, tuple[str, str]] = field(default_factory=Map)
     #: Closed ones: conflict_id -> seq of the resolution. Oldest forgotten first.
     resolved: Map[str, int] = field(default_factory=Map)
+    #: How conflicts were decided (`precedents`): (field_name, two roles) -> current, candidate, other. Bounded.
+    precedents: Map[tuple[str, str, str], tuple[int, int, int]] = field(default_factory=Map)
     #: comment_id -> (record_id or None, is it resolved). Oldest forgotten first.
     comments: Map[str, tuple[str | None, bool]] = field(default_factory=Map)
     histories: Map[str, UserHistory] = field(default_factory=Map)

@@ -55,7 +55,8 @@ REQUIRED_FIELDS: Final = frozenset({"amount", "currency", "date", "status"})
 
 # Names that mean something to JavaScript's objects or to MongoDB's queries.
 _FORBIDDEN_NAMES: Final = frozenset({"__proto__", "constructor", "prototype"})
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# With the marks that turn the direction of writing (Unicode, UAX #9): they make one name look like another.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

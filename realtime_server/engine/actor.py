@@ -28,12 +28,13 @@ from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.hinted import HintedCommits
 from realtime_server.engine.materialiser import Materialiser
+from realtime_server.engine.notifier import Notifier, Notify
 from realtime_server.engine.recent import RecentCommits
 from realtime_server.engine.record_loader import RecordLoader
 from realtime_server.engine.timing import EngineTimings
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.log_context import context_of
-from realtime_server.ports import CommitLog, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, NoticeStore, RecordStore, SessionStore
 
 log = logging.getLogger(__name__)
 
@@ -50,18 +51,22 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Stores:
+    """``notices``: None where nobody is notified."""
+
     log: CommitLog
     sessions: SessionStore
     records: RecordStore
+    notices: NoticeStore | None = None
 
 
 @dataclass(slots=True, eq=False)
 class _Question:
-    """Somebody wants the state, with some records loaded, and as new as the log if ``refresh``."""
+    """Somebody wants the state, with some records loaded, as new as the log if ``refresh``, stored if ``stored``."""
 
     needs: Needs
     refresh: bool
     future: asyncio.Future[SessionState]
+    stored: bool = False
 
 
 def _unavailable(reason: str) -> CollaborationError:
@@ -81,6 +86,7 @@ class SessionActor:
         config: EngineConfig,
         publish: Publish,
         tell: Tell,
+        notify: Notify,
         clock: Callable[[], int],
         watched: Callable[[str], bool],
         on_exit: Callable[[SessionActor], None],
@@ -104,7 +110,8 @@ class SessionActor:
         self._used_at = asyncio.get_running_loop().time()
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
-        self._materialiser = Materialiser(stores.sessions, stores.records, 0)
+        self._notifier = None if stores.notices is None else Notifier(session_id, stores.notices, notify)
+        self._materialiser = Materialiser(stores.sessions, stores.records, 0, self._notifier)
         self._loader = RecordLoader(session_id, stores.records)
         # Not the context of whoever happened to open the session.
         context = context_of(session_id=session_id)
@@ -132,16 +139,16 @@ class SessionActor:
             self._wake.set()
         return future
 
-    def inspect(self, needs: Needs, *, refresh: bool) -> asyncio.Future[SessionState]:
+    def inspect(self, needs: Needs, *, refresh: bool, stored: bool = False) -> asyncio.Future[SessionState]:
         future: asyncio.Future[SessionState] = asyncio.get_running_loop().create_future()
-        self._questions.append(_Question(needs, refresh, future))
+        self._questions.append(_Question(needs, refresh, future, stored))
         self._wake.set()
         return future
 
     @property
     def state(self) -> SessionState | None:
-        """What is in memory; None until that has been read."""
-        return self._state if self._opened else None
+        """What is in memory; None until that has been read, and where there is no such session."""
+        return self._state if self._opened and self._state.seq else None
 
     def commits_since(self, after: int) -> list[Commit] | None:
         """The commits after ``after`` so far as they are in memory, or None."""
@@ -185,9 +192,9 @@ class SessionActor:
         checkpoint = await self._stores.sessions.load(self.session_id)
         if checkpoint is not None:
             self._state = state_from_document(checkpoint)
-        self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq)
+        self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq, self._notifier)
         await self._catch_up(publish=False)
-        self._opened = self._state.seq > 0
+        self._opened = True
         if self.told is not None and self.told < self._state.seq:
             # The actor before this one failed, and others have written meanwhile. Of very much the end is enough:
             # whoever listens sees the gap before it, and asks.
@@ -261,9 +268,10 @@ class SessionActor:
             refresh = self._stale or any(question.refresh for question in questions)
             if refresh:
                 await self._catch_up()
-            wanted = {name for question in questions for name in question.needs(self._state)}
-            await self._load(wanted)
+            await self._load_wanted(questions)
             await self._process(todo, newest=refresh)
+            if self._state.seq and any(question.stored for question in questions):
+                await self._materialiser.finish(self._state)
         except CollaborationError as error:
             self._stale = True
             _fail(todo, questions, error)
@@ -374,6 +382,11 @@ class SessionActor:
 
     # -- state -------------------------------------------------------------------------------------------------------
 
+    async def _load_wanted(self, questions: Iterable[_Question]) -> None:
+        """Twice: what a question needs may follow from the records that it needs."""
+        for _ in range(2):
+            await self._load({name for question in questions for name in question.needs(self._state)})
+
     async def _load_needed(self, todo: Iterable[Waiting]) -> set[str]:
         return await self._load({name for item in todo for name in needed_records(self._state, item.command)})
 
@@ -425,6 +438,8 @@ class SessionActor:
             self._materialiser.note(commit)
             if commit.message_type == NAME_ERASED:
                 self._recent.erase_name(commit.data["user_id"])
+        if self._notifier is not None:
+            self._notifier.note(state, commits, live=publish)
         if publish:
             self._publish(commits)
             self.told = state.seq

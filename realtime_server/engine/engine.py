@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
+from realtime_server.core.conflict_views import conflict_records, open_conflicts
 from realtime_server.core.state import Conflict, SessionState
 from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores, Trace
 from realtime_server.engine.batch import Answer
 from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.notifier import Notify
 from realtime_server.engine.poller import poll_forever
 from realtime_server.engine.sweeper import sweep_forever
 from realtime_server.engine.timing import EngineTimings
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.ports import CommitLog, Hints, RecordStore, SessionStore
+from realtime_server.ports import CommitLog, Hints, NoticeStore, RecordStore, SessionStore
 
 #: Seconds after which a followed session that had to close is opened again.
 _REOPEN_AFTER = 1.0
@@ -60,7 +62,8 @@ class Engine:
 
     ``publish`` is called with durable commits, in ``seq`` order per session, before their submitters are answered. It
     must not block, and must not raise. ``hints``: how other processes hear of what was appended here; what they tell
-    comes in as `hint`.
+    comes in as `hint`. ``notices``: where notifications are kept; ``notify`` is called with those that are kept, once
+    in every process that has the session open. It must not block, and must not raise.
     """
 
     def __init__(
@@ -71,12 +74,15 @@ class Engine:
         *,
         publish: Publish,
         hints: Hints | None = None,
+        notices: NoticeStore | None = None,
+        notify: Notify = lambda notices: None,
         config: EngineConfig | None = None,
         clock: Callable[[], int] = wall_clock,
         trace: Trace | None = None,
     ) -> None:
-        self._stores = Stores(log, sessions, records)
+        self._stores = Stores(log, sessions, records, notices)
         self._publish = publish
+        self._notify = notify
         self._hints: Hints = hints or NoHints()
         self._config = config or EngineConfig()
         self._clock = clock
@@ -131,11 +137,19 @@ class Engine:
     async def state(self, session_id: str) -> SessionState:
         return await self.inspect(session_id)
 
+    async def checkpoint(self, session_id: str) -> SessionState:
+        """The session as of now, with a checkpoint of it stored: lists, which read checkpoints, show it so.
+
+        A checkpoint is never stored by itself: what it stands behind (`materialiser`) is stored before it.
+        """
+        state = await self._actor(session_id).inspect(_nothing, refresh=True, stored=True)
+        if state.seq == 0:
+            raise CollaborationError(ErrorCode.NOT_FOUND, f"there is no session {session_id}")
+        return state
+
     async def open_conflicts(self, session_id: str) -> list[Conflict]:
         """The session's open conflicts, oldest first."""
-        state = await self.inspect(session_id, lambda state: {place[0] for place in state.conflicts.values()})
-        found = (state.open_conflict(conflict_id) for conflict_id in state.conflicts)
-        return sorted((item for item in found if item is not None), key=lambda item: item.candidates[0].seq)
+        return open_conflicts(await self.inspect(session_id, conflict_records))
 
     async def replay(self, session_id: str, since: int, *, refresh: bool = True) -> Replay:
         """What happened after ``since``; ``reset`` when that is more than the replay limit, or lies in the future.
@@ -231,6 +245,7 @@ class Engine:
             self._config,
             self._publish,
             self._hints.tell,
+            self._notify,
             self._clock,
             self.watched,
             self._forget,

@@ -1,7 +1,9 @@
-"""Folds the log into stored records and checkpoints, beside the actor and never in an edit's way.
+"""Folds the log into stored records, notifications and checkpoints, beside the actor and never in an edit's way.
 
-Records first, then the checkpoint: a crash in between leaves records that are ahead of it, which a replay recognises by
-their ``seq``. Both writes are guarded, so that several instances may fold the same log.
+Records and notifications first, then the checkpoint: a crash in between leaves records that are ahead of it, which a
+replay recognises by their ``seq``, and notifications, which have the same ids when they are derived again. What a
+checkpoint stands behind has been kept; what it does not, whoever opens the session next derives from the log's tail.
+All writes are guarded, so that several instances may fold the same log.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from realtime_server.core.commits import Commit
 from realtime_server.core.evolve import set_records
 from realtime_server.core.snapshot import state_document
 from realtime_server.core.state import SessionState
+from realtime_server.engine.notifier import Notifier
 from realtime_server.errors import CollaborationError
 from realtime_server.ports import RecordStore, SessionStore
 
@@ -25,9 +28,12 @@ _CHUNK = 1_000
 class Materialiser:
     """Knows which records of one session are newer than their stored form. At most one fold runs at a time."""
 
-    def __init__(self, sessions: SessionStore, records: RecordStore, stored_seq: int) -> None:
+    def __init__(
+        self, sessions: SessionStore, records: RecordStore, stored_seq: int, notifier: Notifier | None = None
+    ) -> None:
         self._sessions = sessions
         self._records = records
+        self._notifier = notifier
         self._dirty: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         #: The ``seq`` of the newest checkpoint that is stored.
@@ -57,6 +63,8 @@ class Materialiser:
             await self._task
         if state.seq > self.stored_seq:
             await self._fold(state, self._take())
+        elif self._notifier is not None:
+            await self._notifier.deliver()
 
     def _take(self) -> set[str]:
         """What is dirty now: taken together with the state, before further commits make more of it."""
@@ -75,6 +83,9 @@ class Materialiser:
         try:
             for start in range(0, len(changed), _CHUNK):
                 await self._records.save(state.session_id, changed[start : start + _CHUNK])
+            if self._notifier is not None:
+                # All of this state's: they were noted together with its commits.
+                await self._notifier.deliver()
             await self._sessions.save(state_document(state))
         except BaseException:
             self._dirty |= taken

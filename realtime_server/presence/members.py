@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from realtime_server.core.clock import to_iso
 from realtime_server.core.roles import Role
+
+#: Drafts of one person that are shown.
+MAX_DRAFTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Seat:
     idle: bool = False
     activity: str | None = None
     focus: Mapping[str, str] | None = None
+    #: (record_id, field_name) of changes that the person has not sent yet.
+    drafts: tuple[tuple[str, str], ...] = ()
     changed_at: int = 0
     came_at: int = 0
     alive: bool = True
@@ -36,11 +41,17 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What a person says they do. Members left at their defaults stay as they are; None clears activity and focus."""
+    """What a person says they do. Members left at their defaults stay as they are; None clears the last three."""
 
     idle: bool | None = None
     activity: Any = field(default=...)
     focus: Any = field(default=...)
+    drafts: Any = field(default=...)
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """The drafts as they are kept, each once."""
+        return tuple(dict.fromkeys((item["record_id"], item["field_name"]) for item in self.drafts or ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +66,11 @@ class Member:
     focus: Mapping[str, str] | None
     seen_at: int
     connections: int
+    drafts: tuple[tuple[str, str], ...] = ()
 
     def view(self) -> dict[str, Any]:
         """As clients see it (section 4 of the contract)."""
-        return {
+        view: dict[str, Any] = {
             "user_id": self.user_id,
             "name": self.name,
             "role": self.role.value,
@@ -68,6 +80,9 @@ class Member:
             "last_seen": to_iso(self.seen_at),
             "connections": self.connections,
         }
+        if self.drafts:
+            view["drafts"] = [{"record_id": record_id, "field_name": name} for record_id, name in self.drafts]
+        return view
 
 
 def member_of(seats: Collection[Seat]) -> Member:
@@ -82,6 +97,7 @@ def member_of(seats: Collection[Seat]) -> Member:
         focus=latest.focus,
         seen_at=max(seat.seen_at for seat in seats),
         connections=sum(seat.alive for seat in seats),
+        drafts=tuple(dict.fromkeys(place for seat in seats for place in seat.drafts))[:MAX_DRAFTS],
     )
 
 

@@ -51,6 +51,7 @@ class MemoryPresence:
             idle=earlier.idle,
             activity=earlier.activity,
             focus=earlier.focus,
+            drafts=earlier.drafts,
             changed_at=earlier.changed_at,
             came_at=earlier.came_at,
         )
@@ -95,6 +96,7 @@ class MemoryPresence:
             idle=seat.idle if doing.idle is None else doing.idle,
             activity=seat.activity if doing.activity is ... else doing.activity,
             focus=seat.focus if doing.focus is ... else doing.focus,
+            drafts=seat.drafts if doing.drafts is ... else doing.places,
             changed_at=now,
             seen_at=now,
         )

@@ -91,7 +91,8 @@ def shared_seat(members: Mapping[str, Any]) -> SharedSeat:
     process, revision = rest.pop("process"), rest.pop("revision")
     if type(process) is not str or type(revision) is not int:
         raise ValueError("not a seat")
-    return SharedSeat(process, revision, Seat(**{**rest, "role": Role(rest["role"])}))
+    drafts = tuple((record_id, name) for record_id, name in rest.get("drafts", ()))
+    return SharedSeat(process, revision, Seat(**{**rest, "role": Role(rest["role"]), "drafts": drafts}))
 
 
 class Claim(Enum):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from realtime_server.core.money import parse_minor_units
-from realtime_server.core.state import RecordState, SessionState
+from realtime_server.core.state import NO_CURRENCY, RecordState, SessionState
 from realtime_server.ports import RecordStore
 from realtime_server.reconciliation.worker import FIELDS, Row
 
 #: Records read at a time: a page is decoded in some 5 ms, which nobody notices.
 PAGE = 250
+
+_AS_IT_IS: Mapping[str, Any] = {}
 
 
 async def current_records(records: RecordStore, state: SessionState) -> AsyncIterator[list[RecordState]]:
@@ -46,13 +49,18 @@ class Totals:
 
     def add(self, record: RecordState) -> None:
         self.records += 1
+        self.take(record, 1)
+
+    def take(self, record: RecordState, times: int, other: Mapping[str, Any] = _AS_IT_IS) -> None:
+        """Add the record's amount (``times`` 1) or take it away (-1), with ``other`` values than it has now."""
+        currency = other.get("currency", record.value("currency")) or NO_CURRENCY
         try:
-            minor = parse_minor_units(record.value("amount") or "", record.currency)
+            minor = parse_minor_units(other.get("amount", record.value("amount")) or "", currency)
         except ValueError:
-            self.unreadable += 1
+            self.unreadable += times
             return
-        place = (record.source, record.currency)
-        self.sums[place] = self.sums.get(place, 0) + minor
+        place = (record.source, currency)
+        self.sums[place] = self.sums.get(place, 0) + times * minor
 
     def as_tuples(self) -> tuple[tuple[str, str, int], ...]:
         return tuple((source, currency, minor) for (source, currency), minor in sorted(self.sums.items()))

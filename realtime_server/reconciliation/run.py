@@ -11,7 +11,6 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -35,16 +34,17 @@ from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import RecordStore, SessionStore
 from realtime_server.reconciliation import worker
-from realtime_server.reconciliation.loading import Totals, count_totals, current_records, is_open, row_of
+from realtime_server.reconciliation.loading import Totals, current_records, is_open, row_of
 from realtime_server.reconciliation.pool import MatchingPool
 from realtime_server.reconciliation.runner import Busy, RunConfig, Runner, system_id
+from realtime_server.reconciliation.totals import SessionTotals
 
 log = logging.getLogger(__name__)
 
 Answer = Mapping[str, Any]
 #: How often a submission is tried anew because amounts changed while they were added up.
 _ATTEMPTS: Final = 5
-#: Sessions whose totals, and whose candidates, are kept.
+#: Sessions whose candidates are kept.
 _KEPT: Final = 32
 #: Seconds for which candidates are answered from what was read before.
 _FRESH: Final = 30.0
@@ -75,7 +75,7 @@ class RunService:
         self._config, self._busy, self._clock = config or RunConfig(), busy, clock
         self._pool = MatchingPool()
         self._runners: dict[str, asyncio.Task[None]] = {}
-        self._totals: OrderedDict[str, tuple[int, Totals]] = OrderedDict()
+        self._totals = SessionTotals(engine, records)
         self._jobs: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._closed = False
         self._sweeper = asyncio.create_task(self._sweep_forever(), name="runs that nobody works on")
@@ -100,30 +100,31 @@ class RunService:
     async def cancel(self, session_id: str, actor: Actor, command_id: str, reason: str | None = None) -> Answer:
         return await self._engine.submit(session_id, CancelRun(actor=actor, command_id=command_id, reason=reason))
 
-    async def status(self, session_id: str, *, count: bool = True) -> dict[str, Any]:
+    async def status(self, session_id: str) -> dict[str, Any]:
         """``{seq, run, workflow, rules_version, records, difference}``; the difference is the unexplained, by currency.
 
-        The amounts of a session are added up when first asked for, and again after they changed. Without ``count`` that
-        is left out: ``records`` and ``difference`` are there only where they are known already.
+        The amounts of a session are added up when first asked for, and kept up from the log after that (`totals`).
         """
         await self.ensure(session_id)
-        state = await self._engine.inspect(session_id)
-        kept = self._totals.get(session_id)
-        known = count or (kept is not None and kept[0] == state.reconciliation.amounts_seq)
-        totals = await self._current_totals(state) if known else None
+        totals = await self._totals.of(await self._engine.inspect(session_id), shown=True)
+        state = await self._engine.inspect(session_id, refresh=False)
         return {
             "seq": state.seq,
             "run": run_view(state.reconciliation),
             "workflow": workflow_view(state.reconciliation),
             "rules_version": state.reconciliation.rules.version,
-            "records": None if totals is None else totals.records,
-            "difference": None if totals is None else _difference(state, totals),
+            "records": totals.records,
+            "difference": _difference(state, totals),
         }
 
     async def rules(self, session_id: str) -> dict[str, Any]:
-        """``{version, rules}``, in order."""
+        """``{version, project_version, rules}``, in order."""
         rules = (await self._engine.inspect(session_id)).reconciliation.rules
-        return {"version": rules.version, "rules": [document(rule) for rule in rules.rules]}
+        return {
+            "version": rules.version,
+            "project_version": rules.project_version,
+            "rules": [document(rule) for rule in rules.rules],
+        }
 
     # -- questions -----------------------------------------------------------------------------------------------------
 
@@ -200,24 +201,14 @@ class RunService:
     async def _with_totals(self, session_id: str, command: Callable[[dict[str, Any]], Command]) -> Answer:
         for attempt in range(1, _ATTEMPTS + 1):
             state = await self._engine.inspect(session_id)
-            totals = await self._current_totals(state)
-            figures = {"totals": totals.as_tuples(), "records": totals.records, "counted_at": state.seq}
+            totals = await self._totals.of(state)
+            figures = {"totals": totals.as_tuples(), "records": totals.records, "counted_at": totals.seq}
             try:
                 return await self._engine.submit(session_id, command(figures))
             except CollaborationError as error:
                 if error.code is not ErrorCode.UNAVAILABLE or attempt == _ATTEMPTS:
                     raise
         raise AssertionError("the last attempt returns or raises")
-
-    async def _current_totals(self, state: SessionState) -> Totals:
-        changed = state.reconciliation.amounts_seq
-        kept = self._totals.get(state.session_id)
-        if kept is None or kept[0] != changed:
-            kept = (changed, await count_totals(self._records, state))
-            self._totals[state.session_id] = kept
-            while len(self._totals) > _KEPT:
-                self._totals.popitem(last=False)
-        return replace(kept[1], seq=state.seq)
 
     # -- who works on what ---------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from immutables import Map
@@ -9,14 +10,15 @@ from immutables import Map
 from realtime_server.core import commands as c
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import Commit
+from realtime_server.core.conflict_views import records_shown
 from realtime_server.core.state import RecordState, SessionState
-from realtime_server.errors import ErrorCode
+from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.reconciliation.past import STEP, fold_records
 from realtime_server.rest import cursors
 from realtime_server.rest.commands import command_id, submit
 from realtime_server.rest.operations import Answer, Call, Operation, operation
-from realtime_server.rest.past import STEP, fold_records
 from realtime_server.rest.sessions import SESSION
-from realtime_server.rest.views import conflict_view
+from realtime_server.rest.views import decided_entry, open_entry
 from schemas import rest_answers as answers
 from schemas import rest_requests as requests
 
@@ -24,6 +26,8 @@ CONFLICTS: Final = f"{SESSION}/conflicts"
 
 #: Decided conflicts on one page: each is read from the log by itself.
 _DECIDED_AT_A_TIME: Final = 100
+#: Conflicts that are shown before others have their turn.
+_AT_A_TIME: Final = 20
 
 
 def _number(conflict_id: str) -> int:
@@ -47,8 +51,12 @@ async def list_conflicts(call: Call) -> Answer:
     limit = call.query["limit"] if wanted == "open" else min(call.query["limit"], _DECIDED_AT_A_TIME)
     page = ids[:limit]
     opened = {state.conflicts[conflict_id][0] for conflict_id in page if conflict_id in state.conflicts}
-    state = await call.session(lambda _: opened)
-    items = [await _entry(call, state, conflict_id) for conflict_id in page]
+    state = await call.session(lambda known: records_shown(known, opened))
+    items = []
+    for number, conflict_id in enumerate(page):
+        if number % _AT_A_TIME == _AT_A_TIME - 1:
+            await asyncio.sleep(0)  # each suggestion takes a fifth of a millisecond: let others have their turn
+        items.append(await _entry(call, state, conflict_id, wanted))
     return Answer(
         {
             "items": [item for item in items if item is not None],
@@ -58,13 +66,33 @@ async def list_conflicts(call: Call) -> Answer:
     )
 
 
-async def _entry(call: Call, state: SessionState, conflict_id: str) -> dict[str, Any] | None:
+@operation("GET", f"{CONFLICTS}/{{conflict_id}}", tag="conflicts", answer=answers.ConflictEntry)
+async def get_conflict(call: Call) -> Answer:
+    """See one conflict.
+
+    While it is open, `suggestion` says what to decide, as things stand now: the documents, the people and the
+    session's earlier decisions are weighed anew with every request.
+    """
+    conflict_id = call.path["conflict_id"]
+
+    def shown(state: SessionState) -> frozenset[str]:
+        place = state.conflicts.get(conflict_id)
+        return frozenset() if place is None else records_shown(state, place[:1])
+
+    state = await call.session(shown)
+    entry = await _entry(call, state, conflict_id, wanted="all")
+    if entry is None:
+        message = f"there is no conflict {conflict_id}, or it was decided long ago: the history has it"
+        raise CollaborationError(ErrorCode.NOT_FOUND, message, {"conflict_id": conflict_id})
+    return Answer(entry)
+
+
+async def _entry(call: Call, state: SessionState, conflict_id: str, wanted: str) -> dict[str, Any] | None:
     """The conflict as it is; None when it was decided while the page was made and is not wanted any more."""
     conflict = state.open_conflict(conflict_id)
     if conflict is not None:
-        field = state.records[conflict.record_id].field_state(conflict.field_name)
-        return conflict_view(conflict, field, None)
-    if call.query["status"] == "open":
+        return open_entry(state, conflict)
+    if wanted == "open":
         return None
     return await _decided(call, state, conflict_id)
 
@@ -89,7 +117,7 @@ async def _decided(call: Call, state: SessionState, conflict_id: str) -> dict[st
     field = records[record_id].field_state(name)
     if field.conflict is None or shown is None:
         return None
-    view = conflict_view(field.conflict, field, _resolution(resolution))
+    view = decided_entry(field.conflict, field, _resolution(resolution))
     return {**view, "current": dict(shown)}
 
 
@@ -101,7 +129,8 @@ def _resolution(commit: Commit) -> dict[str, Any]:
         "seq": commit.seq,
         "value": commit.data["new_value"],
     }
-    return {**view, **{name: commit.data[name] for name in ("edit_id", "reason") if name in commit.data}}
+    more = ("edit_id", "reason", "suggestion", "followed_suggestion")
+    return {**view, **{name: commit.data[name] for name in more if name in commit.data}}
 
 
 @operation(
@@ -133,4 +162,4 @@ async def resolve_conflict(call: Call) -> Answer:
     return await submit(call, state.session_id, command)
 
 
-OPERATIONS: Final[tuple[Operation, ...]] = (list_conflicts, resolve_conflict)
+OPERATIONS: Final[tuple[Operation, ...]] = (list_conflicts, get_conflict, resolve_conflict)

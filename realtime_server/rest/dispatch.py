@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
 from marshmallow import Schema, ValidationError, fields
 
 from realtime_server.auth.identity import Identity
@@ -16,7 +18,7 @@ from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.log_context import bind
 from realtime_server.rest.bodies import json_response, read_body
 from realtime_server.rest.limits import Turnstile
-from realtime_server.rest.operations import Answer, Call, Operation
+from realtime_server.rest.operations import Answer, Call, Download, Operation
 from realtime_server.rest.refusals import HttpRefusal, invalid
 from realtime_server.rest.services import CONFIG, SERVICES, Verifier
 from schemas import loader
@@ -34,6 +36,7 @@ _KEY: Final = re.compile(CLIENT_ID)
 #: What may stand in a path as an id. A longer one, or one with control characters, names nothing.
 _PATH_PART: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,16}")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
 
 Load = Callable[[Any], dict[str, Any]]
 
@@ -114,7 +117,9 @@ def _parsed(field: fields.Field[Any] | None, text: str) -> Any:
     """A parameter as the schema wants it: in a query everything is text."""
     if isinstance(field, fields.Boolean):
         return {"true": True, "false": False}.get(text, text)
-    return int(text) if isinstance(field, fields.Integer) and _WHOLE.fullmatch(text) else text
+    if isinstance(field, fields.Integer):
+        return int(text) if _WHOLE.fullmatch(text) else text
+    return float(text) if isinstance(field, fields.Float) and _DECIMAL.fullmatch(text) else text
 
 
 async def _body(request: web.Request, operation: Operation, load: Load | None) -> dict[str, Any]:
@@ -174,9 +179,32 @@ def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
         if request.method in ("GET", "HEAD") and etag_matches(request, answer.etag):
             return web.Response(status=304, headers=headers)
     headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    if isinstance(answer.body, Download):
+        return _MadeFile(answer.body, headers)
     response = json_response(answer.body, answer.status)
     response.headers.update(headers)
     return response
+
+
+class _MadeFile(web.FileResponse):
+    """Sent from disk, by the kernel where it can; then it goes."""
+
+    def __init__(self, made: Download, headers: Mapping[str, str]) -> None:
+        how = "inline" if made.inline else "attachment"
+        disposition = f'{how}; filename="{made.path.name}"'
+        about = {
+            hdrs.CONTENT_TYPE: made.media_type,
+            hdrs.CONTENT_DISPOSITION: disposition,
+            "Content-Security-Policy": made.policy,
+        }
+        super().__init__(made.path, headers={**headers, **about})
+        self._made = made
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        try:
+            return await super().prepare(request)
+        finally:
+            await asyncio.to_thread(self._made.directory.cleanup)
 
 
 def etag_matches(request: web.Request, etag: str) -> bool:

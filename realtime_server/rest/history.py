@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from realtime_server.core.commits import Commit, envelope
 from realtime_server.ports import CommitLog
+from realtime_server.reconciliation.past import STEP
 from realtime_server.rest import cursors
 from realtime_server.rest.operations import Answer, Call, Operation, operation
-from realtime_server.rest.past import STEP
 from realtime_server.rest.refusals import invalid
 from realtime_server.rest.sessions import SESSION
 from realtime_server.rest.tallies import TALLIES

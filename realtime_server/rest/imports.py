@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import orjson
 from marshmallow import ValidationError
 
 from realtime_server.core import commands as c
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import ImportStatus
 from realtime_server.reconciliation.csv_rows import RowError
 from realtime_server.reconciliation.import_files import FileKind, OpenedFile, open_file
 from realtime_server.reconciliation.import_summary import ImportSummary
@@ -23,6 +25,7 @@ from realtime_server.reconciliation.saved_mappings import OPEN, read_as
 from realtime_server.rest.bodies import body_chunks
 from realtime_server.rest.counts import COUNTS
 from realtime_server.rest.dispatch import UPLOADS
+from realtime_server.rest.import_progress import Progress, watched
 from realtime_server.rest.mappings import checked_reading, save_mapping
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.records import RECORDS
@@ -56,42 +59,65 @@ async def import_records(call: Call) -> Answer:
     `amount`, `currency` and whatever else a record has; what stands in it tells which. New rows become records; where a
     record is there already, what the file says anew becomes edits, so that nobody's work is overwritten. Importing the
     same file again changes nothing, so an import that was cut off is made good by sending it again. A row that cannot
-    be taken is listed in `errors` and stops no other; with `all_or_nothing` it refuses the whole.
+    be taken is listed in `errors` and stops no other; with `all_or_nothing` it refuses the whole. How far it is can be
+    asked meanwhile: see `progress_id`.
     """
     state = await call.session()
     # Places of their own: an upload that takes its time keeps nobody from reading.
     with call.request.config_dict[UPLOADS].turn():
         opened, summary = await _import(call, state.session_id, call.actor(state.project_id), state.project_id)
     call.request.config_dict[COUNTS].forget(state.session_id)
-    if not summary.written:
-        message = f"{summary.refused} of {summary.rows} rows cannot be taken; nothing was imported"
-        errors = [_error_view(error) for error in summary.errors[:_ERRORS_SHOWN]]
-        raise CollaborationError(ErrorCode.INVALID, message, {"errors": errors})
     if call.query["save_mapping"] and opened.settled is not None:
         await save_mapping(call, state.project_id, call.query["source"], opened.settled)
     return Answer(_view(summary, opened))
+
+
+def _refused(summary: ImportSummary) -> CollaborationError:
+    message = f"{summary.refused} of {summary.rows} rows cannot be taken; nothing was imported"
+    errors = [_error_view(error) for error in summary.errors[:_ERRORS_SHOWN]]
+    return CollaborationError(ErrorCode.INVALID, message, {"errors": errors})
 
 
 async def _import(call: Call, session_id: str, actor: c.Actor, project_id: str) -> tuple[OpenedFile, ImportSummary]:
     query, services, source = call.query, call.services, call.query["source"]
     importer = Importer(services.engine, services.log, services.records)
     saved = await services.mappings.load(project_id, source) if query["saved_mapping"] else None
-    async with _file(call) as path:
+    began = _begun(call, session_id, actor)
+    async with watched(services.imports, services.clock, began) as progress, _file(call, progress) as path:
         reading = None if saved is None else saved.reading
+        progress.moved(status="reading")
         opened = await asyncio.to_thread(_open, path, call.request.content_type, query, reading)
+        progress.moved(status="importing", rows_total=opened.records.rows)
         summary = await importer.run(
             session_id,
             actor,
             source,
             opened.records,
             all_or_nothing=query["all_or_nothing"],
-            listeners=Listeners(),
+            listeners=Listeners(on_progress=progress.counted),
         )
+        progress.counted(summary)
+        if not summary.written:
+            raise _refused(summary)
     return opened, summary
 
 
+def _begun(call: Call, session_id: str, actor: c.Actor) -> ImportStatus:
+    now = call.services.clock()
+    return ImportStatus(
+        session_id=session_id,
+        progress_id=call.query.get("progress_id", f"import-{uuid4().hex}"),
+        source=call.query["source"],
+        status="receiving",
+        user_id=actor.user_id,
+        started_at=now,
+        updated_at=now,
+        bytes_total=call.request.content_length,
+    )
+
+
 @asynccontextmanager
-async def _file(call: Call) -> AsyncIterator[Path]:
+async def _file(call: Call, progress: Progress) -> AsyncIterator[Path]:
     """The body in a file that is gone afterwards: readers go over it twice, and memory must not hold it."""
     with tempfile.TemporaryDirectory(prefix="import-") as directory:
         path = Path(directory) / "body"
@@ -99,6 +125,7 @@ async def _file(call: Call) -> AsyncIterator[Path]:
             async for chunk in body_chunks(call.request, call.config.max_import, call.config.import_timeout):
                 # A few kilobytes into the page cache; a thread for each would cost more.
                 file.write(chunk)
+                progress.received(len(chunk))
         yield path
 
 

@@ -41,9 +41,7 @@ async def get_import_mapping(call: Call) -> Answer:
     return Answer(_view(project_id, source, saved))
 
 
-@operation(
-    "PUT", MAPPING, tag="imports", body=requests.ReadAs, answer=answers.ImportMapping, command=c.RecordImport
-)
+@operation("PUT", MAPPING, tag="imports", body=requests.ReadAs, answer=answers.ImportMapping, command=c.RecordImport)
 async def put_import_mapping(call: Call) -> Answer:
     """Settle how a project's CSVs of one side are read.
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import cleandoc
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from marshmallow import Schema
 from realtime_server.auth.identity import Identity
 from realtime_server.core.commands import Actor, Command
 from realtime_server.core.permissions import PERMISSIONS
+from realtime_server.core.roles import Role
 from realtime_server.core.state import SessionState
 from realtime_server.engine.actor import Needs
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -73,8 +76,22 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """A file that was made to be sent, in a directory that goes when it has been.
+
+    ``inline``: shown, not saved; then ``policy`` is the Content-Security-Policy that it is shown under.
+    """
+
+    path: Path
+    directory: TemporaryDirectory[str]
+    media_type: str
+    inline: bool = False
+    policy: str = "default-src 'none'; sandbox"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """``body`` becomes JSON. ``etag``: the version of what is shown."""
+    """``body`` becomes JSON, unless it is a `Download`. ``etag``: the version of what is shown."""
 
     body: Any
     status: int = 200
@@ -92,6 +109,7 @@ class Operation:
     ``command``: what it asks of the session, so which roles may. ``keyed``: takes ``Idempotency-Key``.
     ``conditional``: ``If-None-Match`` for a read, ``If-Match`` for a write. ``heavy``: reads whole logs, so only a few
     run at a time. ``refusals``: codes beyond those that every operation can answer. ``media``: what a body may be.
+    ``permitted``: roles that may, where no command says so. ``produces``: what the answer may be, where not JSON.
     """
 
     method: str
@@ -112,6 +130,8 @@ class Operation:
     heavy: bool = False
     refusals: tuple[ErrorCode, ...] = ()
     media: tuple[str, ...] = ("application/json",)
+    permitted: frozenset[Role] | None = None
+    produces: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -125,7 +145,8 @@ class Operation:
     @property
     def roles(self) -> frozenset[str] | None:
         """Roles that may; None: every member of the project."""
-        return None if self.command is None else frozenset(role.value for role in PERMISSIONS[self.command])
+        permitted = self.permitted if self.command is None else PERMISSIONS[self.command]
+        return None if permitted is None else frozenset(role.value for role in permitted)
 
 
 def operation(

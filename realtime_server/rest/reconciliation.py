@@ -7,13 +7,12 @@ from uuid import uuid4
 
 from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.commands import Command
-from realtime_server.core.matching.rules import Rule, from_document
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.reconciliation.rule_documents import read_rules
 from realtime_server.reconciliation.run import RunService
 from realtime_server.rest.commands import command_id, submit
 from realtime_server.rest.operations import Answer, Call, Operation, operation
 from realtime_server.rest.records import RECORD
-from realtime_server.rest.refusals import invalid
 from realtime_server.rest.sessions import SESSION
 from schemas import reconciliation as schemas
 from schemas import reconciliation_rest as bodies
@@ -85,7 +84,7 @@ async def get_status(call: Call) -> Answer:
     return Answer(await _runs(call).status(state.session_id))
 
 
-@operation("GET", f"{RUN}/rules", tag=_TAG, answer=schemas.Rules)
+@operation("GET", f"{RUN}/rules", tag=_TAG, answer=schemas.SessionRules)
 async def get_rules(call: Call) -> Answer:
     """Read the rules of matching, in order."""
     state = await call.session()
@@ -97,17 +96,11 @@ async def get_rules(call: Call) -> Answer:
 async def set_rules(call: Call) -> Answer:
     """Set the rules of matching.
 
-    All of them, in order. `base_version` is the version that the author saw.
+    All of them, in order; the project's stay as they are. `base_version` is the version that the author saw. What is
+    wrong is named by rule and field: `details.fields.rules["2"].min_score`, counted from 0.
     """
-    rules = _rules(call.body["rules"])
+    rules = read_rules(call.body["rules"])
     return await _ask(call, "rules", r.SetRules, rules=rules, base_version=call.body["base_version"])
-
-
-def _rules(items: list[dict[str, Any]]) -> tuple[Rule, ...]:
-    try:
-        return tuple(from_document(item) for item in items)
-    except ValueError as error:
-        raise invalid({"rules": [str(error)]}, str(error)) from None
 
 
 @operation("POST", f"{RUN}/dry-run", tag=_TAG, body=schemas.DryRunBody, body_required=False, answer=schemas.DryRun,
@@ -118,7 +111,7 @@ async def dry_run(call: Call) -> Answer:
     By the session's rules, or by those sent. Nothing is stored.
     """
     state = await call.session()
-    rules = _rules(call.body["rules"]) if "rules" in call.body else None
+    rules = read_rules(call.body["rules"]) if "rules" in call.body else None
     return Answer(await _runs(call).dry_run(state.session_id, rules, call.body.get("examples", 5)))
 
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 from realtime_server.core.commits import envelope
 from realtime_server.core.state import RecordState, SessionState
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.reconciliation.past import RecordsAsOf
 from realtime_server.rest import cursors
 from realtime_server.rest.operations import Answer, Call, Operation, operation
-from realtime_server.rest.past import RecordsAsOf
 from realtime_server.rest.sessions import SESSION
 from realtime_server.rest.views import record_view
 from schemas import rest_answers as answers

@@ -11,7 +11,16 @@ from aiohttp import web
 from realtime_server.auth.identity import Identity
 from realtime_server.auth.revocations import Revocations
 from realtime_server.engine.engine import Engine, wall_clock
-from realtime_server.ports import CommitLog, MappingStore, Overviews, RecordStore, SessionStore
+from realtime_server.ports import (
+    CommitLog,
+    ImportStatusStore,
+    MappingStore,
+    NoticeStore,
+    Overviews,
+    RecordStore,
+    RuleStore,
+    SessionStore,
+)
 from realtime_server.presence.ports import Presence
 from realtime_server.quotas import Quotas
 from realtime_server.reconciliation.run import RunService
@@ -63,6 +72,9 @@ class Services:
     sessions: SessionStore
     records: RecordStore
     mappings: MappingStore
+    rules: RuleStore
+    notices: NoticeStore
+    imports: ImportStatusStore
     verifier: Verifier
     revocations: Revocations | None = None
     presence: Presence | None = None

@@ -10,8 +10,6 @@ from typing import Final
 from uuid import uuid4
 
 from realtime_server.core import commands as c
-from realtime_server.core.snapshot import state_document
-from realtime_server.core.state import SessionState
 from realtime_server.engine.overviews import overview_of, stored_overview
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import SessionOverview, SessionSummary
@@ -40,13 +38,14 @@ SESSION: Final = f"{SESSIONS}/{{session_id}}"
 async def create_session(call: Call) -> Answer:
     """Create a session.
 
-    In a project that your token names; any other is answered as if there were none. With `Idempotency-Key` the same
-    request again answers with the same session.
+    In a project that your token names; any other is answered as if there were none. It starts with the project's rules
+    of matching. With `Idempotency-Key` the same request again answers with the same session.
     """
     project_id = call.body["project_id"]
     if project_id not in call.identity.roles:
         raise CollaborationError(ErrorCode.NOT_FOUND, f"there is no project {project_id}")
     session_id = _new_id(call, project_id)
+    saved = await call.services.rules.load(project_id)
     command = c.CreateSession(
         actor=call.actor(project_id),
         command_id=command_id(call, "create"),
@@ -55,11 +54,11 @@ async def create_session(call: Call) -> Answer:
         name=call.body["session_name"],
         expires_in=call.body.get("expires_in", call.config.session_timeout),
         field_policies=call.body["field_policies"],
+        rules=None if saved is None else (saved.version, saved.rules),
     )
     await submit(call, session_id, command)
-    state = await call.services.engine.inspect(session_id)
-    await _show_in_lists(call, state)
-    answer = await _detail(call, overview_of(state))
+    # Lists read checkpoints, which are a few seconds behind: whoever makes or ends a session sees it at once.
+    answer = await _detail(call, overview_of(await call.services.engine.checkpoint(session_id)))
     return Answer(answer, 201, {"Location": f"{PREFIX}{SESSIONS}/{session_id}"})
 
 
@@ -70,11 +69,6 @@ def _new_id(call: Call, project_id: str) -> str:
     else:
         random = hashlib.sha256("\0".join((call.identity.user_id, project_id, call.key)).encode()).digest()[:16]
     return urlsafe_b64encode(random).rstrip(b"=").decode()
-
-
-async def _show_in_lists(call: Call, state: SessionState) -> None:
-    """Lists read checkpoints, which are a few seconds behind: whoever makes or ends a session sees it at once."""
-    await call.services.sessions.save(state_document(state))
 
 
 async def _detail(call: Call, state: SessionOverview) -> dict[str, object]:
@@ -159,7 +153,7 @@ async def end_session(call: Call) -> Answer:
         reason=call.query.get("reason"),
     )
     answer = await submit(call, state.session_id, command)
-    await _show_in_lists(call, await call.services.engine.inspect(state.session_id))
+    await call.services.engine.checkpoint(state.session_id)
     return answer
 
 

@@ -8,9 +8,9 @@ from realtime_server.core.clock import to_iso
 from realtime_server.core.locks import lock_view
 from realtime_server.core.state import SessionState
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.reconciliation.past import RecordsAsOf, session_as_of
 from realtime_server.rest import cursors
 from realtime_server.rest.operations import Answer, Call, Operation, operation
-from realtime_server.rest.past import RecordsAsOf, session_as_of
 from realtime_server.rest.sessions import SESSION
 from realtime_server.rest.views import record_view
 from schemas import rest_answers as answers

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from realtime_server.ports import CommitLog
-from realtime_server.rest.past import STEP
+from realtime_server.reconciliation.past import STEP
 from realtime_server.rest.tally import Tally
 
 #: Sessions whose tally is kept; a few tens of kilobytes each.

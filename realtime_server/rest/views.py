@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from realtime_server.core.clock import to_iso
+from realtime_server.core.conflict_views import conflict_view, open_view
 from realtime_server.core.locks import lock_view
 from realtime_server.core.roles import Role
-from realtime_server.core.state import Candidate, Conflict, FieldState, RecordState
+from realtime_server.core.state import Conflict, FieldState, RecordState, SessionState
 from realtime_server.ports import SessionOverview, SessionSummary
 
 Json = dict[str, Any]
@@ -70,28 +71,10 @@ def record_view(record: RecordState) -> Json:
     return view
 
 
-def conflict_view(conflict: Conflict, field: FieldState, resolution: Json | None) -> Json:
-    return {
-        "conflict_id": conflict.conflict_id,
-        "record_id": conflict.record_id,
-        "field_name": conflict.field_name,
-        "policy": conflict.policy,
-        "opened_at": to_iso(conflict.opened_at),
-        "base": {"version": conflict.base_version, "value": conflict.base_value, "known": conflict.base_known},
-        "current": {"version": field.version, "value": field.value, "user_id": field.user_id},
-        "candidates": [_candidate_view(candidate) for candidate in conflict.candidates],
-        "status": "open" if resolution is None else "resolved",
-        "resolution": resolution,
-    }
+def open_entry(state: SessionState, conflict: Conflict) -> Json:
+    return {**open_view(state, conflict), "status": "open", "resolution": None}
 
 
-def _candidate_view(candidate: Candidate) -> Json:
-    view = {
-        "edit_id": candidate.edit_id,
-        "user_id": candidate.user_id,
-        "value": candidate.value,
-        "base_version": candidate.base_version,
-    }
-    if candidate.reason is not None:
-        view["edit_reason"] = candidate.reason
-    return view
+def decided_entry(conflict: Conflict, field: FieldState, resolution: Json) -> Json:
+    """``field``: as it stood when the conflict was decided."""
+    return {**conflict_view(conflict, field, None), "status": "resolved", "resolution": resolution}

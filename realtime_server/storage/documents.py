@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from operator import itemgetter
 from typing import Any, Final
 
@@ -84,8 +84,9 @@ def commit_document(commit: Commit) -> Document:
 
 def commit_from_document(document: Mapping[str, Any]) -> Commit:
     """The inverse of `commit_document`. KeyError for a document that lacks a member."""
+    commit = Commit(*_commit_members(document))
     names = document.get("names")
-    return Commit(*_commit_members(document), names=_names(names) if names else ())
+    return replace(commit, names=_names(names)) if names else commit
 
 
 def _names(names: Iterable[Mapping[str, Any]]) -> Names:
@@ -98,7 +99,8 @@ def suspect_commit(document: Mapping[str, Any]) -> Commit:
         names = _names(document.get("names", ()))
     except (TypeError, KeyError):  # somebody's own; the chain has nothing to say of it
         names = ()
-    return Commit(*(_described(document.get(name)) for name in _COMMIT_MEMBERS), names=names)
+    members = {name: _described(document.get(name)) for name in _COMMIT_MEMBERS}
+    return Commit(**members, names=names)
 
 
 _JSON_SCALARS: Final = (str, int, bool, type(None))

@@ -18,6 +18,7 @@ from realtime_server.core.state import RecordState, SessionStatus
 from realtime_server.core.values import check_field_name
 from realtime_server.ports import Appended, ImportedRecord, NewRecord, Revocation, SavedMapping, SessionSummary
 from realtime_server.storage.documents import checkpoint_document, summary_from_document, touched_records
+from realtime_server.storage.memory_projects import MemoryImportStatusStore, MemoryNoticeStore, MemoryRuleStore
 
 
 @dataclass(slots=True)
@@ -295,3 +296,6 @@ class MemoryStore:
     records: MemoryRecordStore = field(default_factory=MemoryRecordStore)
     mappings: MemoryMappingStore = field(default_factory=MemoryMappingStore)
     revocations: MemoryRevocationStore = field(default_factory=MemoryRevocationStore)
+    rules: MemoryRuleStore = field(default_factory=MemoryRuleStore)
+    notices: MemoryNoticeStore = field(default_factory=MemoryNoticeStore)
+    imports: MemoryImportStatusStore = field(default_factory=MemoryImportStatusStore)

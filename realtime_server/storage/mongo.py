@@ -22,11 +22,14 @@ from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
 from realtime_server.storage.mongo_clock import DatabaseClock
 from realtime_server.storage.mongo_failures import reason
+from realtime_server.storage.mongo_imports import MongoImportStatusStore
 from realtime_server.storage.mongo_indexes import INDEXES
 from realtime_server.storage.mongo_log import MongoCommitLog
 from realtime_server.storage.mongo_mappings import MongoMappingStore
+from realtime_server.storage.mongo_notices import MongoNoticeStore
 from realtime_server.storage.mongo_records import MongoRecordStore
 from realtime_server.storage.mongo_revocations import MongoRevocationStore
+from realtime_server.storage.mongo_rules import MongoRuleStore
 from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
 
@@ -43,6 +46,9 @@ class MongoStore:
     records: MongoRecordStore
     mappings: MongoMappingStore
     revocations: MongoRevocationStore
+    rules: MongoRuleStore
+    notices: MongoNoticeStore
+    imports: MongoImportStatusStore
     database: AsyncDatabase[Document]
     clock: DatabaseClock
 
@@ -118,6 +124,9 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         records=MongoRecordStore(durable["records"]),
         mappings=MongoMappingStore(durable["import_mappings"]),
         revocations=MongoRevocationStore(durable["revocations"]),
+        rules=MongoRuleStore(durable["project_rules"]),
+        notices=MongoNoticeStore(durable["notifications"]),
+        imports=MongoImportStatusStore(durable["import_progress"]),
         database=durable,
         clock=DatabaseClock(database),
     )

@@ -6,8 +6,11 @@ from typing import Final
 
 from pymongo import ASCENDING, IndexModel
 
+from realtime_server.storage.mongo_imports import IMPORT_INDEXES
 from realtime_server.storage.mongo_log import LOG_ORDER, NAMED, RECORD_HISTORY, USER_HISTORY
+from realtime_server.storage.mongo_notices import NOTICE_INDEXES
 from realtime_server.storage.mongo_records import RECORD_ORDER
+from realtime_server.storage.mongo_rules import RULE_INDEXES
 
 INDEXES: Final = {
     "commits": (
@@ -42,4 +45,7 @@ INDEXES: Final = {
         IndexModel([("changed_at", ASCENDING)], name="news"),
         IndexModel([("_id.project_id", ASCENDING)], name="project_revocations"),
     ),
+    "notifications": NOTICE_INDEXES,
+    "project_rules": RULE_INDEXES,
+    "import_progress": IMPORT_INDEXES,
 }

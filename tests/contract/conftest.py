@@ -7,7 +7,16 @@ from typing import Protocol
 
 import pytest
 
-from realtime_server.ports import CommitLog, MappingStore, RecordStore, RevocationStore, SessionStore
+from realtime_server.ports import (
+    CommitLog,
+    ImportStatusStore,
+    MappingStore,
+    NoticeStore,
+    RecordStore,
+    RevocationStore,
+    RuleStore,
+    SessionStore,
+)
 from realtime_server.storage.memory import MemoryStore
 from realtime_server.storage.mongo import open_store
 
@@ -23,6 +32,12 @@ class Store(Protocol):
     def mappings(self) -> MappingStore: ...
     @property
     def revocations(self) -> RevocationStore: ...
+    @property
+    def rules(self) -> RuleStore: ...
+    @property
+    def notices(self) -> NoticeStore: ...
+    @property
+    def imports(self) -> ImportStatusStore: ...
 
 
 @pytest.fixture(params=["memory", "mongo"])

@@ -199,7 +199,7 @@ async def test_every_broadcast_is_as_its_document_says(server: Server, witness: 
     await alice.post(f"/sessions/{there['session_id']}/records/ledger-000003/edit", {
         "field_name": "amount", "new_value": "3", "base_version": 0, "edit_id": "z"})  # fmt: skip
     await alice.ask("DELETE", f"/sessions/{there['session_id']}")
-    families = {"edit", "lock", "conflict", "comment", "session", "presence"}
+    families = {"edit", "lock", "conflict", "comment", "session", "presence", "notification"}
     await eventually(lambda: {kind.partition(".")[0] for kind in witness.seen} == families)
     await eventually(lambda: "session.ended" in witness.seen)
     for message_type, (family, payload) in witness.seen.items():

@@ -16,7 +16,7 @@ from realtime_server.core.locks import held_by
 from realtime_server.core.reconciliation_commands import AssignRecords, MakeMatch, RemoveMatches, SetRecordStatus
 from realtime_server.core.state import RecordState, SessionState
 from realtime_server.ports import NewRecord
-from realtime_server.rest.past import RecordsAsOf, session_as_of
+from realtime_server.reconciliation.past import RecordsAsOf, session_as_of
 from realtime_server.rest.tally import Durations, Tally
 from realtime_server.rest.views import record_view
 from realtime_server.storage.memory import MemoryStore

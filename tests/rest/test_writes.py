@@ -128,6 +128,11 @@ async def test_conflicts_are_listed_open_and_decided(server: Server, pat: Person
         "value": "6.00",
         "edit_id": "c1",
         "reason": "invoice says so",
+        "suggestion": {name: first["suggestion"][name] for name in ("value", "confidence", "code")},
+        "followed_suggestion": False,
     }
+    one = await pat.get(f"/sessions/{session}/conflicts/{second['conflict_id']}")
+    assert (one.body["status"], one.body["suggestion"]["value"]) == ("open", second["suggestion"]["value"])
+    assert (await pat.get(f"/sessions/{session}/conflicts/conflict-999")).code == "not_found"
     both = await pat.all(f"/sessions/{session}/conflicts", status="all", limit=1)
     assert [item["status"] for item in both] == ["resolved", "open"]

@@ -13,7 +13,7 @@ from realtime_server.collaboration.commands import COMMANDS
 from realtime_server.core import conflicts, limits
 from realtime_server.core.merging import Policy
 from realtime_server.core.roles import Role
-from schemas import CLIENT_EVENTS, MESSAGE_TYPES, ConnectAuth, Envelope, MessageForm, Refused, common, requests
+from schemas import CLIENT_EVENTS, MESSAGE_TYPES, ConnectAuth, Envelope, MessageForm, Refused, common
 from schemas.strict import MAX_INTEGER, Choice, Integer, Listed, Number, Text
 
 ALL: list[type[Schema]] = [
@@ -89,4 +89,4 @@ def test_the_bounds_are_the_rules_own() -> None:
     assert limits.MAX_BATCH == common.MAX_BATCH
     assert set(common.ROLES) == set(Role)
     assert set(common.POLICIES) == set(Policy)
-    assert set(requests.STRATEGIES) == set(conflicts.STRATEGIES)
+    assert set(common.STRATEGIES) == set(conflicts.STRATEGIES)

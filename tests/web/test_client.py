@@ -30,11 +30,11 @@ def _run(*command: str, timeout: float) -> None:
 
 
 def test_the_core_and_the_components_pass_their_tests() -> None:
-    _run("npm", "test", timeout=120)
+    _run("npm", "test", timeout=300)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="tests in the browser need chromium (Debian: apt-get install chromium)")
 @pytest.mark.skipif(not (WEB / "dist" / "index.html").is_file(), reason="not built: cd web && npm run build")
-@pytest.mark.parametrize("part", ["together", "reconciling", "accessible", "sign-in"])
+@pytest.mark.parametrize("part", ["together", "reconciling", "steering", "accessible", "sign-in"])
 def test_people_in_real_browsers(part: str) -> None:
-    _run("node", "--test", f"tests/browser/{part}.test.mjs", timeout=240)
+    _run("node", "--test", f"tests/browser/{part}.test.mjs", timeout=600)

@@ -141,7 +141,7 @@ describe("SignOffBar", () => {
       settings: { threshold: 0, period_locked: false }, ...workflow,
     },
   });
-  const buttons = () => screen.queryAllByRole("button").map((button) => button.textContent);
+  const buttons = () => screen.queryAllByRole("button").map((button) => button.textContent.trim());
 
   it("lets a preparer submit when nothing stands in the way, and else says what does", () => {
     session.standing.set(standing({}));
@@ -156,9 +156,9 @@ describe("SignOffBar", () => {
     session.role.set("reviewer");
     session.standing.set(standing({ status: "in_review", submitted_by: "bob", submitted_at: "2026-11-22T10:00:00.000Z" }));
     show(<SignOffBar />);
-    expect(buttons()).toEqual(["Sign…", "Send back…"]);
+    expect(buttons()).toEqual(["Sign…", "Send back…", "Export…"]);
     act(() => session.standing.set(standing({ status: "in_review", prepared_by: ["alice"] })));
-    expect(buttons()).toEqual([]);
+    expect(buttons()).toEqual(["Export…"]);
     expect(screen.getByText(/somebody else signs/)).toBeTruthy();
   });
 

@@ -1,7 +1,7 @@
 import type { Channel, ChannelEvents } from "../src/collaboration/core/channel";
 import { NoAnswer } from "../src/collaboration/core/channel";
 import type {
-  Ack, Commit, Conflict, Edited, EditRequest, ErrorCode, Lock, Member, RecordRow, RecordsPage,
+  Ack, Commit, Conflict, Edited, EditRequest, ErrorCode, Lock, Member, RecordRow, RecordsPage, Unread,
 } from "../src/collaboration/core/contract";
 import { RestError } from "../src/collaboration/core/rest";
 import { MemoryEditStorage, type EditStorage } from "../src/collaboration/core/editStorage";
@@ -27,6 +27,14 @@ export class FakeServer {
   reachable = true;
   replayLimit = 100;
   refuses: ErrorCode | undefined;
+  /** What concerns whoever comes and is not read yet. */
+  waiting: Unread = { unread: 0, items: [] };
+  /** Answers over HTTP beside the records; throws a `RestError` for what is refused. */
+  http: (method: string, path: string, body?: unknown) => unknown = () => {
+    throw new RestError({ code: "not_found", message: "not here", retryable: false });
+  };
+  /** What goes with the next conflict. */
+  suggests: Conflict["suggestion"] = null;
   readonly #answered = new Map<string, Ack<Edited>>();
   readonly locks = new Map<string, Lock>();
   readonly #conflicts = new Map<string, Conflict>();
@@ -80,6 +88,12 @@ export class FakeServer {
     return commit;
   }
 
+  /** Something of no lasting worth, told to all who are here. */
+  tell(user_id: string, message_type: string, data: object): void {
+    const envelope = { message_type, session_id: "s", project_id: "p", user_id, timestamp: new Date(0).toISOString(), data };
+    for (const client of this.#clients) if (client.joined) client.events.envelope(envelope);
+  }
+
   /** Somebody else's edit, on top of what is there. */
   editBy(user_id: string, record_id: string, field_name: string, new_value: string): void {
     const base_version = this.row(record_id).versions[field_name] ?? 0;
@@ -126,8 +140,10 @@ export class FakeServer {
         await server.pageBreak;
         yield { items: items.slice(half), next_cursor: null, as_of };
       },
-      get: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
-      post: () => Promise.reject(new RestError({ code: "not_found", message: "not here", retryable: false })),
+      get: async (path: string) => server.http("GET", path) as never,
+      write: async (method: string, path: string, body: unknown) => server.http(method, path, body) as never,
+      post: async (path: string, body: unknown) => server.http("POST", path, body) as never,
+      fetch: async (method: string, path: string) => server.http(method, path) as never,
       // eslint-disable-next-line require-yield
       async *pages(): AsyncGenerator<never> {},
     };
@@ -220,7 +236,7 @@ export class FakeServer {
     return {
       ok: true, seq: this.seq, role: "preparer", members, locks: [...this.locks.values()],
       conflicts: [...this.#conflicts.values()], reconciliation: { status: "not_started" }, recovered,
-      commits: recovered ? this.log.slice(since) : [],
+      commits: recovered ? this.log.slice(since) : [], notifications: this.waiting,
       session: {
         session_id: "s", project_id: "p", name: "Test", status: "active", created_by: "system",
         created_at: new Date(0).toISOString(), expires_at: null, field_policies: {},
@@ -248,7 +264,7 @@ export class FakeServer {
       const current = { version, value: row.values[field_name]!, user_id: "bob" };
       const conflict_id = `conflict-${this.seq + 1}`;
       const data = {
-        conflict_id, record_id, field_name, policy: "manual" as const, current, candidates: [candidate],
+        conflict_id, record_id, field_name, policy: "manual" as const, current, candidates: [candidate], suggestion: this.suggests,
         base: { version: base_version, value: null, known: false },
       };
       const commit = this.commit(user_id, "conflict.detected", data);

@@ -1,3 +1,8 @@
+import { configure } from "@testing-library/react";
+
+// A machine may be busy: what never comes fails all the same.
+configure({ asyncUtilTimeout: 30_000 });
+
 // What jsdom does not have of browsers.
 if (typeof HTMLDialogElement !== "undefined") {
   HTMLDialogElement.prototype.showModal = function () {
@@ -7,4 +12,3 @@ if (typeof HTMLDialogElement !== "undefined") {
     this.open = false;
   };
 }
-export {};

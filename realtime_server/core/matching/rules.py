@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from realtime_server.core.numbers import plain_number
+
 MAX_RULES: Final = 50
 MAX_NAME: Final = 100
 #: Records of one side in a group that a sum finds. Beyond it anything adds up.
@@ -19,6 +21,14 @@ MAX_GROUP: Final = 12
 AUTO_SCORE: Final = 0.9995
 #: and only when the next best candidate of either record is less likely by this factor, in bits.
 AUTO_MARGIN: Final = 8.0
+
+
+class RuleError(ValueError):
+    """A rule that cannot be. ``fields``: what is wrong, a plain sentence for each field; the first is the message."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(next(iter(fields.values())))
+        self.fields = dict(fields)
 
 
 class Kind(StrEnum):
@@ -47,7 +57,7 @@ class Rule:
     kind: Kind
     enabled: bool = True
     amount_tolerance: int = 0
-    amount_percent: float = 0.0
+    amount_percent: float = 0
     days_before: int = 10
     days_after: int = 45
     text_similarity: int = 0
@@ -77,39 +87,40 @@ DEFAULT_RULES: Final[tuple[Rule, ...]] = (
     Rule("reference-group", "One reference, several records", Kind.REFERENCE, days_before=30, days_after=90,
          max_records=50, auto_confirm=True),
     Rule("sum", "Batches and instalments", Kind.SUM, days_before=5, days_after=60, min_score=0.8),
-    Rule("fee", "One reference, less fees", Kind.REFERENCE, amount_percent=6.0, days_before=5, days_after=45,
+    Rule("fee", "One reference, less fees", Kind.REFERENCE, amount_percent=6, days_before=5, days_after=45,
          max_records=50),
-    Rule("near", "Amount differs a little", Kind.PAIR, amount_percent=20.0, auto_confirm=True),
+    Rule("near", "Amount differs a little", Kind.PAIR, amount_percent=20, auto_confirm=True),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """``version``: 0 for the defaults, then the ``seq`` of the commit that set the rules."""
+    """``version``: 0 for the defaults, then the ``seq`` of the commit that set the rules. ``project_version``: which
+    version of the project's rules they are, while they are."""
 
     rules: tuple[Rule, ...] = DEFAULT_RULES
     version: int = 0
+    project_version: int | None = None
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((item for item in self.rules if item.rule_id == rule_id), None)
 
 
 def document(rule: Rule) -> dict[str, Any]:
-    """A rule as plain JSON."""
+    """A rule as plain JSON. (What is whole is written so, whichever way it came: `numbers`.)"""
     return {**asdict(rule), "kind": rule.kind.value}
 
 
 def from_document(values: Mapping[str, Any]) -> Rule:
-    """The inverse of `document`; members that are missing have their default. ValueError with a plain sentence."""
+    """The inverse of `document`; members that are missing have their default. `RuleError` names what is wrong."""
     known = {item.name for item in fields(Rule)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ValueError(f"a rule has no {', '.join(unknown)}")
-    try:
-        rule = Rule(**{**values, "kind": Kind(values["kind"])})
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"a rule has rule_id, name, and a kind: {', '.join(Kind)}") from None
-    return check(rule)
+    wrong = {name: f"a rule has no {name}" for name in sorted(set(values) - known)}
+    wrong |= {name: f"a rule has a {name}" for name in ("rule_id", "name", "kind") if name not in values}
+    if values.get("kind", Kind.PAIR) not in tuple(Kind):
+        wrong["kind"] = f"a rule's kind is one of {', '.join(Kind)}"
+    if wrong:
+        raise RuleError(wrong)
+    return check(Rule(**{**values, "kind": Kind(values["kind"])}))
 
 
 _BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
@@ -122,30 +133,35 @@ _BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "min_score": (0.05, 1),
     "auto_score": (0.9, 1),
 }
+_FRACTIONS: Final = frozenset({"amount_percent", "min_score", "auto_score"})
 
 
 def check(rule: Rule) -> Rule:
-    """The rule itself, numbers in their types. ValueError with a plain sentence when it cannot be."""
+    """The rule itself, numbers in their types. `RuleError` names everything that cannot be."""
+    wrong: dict[str, str] = {}
+    changes: dict[str, Any] = {}
     for name, limit in (("rule_id", 64), ("name", MAX_NAME)):
         text = getattr(rule, name)
         if not isinstance(text, str) or not text.strip() or len(text) > limit or not text.isprintable():
-            raise ValueError(f"a rule's {name} is a text of 1 to {limit} characters")
-    changes: dict[str, Any] = {}
+            wrong[name] = f"a rule's {name} is a text of 1 to {limit} characters"
     for name, (least, most) in _BOUNDS.items():
         value = getattr(rule, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise ValueError(f"{name} lies between {least:g} and {most:g}")
-        if name in ("amount_percent", "min_score", "auto_score"):
-            changes[name] = float(value)
+            wrong[name] = f"{name} lies between {least:g} and {most:g}"
+        elif name in _FRACTIONS:
+            changes[name] = plain_number(value)
         elif value != int(value):
-            raise ValueError(f"{name} is a whole number")
+            wrong[name] = f"{name} is a whole number"
         else:
             changes[name] = int(value)
     for name in ("enabled", "reference_required", "auto_confirm"):
         if not isinstance(getattr(rule, name), bool):
-            raise ValueError(f"{name} is true or false")
-    if rule.kind is Kind.SUM and (rule.amount_tolerance or rule.amount_percent):
-        raise ValueError("a rule of kind sum is exact: with a tolerance, anything adds up")
+            wrong[name] = f"{name} is true or false"
+    if rule.kind is Kind.SUM:
+        exact = "a rule of kind sum is exact: with a tolerance, anything adds up"
+        wrong |= {name: exact for name in ("amount_tolerance", "amount_percent") if getattr(rule, name)}
+    if wrong:
+        raise RuleError(wrong)
     return replace(rule, **changes)
 
 

@@ -24,6 +24,8 @@ TAGS: Final = {
     "comments": "What people say about records.",
     "history": "The log: audit trail, earlier states, figures.",
     "reconciliation": "The matching run.",
+    "notifications": "What concerns one, kept until one comes back.",
+    "export": "The package that an auditor is given.",
 }
 
 _PATH_EXAMPLES: Final = {
@@ -34,6 +36,7 @@ _PATH_EXAMPLES: Final = {
     "user_id": "alice",
     "conflict_id": "conflict-43",
     "match_id": "match-57-0@ledger-000017",
+    "progress_id": "upload-1",
 }
 
 #: Refusals that every operation can answer.
@@ -185,7 +188,7 @@ def _responses(operation: Operation, components: Components) -> Json:
         str(operation.status): {
             "description": "Done.",
             "headers": headers,
-            "content": {"application/json": {"schema": components.ref(operation.answer)}},
+            "content": _content(operation, components),
         }
     }
     if "ETag" in headers:
@@ -202,11 +205,18 @@ def _responses(operation: Operation, components: Components) -> Json:
     return found
 
 
+def _content(operation: Operation, components: Components) -> Json:
+    files: Json = {media: {"schema": {"type": "string"}} for media in operation.produces if media != "application/json"}
+    if operation.produces and "application/json" not in operation.produces:
+        return files
+    return {"application/json": {"schema": components.ref(operation.answer)}, **files}
+
+
 def _refusals(operation: Operation) -> dict[int, list[tuple[ErrorCode, str]]]:
     codes = [*_ALWAYS, *operation.refusals]
     if operation.parameters or operation.name == "create_session":
         codes.append(ErrorCode.NOT_FOUND)
-    if operation.command is not None:
+    if operation.roles is not None:
         codes.append(ErrorCode.FORBIDDEN)
     if operation.takes_body:
         codes.append(ErrorCode.PAYLOAD_TOO_LARGE)

@@ -1,5 +1,7 @@
-import { lazy, Suspense } from "react";
-import { claimsOf } from "../collaboration/core/tokens";
+import { lazy, Suspense, useEffect, useMemo } from "react";
+import { claimsOf, NotificationBook, Rest } from "../collaboration/core";
+import { NewsBell } from "../collaboration/components/Notifications";
+import { placeOf } from "../collaboration/components/notificationText";
 import { useSignal } from "../ui/useSignal";
 import { Icon } from "../ui/Icon";
 import { go, usePath } from "../ui/url";
@@ -18,7 +20,7 @@ export function App({ problem }: { problem?: string | undefined }) {
   if (sessionId === undefined) {
     return (
       <>
-        <header className="bar"><span className="brand">Reconcile</span><span className="grow" /><Me token={signedIn} /></header>
+        <header className="bar"><span className="brand">Reconcile</span><span className="grow" /><News key={signedIn} /><Me token={signedIn} /></header>
         <Sessions token={signedIn} />
       </>
     );
@@ -30,6 +32,16 @@ export function App({ problem }: { problem?: string | undefined }) {
     <Suspense fallback={<p className="empty" role="status">Loading…</p>}>
       <Session sessionId={decodeURIComponent(sessionId)} token={tokens} before={back} after={<Me token={signedIn} />} onSignIn={signOut} />
     </Suspense>
+  );
+}
+
+/** What concerns the person in any of their projects, before they enter a session. */
+function News() {
+  const book = useMemo(() => new NotificationBook(new Rest({ token: tokens.current })), []);
+  useEffect(() => void book.load().catch(() => undefined), [book]); // the list says what is wrong when it is opened
+  return (
+    <NewsBell book={book} record={(id) => id.replace(/^(ledger|statement):/, "")}
+      onOpen={(item) => go(`/sessions/${encodeURIComponent(item.session_id)}?${new URLSearchParams(placeOf(item) as Record<string, string>)}`)} />
   );
 }
 

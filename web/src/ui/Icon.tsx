@@ -20,6 +20,8 @@ const PATHS = {
   exit: "M10 4H5v16h5M14 8l4 4-4 4M18 12H9",
   match: "M9 7H6a5 5 0 0 0 0 10h3M15 7h3a5 5 0 0 1 0 10h-3M8 12h8",
   table: "M3 5h18v14H3zM3 10h18M9 10v9",
+  rules: "M4 7h9M17 7h3M15 5v4M4 17h3M11 17h9M9 15v4",
+  download: "M12 4v12M7 11l5 5 5-5M4 20h16",
   up: "m6 15 6-6 6 6",
   down: "m6 9 6 6 6-6",
 } as const;

@@ -9,6 +9,11 @@ before(async () => {
   server = await Server.start();
   people = await People.start(server);
   session = await server.session("Accessible", 40);
+  // Something to decide, with a suggestion, and something to be told.
+  for (const [user, new_value] of [["alice", "11.00"], ["bob", "12.00"]]) {
+    await server.rest(user, "POST", `/sessions/${session}/records/ledger%3AL00001/edit`, { field_name: "amount", new_value, base_version: 0 });
+  }
+  await server.rest("bob", "POST", `/sessions/${session}/comments`, { text: "Look", record_id: "ledger:L00002", mentions: ["alice", "carol"] });
 });
 after(async () => {
   await people?.stop();
@@ -29,7 +34,29 @@ async function complaints(page, dark, within) {
   return [...violations, ...unsettled].map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
 }
 
-const SCREENS = ["", "?panel=record&record=ledger%3AL00001", "?panel=conflicts", "?panel=comments", "?panel=history", "?panel=analytics", "?panel=import", "?view=match"];
+/** What stands in the address, and what is there only when the screen has come. */
+const SCREENS = {
+  "": ".rows .row, .card",
+  "?panel=record&record=ledger%3AL00001": ".panel .fields",
+  "?panel=conflicts": ".panel .conflict",
+  "?panel=comments": ".panel .comments",
+  "?panel=history": ".panel .timeline li",
+  "?panel=analytics": ".panel .tiles",
+  "?panel=rules": ".panel .rule",
+  "?panel=rules&part=sign-off": ".panel form h3",
+  "?panel=import": ".panel #import-file",
+  "?view=match": ".workbench .line",
+};
+const IN_THE_DARK = ["", "?panel=record&record=ledger%3AL00001", "?panel=conflicts", "?panel=history", "?panel=rules", "?panel=rules&part=sign-off", "?view=match"];
+
+async function goTo(page, screen) {
+  await page.evaluate((search) => {
+    history.replaceState(null, "", location.pathname + search);
+    dispatchEvent(new Event("addresschange"));
+  }, screen);
+  if (!screen.includes("panel")) await page.locator(".panel").waitFor({ state: "detached" });
+  await page.locator(SCREENS[screen]).first().waitFor();
+}
 
 for (const [name, options] of [
   ["on a desktop", { colorScheme: "light" }], ["in the dark", { colorScheme: "dark" }],
@@ -46,29 +73,35 @@ for (const [name, options] of [
     await signIn.getByRole("link", { name: /October close/ }).waitFor();
     assert.deepEqual(await complaints(signIn, dark), [], "sessions");
     const page = await people.enter("alice", session, { context, viewport: options.viewport });
-    for (const screen of dark ? ["", "?panel=record&record=ledger%3AL00001", "?panel=history", "?view=match"] : SCREENS) {
-      await page.evaluate((search) => {
-        history.replaceState(null, "", location.pathname + search);
-        dispatchEvent(new Event("addresschange"));
-      }, screen);
-      await page.getByText("Loading…", { exact: true }).waitFor({ state: "detached" });
+    for (const screen of dark ? IN_THE_DARK : Object.keys(SCREENS)) {
+      await goTo(page, screen);
       // A panel stands beside what was looked at before.
       assert.deepEqual(await complaints(page, dark, screen.includes("panel") ? ".panel" : undefined), [], screen || "records");
       const { scrolls, width } = await page.evaluate(() => ({ scrolls: document.documentElement.scrollWidth, width: innerWidth }));
       assert.ok(scrolls <= width, `${screen || "records"} is wider than the page`);
+      if (screen === "?panel=rules") {
+        await page.getByText(/^Change/).first().click();
+        await page.getByLabel("Name").first().waitFor();
+        assert.deepEqual(await complaints(page, dark, ".panel"), [], "a rule's form");
+      }
     }
+    await goTo(page, "");
+    await page.getByRole("button", { name: /^Notifications/ }).click();
+    await page.getByRole("dialog").getByText(/mentions you/).first().waitFor();
+    assert.deepEqual(await complaints(page, dark, "dialog"), [], "notifications");
     await context.close();
+    const carol = await people.enter("carol", session, options);
+    await carol.getByRole("button", { name: "Export…" }).click();
+    await carol.getByRole("dialog", { name: "Export" }).waitFor();
+    assert.deepEqual(await complaints(carol, dark, "dialog"), [], "export");
+    await carol.context().close();
   });
 }
 
 test("everything that can be pressed on a phone is 24 pixels at least", async () => {
   const page = await people.enter("alice", session, PHONE);
-  for (const screen of SCREENS) {
-    await page.evaluate((search) => {
-      history.replaceState(null, "", location.pathname + search);
-      dispatchEvent(new Event("addresschange"));
-    }, screen);
-    await page.getByText("Loading…", { exact: true }).waitFor({ state: "detached" });
+  for (const screen of Object.keys(SCREENS)) {
+    await goTo(page, screen);
     const small = await page.evaluate(() =>
       [...document.querySelectorAll("button, a[href], input, select, textarea, summary")]
         .map((element) => [element.closest("label")?.contains(element) && element.matches("[type=radio], [type=checkbox]") ? element.closest("label") : element, element])

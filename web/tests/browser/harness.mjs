@@ -1,24 +1,32 @@
 // What the browser tests share: a real server with a database of its own, and people with a browser each.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 
 // SERVER_ROOT: another checkout whose server is to be tried.
 const ROOT = process.env.SERVER_ROOT ?? join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 export const CHROMIUM = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 
+/** Milliseconds that anything may take. Long, because the machine may be busy: what never comes fails all the same. */
+const PATIENCE = 60_000;
+
+/** Below the ports that outgoing connections take (32768 and above), so that it is still free after a restart. */
 async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const probe = createServer();
+    const free = await new Promise((resolve) => {
+      probe.once("error", () => resolve(false));
+      probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
 }
 
 /** The server as `make run` starts it, on a free port and a folder of its own. */
@@ -66,6 +74,14 @@ export class Server {
     return this.people.find((person) => person.user_id === user).token;
   }
 
+  /** A token for somebody whom the demonstration does not have; from then on they can enter. */
+  async invite(user, role) {
+    const env = { ...process.env, DATA_DIR: this.folder, PYTHONPATH: ROOT, ...this.settings };
+    const command = ["-m", "realtime_server", "token", "--user", user, "--project", "demo", "--role", role];
+    const { stdout } = await promisify(execFile)(process.env.PYTHON ?? "python3", command, { cwd: ROOT, env });
+    this.people.push({ user_id: user, name: user, role, token: stdout.trim() });
+  }
+
   async rest(user, method, path, body, type = "application/json") {
     const response = await fetch(`${this.url}/api/collaboration${path}`, {
       method,
@@ -96,17 +112,18 @@ export class People {
     const people = new People();
     people.server = server;
     people.problems = [];
-    people.browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage", "--lang=en-GB"] });
+    people.browser = await chromium.launch({ executablePath: CHROMIUM, timeout: PATIENCE, args: ["--no-sandbox", "--disable-dev-shm-usage", "--lang=en-GB"] });
     return people;
   }
 
   async context(options = {}) {
-    return this.browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-GB", ...options });
+    const context = await this.browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-GB", ...options });
+    context.setDefaultTimeout(PATIENCE);
+    return context;
   }
 
   async enter(user, session, { context, query = "", ...options } = {}) {
     const page = await (context ?? (await this.context(options))).newPage();
-    page.setDefaultTimeout(15_000);
     page.on("pageerror", (error) => this.problems.push(`${user}: ${error.message}`));
     page.on("console", (message) => {
       if (message.text().includes("Content Security Policy")) this.problems.push(`${user}: ${message.text()}`);
@@ -130,7 +147,7 @@ export async function setCell(page, record, field, text) {
   await page.keyboard.press("Enter");
 }
 
-/** Waits until the element holds the text, `timeout` milliseconds at most. */
-export async function holds(locator, text, timeout = 15_000) {
-  await locator.filter({ hasText: text }).waitFor({ timeout });
+/** Waits until the element holds the text: any case for a string, to the letter for a regular expression. */
+export async function holds(locator, text) {
+  await locator.filter({ hasText: text }).waitFor();
 }

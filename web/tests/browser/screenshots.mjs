@@ -14,6 +14,7 @@ const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile:
 /** The same picture whenever it is taken, as far as that is possible: no flash, no caret, no toast on its way out. */
 async function picture(page, name) {
   await page.waitForTimeout(2_200);
+  for (const dismiss of await page.getByRole("button", { name: "Dismiss" }).all()) await dismiss.click({ timeout: 2_000 }).catch(() => undefined);
   await page.screenshot({ path: join(FOLDER, `${name}.png`), caret: "hide", animations: "disabled" });
   console.log(`docs/screenshots/${name}.png`);
 }
@@ -43,7 +44,6 @@ try {
   await bob.context().setOffline(false);
   await bob.getByRole("button", { name: "Online", exact: true }).waitFor();
   await carol.getByRole("button", { name: "Conflicts 2 open" }).click();
-  await alice.locator(".toast").first().waitFor({ state: "detached" }).catch(() => undefined);
 
   await cell(bob, ids[4], "external_id").click();
   await bob.getByRole("textbox", { name: "Notes" }).fill("Asked the bank about this one");
@@ -65,7 +65,6 @@ try {
   await bob.getByText("The past, read only.").waitFor();
   await picture(bob, "history");
 
-  for (const dismiss of await alice.getByRole("button", { name: "Dismiss" }).all()) await dismiss.click().catch(() => undefined);
   await alice.getByRole("button", { name: "Match", exact: true }).click();
   await alice.locator(".line input").nth(3).check();
   await alice.locator("section[aria-label=Statement] .line input").first().check();
@@ -76,6 +75,14 @@ try {
   if (await alice.getByRole("button", { name: "Close Record" }).isVisible()) await alice.getByRole("button", { name: "Close Record" }).click();
   await alice.waitForTimeout(5_000);
   await picture(alice, "run");
+  await alice.getByRole("button", { name: "Rules", exact: true }).click();
+  await alice.locator(".panel .rule").nth(1).getByText(/^Change/).click();
+  await picture(alice, "rules");
+  await alice.getByRole("button", { name: "Close Rules" }).click();
+  await alice.getByRole("button", { name: /^Notifications/ }).click();
+  await alice.getByRole("dialog").getByText(/mentions you/).first().waitFor();
+  await picture(alice, "notifications");
+  await alice.keyboard.press("Escape");
 
   const small = await server.session("Petty cash, October", 12);
   for (let n = 1; n <= 12; n++) {

@@ -13,6 +13,20 @@ after(async () => {
   await server?.stop();
 });
 
+/** Waits until that many edits are safe in the browser's database: what is on its way there may be lost with the page. */
+async function kept(page, count) {
+  await page.waitForFunction(async (wanted) => {
+    const asked = (request) => new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    const database = await asked(indexedDB.open("collaboration"));
+    const found = await asked(database.transaction("edits").objectStore("edits").count());
+    database.close();
+    return found === wanted;
+  }, count);
+}
+
 const L1 = "ledger:L00001";
 const L2 = "ledger:L00002";
 
@@ -64,7 +78,7 @@ test("a record that somebody edits is locked for others, who see by whom and unt
   const bob = await people.enter("bob", session);
   await cell(alice, L1, "external_id").click();
   await alice.getByRole("textbox", { name: "Notes" }).focus();
-  await holds(cell(bob, L1, "external_id"), "Alice");
+  await holds(cell(bob, L1, "external_id").locator(".lock-mark"), "Alice");
   await cell(bob, L1, "amount").dblclick();
   await bob.getByText(/Alice Adams is editing this record until/).waitFor();
   assert.equal(await bob.locator(".cell-input").count(), 0);
@@ -109,6 +123,7 @@ test("edits made offline survive a reload without a network and are sent once, i
   await setCell(alice, L2, "amount", "22.00");
   await setCell(alice, L1, "amount", "21.00");
   await alice.getByRole("button", { name: /2 queued/ }).waitFor();
+  await kept(alice, 2);
   await alice.reload();
   await alice.getByRole("button", { name: /2 queued/ }).waitFor();
   await alice.context().setOffline(false);
@@ -132,7 +147,7 @@ test("an edit of a server that is killed and comes back is applied once", async 
   await holds(cell(alice, L1, "amount"), "31.00");
   await server.run();
   for (const page of [alice, bob]) {
-    await page.getByRole("button", { name: "Online", exact: true }).waitFor({ timeout: 30_000 });
+    await page.getByRole("button", { name: "Online", exact: true }).waitFor();
     await holds(cell(page, L1, "amount"), "31.00");
   }
   const { items } = await server.rest("alice", "GET", `/sessions/${session}/history?message_type=edit.applied`);

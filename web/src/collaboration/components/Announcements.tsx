@@ -1,9 +1,10 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect } from "react";
 import { Icon } from "../../ui/Icon";
-import { fieldName, time, value } from "../../ui/format";
+import { fieldName, value } from "../../ui/format";
+import type { Notification, Overlap } from "../core";
 import { useOthers, useSignal } from "../hooks";
 import { useSession } from "../provider";
-import { Dialog } from "./Dialog";
+import { notificationText } from "./notificationText";
 import { VERDICTS } from "./SyncBadge";
 import { useWorkspace } from "./workspace";
 
@@ -33,8 +34,8 @@ export function Announcer() {
   return <p className="visually-hidden" role="status" aria-live="polite">{text}</p>;
 }
 
-/** Tells the person what became of their edits, who comes and goes, and who mentions them. */
-export function useNews(): void {
+/** Tells the person what became of their edits, who comes and goes, and what concerns them. `open`: go where it happened. */
+export function useNews(open: (item: Notification) => void): void {
   const session = useSession();
   const workspace = useWorkspace();
   const others = useOthers();
@@ -55,24 +56,23 @@ export function useNews(): void {
       workspace.toast("info", `${what}: merged with a newer change: “${value(edit.field_name, verdict.value)}”.`);
     } else if (edit.offline) workspace.toast("good", `${what}: saved (made offline).`);
   }), [session, workspace]);
-  const asked = useRef(new Set<string>());
   useEffect(() => session.onCommit(({ message_type, user_id, data }) => {
-    if (message_type.startsWith("conflict.") && message_type !== "conflict.resolved") {
-      if (user_id === session.user_id || data.current?.user_id === session.user_id) asked.current.add(data.conflict_id);
-    }
     if (user_id === session.user_id) return;
     const record = session.records.get(data?.record_id)?.external_id ?? data?.record_id;
-    if (message_type === "comment.added" && data.mentions?.includes(session.user_id)) {
-      workspace.inform(`${data.name} mentions you: “${data.text}”`, data.record_id ?? undefined);
-    } else if (message_type === "lock.taken_over" && data.previous.user_id === session.user_id) {
-      workspace.inform(`${data.holder.name} took over the record that you had locked: “${data.reason}”`, data.record_id);
-    } else if (message_type === "record.assigned" && data.assignee === session.user_id) {
-      workspace.inform(`${data.record_ids.length} records were given to you.`, data.record_ids[0]);
-    } else if (message_type === "conflict.resolved") {
-      const text = `${fieldName(data.field_name)} of ${record} was decided: ${value(data.field_name, data.new_value) || "empty"}`;
-      if (asked.current.delete(data.conflict_id)) workspace.inform(text, data.record_id);
-      else workspace.announce(text);
-    } else if (SIGN_OFF[message_type]) workspace.inform(`${data.name} ${SIGN_OFF[message_type]}${data.reason ? `: “${data.reason}”` : "."}`);
+    if (message_type === "conflict.resolved") {
+      workspace.announce(`${fieldName(data.field_name)} of ${record} was decided: ${value(data.field_name, data.new_value) || "empty"}`);
+    } else if (SIGN_OFF[message_type]) workspace.announce(`${data.name} ${SIGN_OFF[message_type]}`);
+  }), [session, workspace]);
+  useEffect(() => session.notifications.onNew((item) => {
+    const text = notificationText(item, (id) => session.records.get(id)?.external_id ?? id);
+    workspace.toast("info", text, { label: "Show", run: () => {
+      void session.notifications.markRead([item.notification_id]).catch(() => undefined);
+      open(item);
+    } });
+  }), [session, workspace, open]);
+  useEffect(() => session.onOverlap((overlap) => {
+    const text = overlapText(overlap, session.user_id, session.records.get(overlap.record_id)?.external_id ?? overlap.record_id);
+    if (text) workspace.warn(`${overlap.record_id} ${overlap.field_name}`, text);
   }), [session, workspace]);
 }
 
@@ -84,40 +84,17 @@ const SIGN_OFF: Record<string, string> = {
   "reconciliation.reopened": "opened this again",
 };
 
-/** What concerned the person since they came. */
-export function NewsBell() {
-  const workspace = useWorkspace();
-  const news = useSignal(workspace.news);
-  const unread = useSignal(workspace.unread);
-  const [open, setOpen] = useState(false);
-  const label = unread > 0 ? `Notifications, ${unread} new` : "Notifications";
-  return (
-    <>
-      <button type="button" className="icon-button bell" aria-label={label} title={label} aria-haspopup="dialog" onClick={() => {
-        workspace.unread.set(0);
-        setOpen(true);
-      }}>
-        <Icon name="bell" />
-        {unread > 0 && <span className="counter" aria-hidden="true">{unread}</span>}
-      </button>
-      {open && (
-        <Dialog title="Notifications" onClose={() => setOpen(false)}>
-          {news.length === 0 && <p className="empty">Nothing yet. Mentions, decisions about your edits, and the sign-off appear here.</p>}
-          <ul className="plain">
-            {news.map((item) => (
-              <li key={item.id} className="verdict">
-                <span>{item.text}<br /><span className="muted small">{time(item.at)}</span></span>
-                {item.record_id && (
-                  <button type="button" className="button" onClick={() => {
-                    setOpen(false);
-                    workspace.jump.set({ record_id: item.record_id! });
-                  }}>Show</button>
-                )}
-              </li>
-            ))}
-          </ul>
-        </Dialog>
-      )}
-    </>
-  );
+/** The server's warning before a clash, in words; undefined where people only look at the same field. */
+export function overlapText({ people, cause, field_name, record_id: _, ...overlap }: Overlap, me: string, record: string): string | undefined {
+  const others = people.filter((person) => person.user_id !== me);
+  if (others.length === 0 || people.every(({ doing }) => doing === "looking")) return undefined;
+  const who = others.map(({ name }) => name).join(" and ");
+  const field = `${fieldName(field_name)} of ${record}`;
+  const [other] = others;
+  switch (cause) {
+    case "unsent_change": return other!.doing === "unsent" ? `${who} has a change of ${field} that is not sent yet: two different values will have to be decided between.` : `${who} begins on ${field}, where you have a change that is not sent yet.`;
+    case "unreviewed_change": return other!.doing === "changed" ? `${who} has changed ${field}, and nobody has reviewed that yet${overlap.version ? ` (change ${overlap.version})` : ""}.` : `${who} begins on ${field}, which you have changed.`;
+    case "open_conflict": return `People disagree on ${field} already: what is set now waits with the rest for a decision (${who}).`;
+    default: return other!.doing === "looking" ? `${who} is at ${field} too.` : `${who} is editing this field too (${field}): two different values will have to be decided between.`;
+  }
 }

@@ -1,9 +1,9 @@
 import { useEffect, useId, useState, type KeyboardEvent } from "react";
-import { DATES, fieldName, instant, MONEY, value } from "../../ui/format";
-import type { Conflict, Strategy, Value } from "../core";
+import { DATES, fieldName, instant, MONEY, percent, value } from "../../ui/format";
+import type { Conflict, Strategy, Suggestion, Value } from "../core";
 import { useConflicts, useRecord, useSignal } from "../hooks";
 import { useSession } from "../provider";
-import { parsed } from "./CellEditor";
+import { draftOf, parsed } from "./CellEditor";
 import { useName } from "./marks";
 import { mayJudge } from "./RecordEditor";
 import { useWorkspace } from "./workspace";
@@ -36,7 +36,14 @@ function choices(conflict: Conflict, name: (id: string) => string): Choice[] {
   return list;
 }
 
-/** One open conflict: what it was, what it is, what others wanted, and the decision. Numbers choose, Ctrl+Enter decides. */
+/** The choice that a suggestion means. */
+const meant = ({ strategy, edit_id }: Suggestion): string =>
+  strategy === "keep_current" ? "keep" : strategy === "take_candidate" ? (edit_id ?? "") : strategy;
+
+/**
+ * One open conflict: what it was, what it is, what others wanted, what is suggested, and the decision. Numbers choose, S
+ * follows the suggestion, Ctrl+Enter decides.
+ */
 export function ConflictResolver({ conflict }: { conflict: Conflict }) {
   const session = useSession();
   const workspace = useWorkspace();
@@ -52,6 +59,12 @@ export function ConflictResolver({ conflict }: { conflict: Conflict }) {
   const options = choices(conflict, name);
   const { field_name: field } = conflict;
   const may = mayJudge(role);
+  const { suggestion } = conflict;
+  const follow = () => {
+    if (!suggestion || !may) return;
+    setChosen(meant(suggestion));
+    if (suggestion.strategy === "custom") setCustom(draftOf(suggestion.value));
+  };
   const decide = async () => {
     const choice = options.find((option) => option.key === chosen);
     if (!choice || busy) return;
@@ -66,13 +79,14 @@ export function ConflictResolver({ conflict }: { conflict: Conflict }) {
     else workspace.toast("bad", answer ? answer.error.message : "Not decided: there is no connection. Try again when you are online.");
   };
   const keys = (event: KeyboardEvent) => {
+    const typing = (event.target as HTMLElement).matches("textarea, input[type=text], input[type=date]");
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       void decide();
-    } else if (/^[1-9]$/.test(event.key) && !(event.target as HTMLElement).matches("textarea, input[type=text], input[type=date]")) {
+    } else if (/^[1-9]$/.test(event.key) && !typing) {
       const option = options[Number(event.key) - 1];
       if (option && may) setChosen(option.key);
-    }
+    } else if (event.key.toLowerCase() === "s" && !event.ctrlKey && !event.metaKey && !typing) follow();
   };
   return (
     <section className="conflict" aria-label={`Conflict: ${fieldName(field)} of ${record?.external_id ?? conflict.record_id}`} onKeyDown={keys} tabIndex={-1}>
@@ -88,13 +102,14 @@ export function ConflictResolver({ conflict }: { conflict: Conflict }) {
       <p className="small">
         Before: <b className={MONEY.has(field) ? "figures" : ""}>{conflict.base.known ? value(field, conflict.base.value) || "empty" : "not known any more"}</b>
       </p>
+      {suggestion && <Suggested suggestion={suggestion} field={field} {...(may ? { onFollow: follow } : {})} />}
       <fieldset disabled={!may}>
         <legend className="visually-hidden">What it should be</legend>
         {options.map((option, index) => (
           <label key={option.key} className={`choice${chosen === option.key ? " chosen" : ""}`}>
             <input type="radio" name={group} checked={chosen === option.key} onChange={() => setChosen(option.key)} />
             <span>
-              <span className="small">{index + 1}. {option.title}</span>
+              <span className="small">{index + 1}. {option.title}{suggestion && meant(suggestion) === option.key ? <b> · suggested</b> : null}</span>
               {option.content !== undefined && <b className={MONEY.has(field) ? "figures" : ""}>{value(field, option.content) || "empty"}</b>}
               {option.note && <span className="muted small">{option.note}</span>}
               {option.key === "custom" && chosen === "custom" && (
@@ -116,6 +131,32 @@ export function ConflictResolver({ conflict }: { conflict: Conflict }) {
         <p className="muted small">A reviewer decides this. Until then the field keeps its value, and every wish is kept.</p>
       )}
     </section>
+  );
+}
+
+/** What the documents, the people and earlier decisions speak for; a person decides all the same. */
+function Suggested({ suggestion, field, onFollow }: { suggestion: Suggestion; field: string; onFollow?: () => void }) {
+  const { confidence, reason, evidence, against } = suggestion;
+  const further = evidence.filter((item) => item.reason !== reason);
+  return (
+    <div className="suggestion" role="group" aria-label="Suggestion">
+      <p>
+        <span className="small">Suggested, {percent(confidence / 100)} sure</span>
+        <meter min={0} max={100} value={confidence} aria-label="How sure" />
+        <b className={MONEY.has(field) ? "figures" : ""}>{value(field, suggestion.value) || "empty"}</b>
+        <span className="small">{reason}</span>
+      </p>
+      {(further.length > 0 || against.length > 0) && (
+        <details>
+          <summary className="small">Why{against.length > 0 ? ", and what speaks against it" : ""}</summary>
+          <ul className="small">
+            {further.map((item) => <li key={item.reason}>{item.reason}</li>)}
+            {against.map((item) => <li key={item.reason}>Against: {item.reason}</li>)}
+          </ul>
+        </details>
+      )}
+      {onFollow && <button type="button" className="button" aria-keyshortcuts="S" onClick={onFollow}>Choose it</button>}
+    </div>
   );
 }
 

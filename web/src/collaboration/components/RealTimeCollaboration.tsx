@@ -2,14 +2,16 @@ import { lazy, Suspense, useCallback, useEffect, useId, useMemo, type ReactNode 
 import { Icon, type IconName } from "../../ui/Icon";
 import { capital, count, fieldName, STATUSES } from "../../ui/format";
 import { useNarrow } from "../../ui/narrow";
-import { useParameters } from "../../ui/url";
-import type { TokenSource } from "../core";
+import { go, useParameters } from "../../ui/url";
+import type { Notification, TokenSource } from "../core";
 import { useConflicts, useSignal, useSyncStatus } from "../hooks";
 import { CollaborationProvider, useSession } from "../provider";
-import { Announcer, NewsBell, Toasts, useNews } from "./Announcements";
+import { Announcer, Toasts, useNews } from "./Announcements";
 import { Comments } from "./Comments";
 import { ConflictInbox } from "./ConflictResolver";
 import { HistoryDrawer } from "./HistoryDrawer";
+import { NewsBell } from "./Notifications";
+import { placeOf } from "./notificationText";
 import { ReconciliationStatus } from "./ReconciliationStatus";
 import { RecordCards } from "./RecordCards";
 import { mayEdit, RecordEditor } from "./RecordEditor";
@@ -21,6 +23,7 @@ import { useWorkspace, Workspace, WorkspaceContext } from "./workspace";
 
 const Analytics = lazy(() => import("./Analytics"));
 const ImportRecords = lazy(() => import("./ImportRecords"));
+const Rules = lazy(() => import("./Rules"));
 const MatchWorkbench = lazy(() => import("./MatchWorkbench"));
 
 export interface RealTimeCollaborationProps {
@@ -46,13 +49,14 @@ export function RealTimeCollaboration({ sessionId, token, url, before, after, on
   );
 }
 
-type Panel = "record" | "conflicts" | "comments" | "history" | "analytics" | "import";
+type Panel = "record" | "conflicts" | "comments" | "history" | "analytics" | "rules" | "import";
 const PANELS: Record<Panel, { title: string; icon: IconName }> = {
   record: { title: "Record", icon: "table" },
   conflicts: { title: "Conflicts", icon: "conflict" },
   comments: { title: "Comments", icon: "comment" },
   history: { title: "History", icon: "history" },
   analytics: { title: "Analytics", icon: "chart" },
+  rules: { title: "Rules", icon: "rules" },
   import: { title: "Import", icon: "upload" },
 };
 const isPanel = (name: string | undefined): name is Panel => name !== undefined && name in PANELS;
@@ -65,7 +69,19 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
   const [parameters, change] = useParameters();
   const { connection, loading } = useSyncStatus();
   const panel = isPanel(parameters.panel) ? parameters.panel : undefined;
-  useNews();
+  const follow = useCallback((item: Notification) => {
+    const place = placeOf(item);
+    if (item.session_id !== session.session_id) {
+      go(`/sessions/${encodeURIComponent(item.session_id)}?${new URLSearchParams(place as Record<string, string>)}`);
+      return;
+    }
+    change(place, true);
+    if (item.record_ids[0] !== undefined) {
+      workspace.jump.set({ record_id: item.record_ids[0], ...(item.field_name ? { field_name: item.field_name } : {}) });
+    }
+  }, [session, workspace, change]);
+  const nameOf = useCallback((id: string) => session.records.get(id)?.external_id ?? id, [session]);
+  useNews(follow);
   const open = useCallback((next: Panel | undefined) => change({ panel: next }, true), [change]);
   const select = useCallback((record: string, show = true) => change({ record, ...(show ? { panel: "record" } : {}) }), [change]);
   useEffect(() => {
@@ -92,7 +108,7 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
         <span className="grow" />
         <UserPresence />
         <Undo />
-        <NewsBell />
+        <NewsBell book={session.notifications} record={nameOf} onOpen={follow} />
         {after}
       </header>
       {details && details.status !== "active" && <p className="notice bad banner">This session has {details.status}. It can be read, and nothing in it changes any more.</p>}
@@ -123,6 +139,7 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
                 {panel === "comments" && <Comments />}
                 {panel === "history" && <HistoryDrawer />}
                 {panel === "analytics" && <Analytics />}
+                {panel === "rules" && <Rules />}
                 {panel === "import" && <ImportRecords />}
               </Suspense>
             </div>

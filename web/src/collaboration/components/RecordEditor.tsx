@@ -42,6 +42,9 @@ export function RecordEditor({ recordId }: { recordId: string }) {
   );
 }
 
+/** Fields whose unsent change the others are told of: as many as the server takes. */
+const MAX_DRAFTS = 20;
+
 function Fields({ record }: { record: RecordView }) {
   const session = useSession();
   const workspace = useWorkspace();
@@ -59,6 +62,12 @@ function Fields({ record }: { record: RecordView }) {
     return () => session.presence.say({ activity: null });
   }, [session, wanted]);
   const dirty = Object.keys(drafts);
+  const unsent = dirty.join(" ");
+  useEffect(() => {
+    const places = unsent.split(" ").filter(Boolean).slice(0, MAX_DRAFTS).map((field_name) => ({ record_id: record.record_id, field_name }));
+    session.presence.say({ drafts: places.length > 0 ? places : null });
+    return () => session.presence.say({ drafts: null });
+  }, [session, record.record_id, unsent]);
   const save = (event: FormEvent) => {
     event.preventDefault();
     for (const [field, { text, base_version }] of Object.entries(drafts)) {

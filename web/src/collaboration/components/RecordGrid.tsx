@@ -87,7 +87,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
       const others = [...session.members.get().values()].filter(({ user_id, focus, activity }) =>
         user_id !== session.user_id && activity === "editing" && focus?.record_id === record_id && focus.field_name === field);
       if (others.length > 0) {
-        workspace.toast("info", `${others.map(({ name }) => name).join(" and ")} is editing this field too: two different values will have to be decided between.`);
+        workspace.warn(`${record_id} ${field}`, `${others.map(({ name }) => name).join(" and ")} is editing this field too: two different values will have to be decided between.`);
       }
       setEditing({ record_id, field, draft: typed ?? draftOf(shown(record, field)), typed: typed !== undefined, base_version: record.versions[field] ?? 0 });
       session.presence.say({ activity: "editing" });

@@ -1,8 +1,9 @@
-import { capital, instant } from "../../ui/format";
+import { capital, instant, value } from "../../ui/format";
 import type { Standing } from "../core";
 import { useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { useAction } from "./actions";
+import { ExportButton } from "./ExportButton";
 import { useName } from "./marks";
 import { mayEdit, mayJudge } from "./RecordEditor";
 import { ReasonButton } from "./ReasonForm";
@@ -41,6 +42,8 @@ export function SignOffBar() {
           {signature.suspended_by === null ? "Signed" : "Signature suspended"}: {signature.name}, {capital(signature.role)}, {instant(signature.at)}
         </span>
       ))}
+      {workflow.settings.due_date && workflow.status !== "approved" && <span className="small muted">due {value("due_date", workflow.settings.due_date)}</span>}
+      {workflow.settings.period_locked && <span className="small text-bad">The period is locked.</span>}
       {open && workflow.reason && <span className="small text-bad">Sent back: “{workflow.reason}”</span>}
       {open && mayEdit(role) && (
         obstacles.length > 0
@@ -62,6 +65,7 @@ export function SignOffBar() {
         <ReasonButton label="Reopen…" question="Why? It goes into the audit trail."
           onGive={(reason) => act("reconciliation_reopen", given(reason), "Open again: the signatures do not hold any more.")} />
       )}
+      <ExportButton />
     </div>
   );
 }

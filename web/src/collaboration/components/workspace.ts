@@ -8,25 +8,16 @@ export interface Toast {
   action?: { label: string; run: () => void };
 }
 
-/** Something that concerns the person, kept until they leave. */
-export interface News {
-  id: number;
-  at: string;
-  text: string;
-  record_id?: string;
-}
-
-const MAX_NEWS = 100;
+/** Milliseconds in which one is not warned twice of the same. */
+const WARNED = 30_000;
 
 /** What the parts of the page tell each other: where to go, what to announce. Nothing of it is shared with others. */
 export class Workspace {
   readonly jump = new Signal<{ record_id: string; field_name?: string } | undefined>(undefined);
   readonly toasts = new Signal<readonly Toast[]>([]);
-  readonly news = new Signal<readonly News[]>([]);
-  /** How many of them the person has not looked at. */
-  readonly unread = new Signal(0);
   /** Read out to whoever does not see the page. */
   readonly announcement = new Signal("");
+  readonly #warned = new Map<string, number>();
   #next = 1;
 
   toast(tone: Toast["tone"], text: string, action?: Toast["action"]): void {
@@ -35,12 +26,13 @@ export class Workspace {
     if (tone !== "bad" && !action) setTimeout(() => this.dismiss(toast.id), 6_000);
   }
 
-  /** Tell at once, and keep it for later. */
-  inform(text: string, record_id?: string): void {
-    const item: News = { id: this.#next++, at: new Date().toISOString(), text, ...(record_id ? { record_id } : {}) };
-    this.news.update((all) => [item, ...all].slice(0, MAX_NEWS));
-    this.unread.update((n) => n + 1);
-    this.toast("info", text, record_id ? { label: "Show", run: () => this.jump.set({ record_id }) } : undefined);
+  /** A toast about something that may be seen from several sides at once: told once. `about` names it. */
+  warn(about: string, text: string): void {
+    const now = Date.now();
+    for (const [known, at] of this.#warned) if (now - at > WARNED) this.#warned.delete(known);
+    if (this.#warned.has(about)) return;
+    this.#warned.set(about, now);
+    this.toast("info", text);
   }
 
   dismiss(id: number): void {

@@ -10,12 +10,15 @@ export type ErrorCode = Refusal["code"];
 export type Ack<T> = ({ ok: true } & T) | { ok: false; error: Refusal };
 
 export type {
-  Analytics, Candidate, Durations, EditCounts, Focus, Member, Person, RecordsPage, Session, SessionDetail,
-  ImportDone, RowRefused, SessionListed, SessionsPage, SignOff, StatePage, User, Users, Candidates,
+  Analytics, Candidate, Durations, EditCounts, Focus, Member, Person, Place, RecordsPage, Session, SessionDetail,
+  DryRun, ImportDone, Notification, NotificationsPage, ProjectRules, ReadDone, RowRefused, Rule, RulesDone, SessionRules, Settings, Unread, SessionListed, SessionsPage, SignOff, StatePage, User, Users, Candidates,
 } from "../../../../docs/contract/types";
 export type Role = contract.Member["role"];
 export type Source = contract.RecordView["source"];
 export type Strategy = contract.Resolve["strategy"];
+/** A clash that is about to happen, told to the two it concerns. */
+export type Overlap = contract.PresenceOverlap;
+export type Suggestion = contract.Suggestion;
 export type Policy = contract.ConflictView["policy"];
 export type SessionStatus = contract.Session["status"];
 export type Conflict = contract.ConflictView;

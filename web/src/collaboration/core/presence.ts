@@ -1,4 +1,4 @@
-import type { Ack, Focus } from "./contract";
+import type { Ack, Focus, Place } from "./contract";
 
 /** Milliseconds between two reports: quick enough to follow somebody, slow enough for fifty people at once. */
 const EVERY = 150;
@@ -9,6 +9,8 @@ interface Doing {
   status?: "active" | "idle";
   activity?: string | null;
   focus?: Focus | null;
+  /** Fields with a change that is not sent yet: whoever begins on one of them is told. */
+  drafts?: Place[] | null;
 }
 
 /** Tells where the person is and what they do: the newest only, not more often than `EVERY`. */

@@ -40,6 +40,11 @@ export class Rest {
     });
   }
 
+  /** JSON in, JSON out. */
+  write<T>(method: "PUT" | "PATCH" | "POST", path: string, body: unknown): Promise<T> {
+    return this.send<T>(method, path, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  }
+
   async send<T>(
     method: string,
     path: string,

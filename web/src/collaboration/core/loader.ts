@@ -1,0 +1,80 @@
+import type { Commit, Page, Refusal, Users } from "./contract";
+import type { MatchBook } from "./matches";
+import type { RecordTable } from "./records";
+import { RestError, type Rest } from "./rest";
+import type { SharedState } from "./shared";
+import { Signal } from "./signal";
+
+/** How far the records are loaded. `error`: why it stopped; `reload` goes on. */
+export interface Loading {
+  state: "waiting" | "loading" | "done" | "failed";
+  loaded: number;
+  error?: Refusal;
+}
+
+/** Loads over HTTP what the log is laid over: records first, then matches, people and comments. */
+export class Loader {
+  readonly loading = new Signal<Loading>({ state: "waiting", loaded: 0 });
+  readonly #path: string;
+  readonly #session_id: string;
+  readonly #rest: Pick<Rest, "records" | "get" | "pages">;
+  readonly #records: RecordTable;
+  readonly #matches: MatchBook;
+  readonly #shared: SharedState;
+  /** Counts loads: pages of an older one are worth nothing. */
+  #load = 0;
+
+  constructor(session_id: string, rest: Pick<Rest, "records" | "get" | "pages">, into: {
+    records: RecordTable; matches: MatchBook; shared: SharedState;
+  }) {
+    this.#session_id = session_id;
+    this.#path = `/sessions/${encodeURIComponent(session_id)}`;
+    this.#rest = rest;
+    this.#records = into.records;
+    this.#matches = into.matches;
+    this.#shared = into.shared;
+  }
+
+  stop(): void {
+    this.#load++;
+  }
+
+  /** Load all records: after the first join, when too much was missed, or when records were imported. */
+  async reload(): Promise<void> {
+    const load = ++this.#load;
+    this.#records.remember();
+    let loaded = 0;
+    this.loading.set({ state: "loading", loaded });
+    try {
+      for await (const page of this.#rest.records(this.#session_id)) {
+        if (load !== this.#load) return;
+        this.#records.load(page.items, page.as_of);
+        loaded += page.items.length;
+        this.loading.set({ state: "loading", loaded });
+      }
+      this.#records.forget();
+      this.loading.set({ state: "done", loaded });
+      void this.#loadTalk();
+    } catch (error) {
+      if (load !== this.#load) return;
+      if (!(error instanceof RestError)) throw error;
+      this.loading.set({ state: "failed", loaded, error: error.refusal });
+    }
+  }
+
+  /** Who ever was here, what is matched, and what was said. */
+  async #loadTalk(): Promise<void> {
+    try {
+      const users = await this.#rest.get<Users>(`${this.#path}/users`);
+      this.#shared.meet(users.items);
+      await this.#matches.load(this.#rest, this.#session_id);
+      for (const message_type of ["comment.added", "comment.resolved"]) {
+        const pages = this.#rest.pages<Page<Commit>>(`${this.#path}/history`, { message_type, limit: 1_000 });
+        for await (const page of pages) for (const commit of page.items) this.#shared.comment(commit);
+      }
+    } catch (error) {
+      // Comments are an addition: the work goes on without the old ones, and the next load brings them.
+      if (!(error instanceof RestError)) throw error;
+    }
+  }
+}
