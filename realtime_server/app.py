@@ -383,7 +383,6 @@ async def _collaboration(
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
         yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
-        yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
     finally:
         if writer is not None:
             await writer.close()
