@@ -248,8 +248,8 @@ class Settings:
     redis_url: str | None = _setting(
         "REDIS_URL",
         "",
-        values.url("redis", "rediss", "unix"),
-        "Redis between several processes; unset: one process",
+        values.url("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"),
+        "Redis, or a Redis Cluster, between several processes; unset: one process",
         secret=True,
     )
     redis_session_prefix: str = _setting(

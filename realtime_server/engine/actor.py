@@ -147,8 +147,8 @@ class SessionActor:
 
     @property
     def state(self) -> SessionState | None:
-        """What is in memory; None until that has been read."""
-        return self._state if self._opened else None
+        """What is in memory; None until that has been read, and where there is no such session."""
+        return self._state if self._opened and self._state.seq else None
 
     def commits_since(self, after: int) -> list[Commit] | None:
         """The commits after ``after`` so far as they are in memory, or None."""
@@ -194,7 +194,7 @@ class SessionActor:
             self._state = state_from_document(checkpoint)
         self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq, self._notifier)
         await self._catch_up(publish=False)
-        self._opened = self._state.seq > 0
+        self._opened = True
         if self.told is not None and self.told < self._state.seq:
             # The actor before this one failed, and others have written meanwhile. Of very much the end is enough:
             # whoever listens sees the gap before it, and asks.

@@ -2,7 +2,7 @@
 
 ``<prefix>presence:<session>``   hash: process NUL connection NUL person -> the seat as JSON, and @process -> until when
                                  the process lives at least, in Redis' own milliseconds. It is cleaned up by whoever has
-                                 the session open, and ends by itself an hour after the last of them
+                                 the session open, and ends by itself a day after the last of them
 ``<prefix>processes``            sorted set: process -> until when its lease runs, in Redis' own milliseconds
 
 A seat holds as long as its process's lease does: one renewal keeps all the seats of a process, and a process that was
@@ -26,7 +26,9 @@ from realtime_server.redis_bus import RedisBus
 #: Seconds that a process's seats outlive its last sign of life. A killed server's people are gone within 30 s
 #: (section 4 of the contract): the lease, and two rounds of `redis.RENEW`.
 LEASE: Final = 12.0
-_KEEP_SESSION: Final = 3600
+#: Seconds that a session's seats are kept without being written: more than any clock of Redis is set wrong by. With an
+#: hour, one that was set an hour ahead took the people of other processes out of sight.
+_KEEP_SESSION: Final = 86_400
 _KEEP_LEASE: Final = 3_600_000
 
 # KEYS: the session. ARGV: field, person, maximum, seat, seconds to keep the session, this process, milliseconds of its

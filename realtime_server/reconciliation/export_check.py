@@ -50,29 +50,30 @@ def _problems(archive: zipfile.ZipFile) -> Iterator[str]:
     if missing or len(names) != len(set(names)):
         yield f"{missing[0]} is missing" if missing else "a file is there twice"
         return
-    manifest, sums = _described(archive)
+    manifest, sums, seal = _described(archive)
     files: Mapping[str, Any] = manifest["files"]
-    expected = {**{name: str(item["sha256"]) for name, item in files.items()}, _MANIFEST: sums.get(_MANIFEST, "")}
-    if sums != expected:
-        yield f"{_SUMS} and {_MANIFEST} disagree"
+    expected = {**{name: str(item["sha256"]) for name, item in files.items()}, _MANIFEST: seal}
+    # To the byte: what `sha256sum` would overlook is a change all the same.
+    if sums != "".join(f"{digest}  {name}\n" for name, digest in expected.items()).encode():
+        yield f"{_SUMS} and {_MANIFEST} disagree: one of them was altered"
     for name in sorted(set(names) ^ {*expected, _SUMS}):
         yield f"{name} is missing" if name not in names else f"{name} was added"
-    for name in sorted(set(names) & expected.keys()):
-        limit = _MAX_READ if name == _MANIFEST else int(files[name]["bytes"])
-        if _hash(archive, name, limit) != expected[name]:
+    for name in sorted(set(names) & files.keys()):
+        if _hash(archive, name, int(files[name]["bytes"])) != expected[name]:
             yield f"{name} was altered: its content does not give its hash"
     yield from _chain_problems(archive, manifest)
 
 
-def _described(archive: zipfile.ZipFile) -> tuple[Mapping[str, Any], dict[str, str]]:
+def _described(archive: zipfile.ZipFile) -> tuple[Mapping[str, Any], bytes, str]:
+    """The manifest, the list of hashes, and the manifest's own hash."""
     for name in (_MANIFEST, _SUMS):
         if archive.getinfo(name).file_size > _MAX_READ:
             raise ValueError(f"{name} is too large")
-    manifest = orjson.loads(archive.read(_MANIFEST))
+    raw = archive.read(_MANIFEST)
+    manifest = orjson.loads(raw)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise ValueError(f"{_MANIFEST} is no manifest")
-    lines = archive.read(_SUMS).decode().splitlines()
-    return manifest, {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return manifest, archive.read(_SUMS), hashlib.sha256(raw).hexdigest()
 
 
 def _hash(archive: zipfile.ZipFile, name: str, limit: int) -> str:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 import orjson
 import pymongo
 from bson import json_util
+from bson.int64 import Int64
 from pymongo.errors import PyMongoError
 
 from realtime_server.errors import ConfigurationError
@@ -86,7 +87,7 @@ class _Checker:
 
 
 async def write_backup(store: MongoStore, file: BinaryIO) -> Copied:
-    """Write everything; a log that is not sound is written as it is, and told. ConfigurationError: it is unreadable."""
+    """Write everything; a log that is not sound is written as it is, and told. ConfigurationError for no answer."""
     digest, checker = hashlib.sha256(), _Checker()
     try:
         with pymongo.timeout(_PATIENCE):
@@ -135,6 +136,15 @@ async def restore_backup(store: MongoStore, path: Path, progress: Callable[[int]
     return checked
 
 
+def _plain(value: Any) -> Any:
+    """Integers as they were: the chain tells their types apart."""
+    if isinstance(value, Int64):
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
 def _documents(path: Path) -> Iterator[tuple[str, Any]]:
     names = {name for name, _ in _COLLECTIONS}
     digest = hashlib.sha256()
@@ -149,7 +159,7 @@ def _documents(path: Path) -> Iterator[tuple[str, Any]]:
                 digest.update(line)
                 if name not in names:
                     raise ValueError(name)
-                yield name, content
+                yield name, _plain(content)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -25,16 +26,15 @@ def backup_command(ctx: click.Context, target: Path) -> None:
     """
     settings = Settings.from_environment(os.environ)
 
-    async def write() -> Copied:
+    async def write(file: BinaryIO) -> Copied:
         async with existing_store(settings, create_indexes=False) as store:
-            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: ASYNC230  # a command of its own
-                copied = await write_backup(store, file)
-                file.flush()
-                os.fsync(file.fileno())
-                return copied
+            return await write_backup(store, file)
 
     try:
-        copied = asyncio.run(write())
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            copied = asyncio.run(write(file))
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise click.UsageError(f"cannot write {target}: {error.strerror}") from None
     click.echo(f"{copied.sessions} sessions, {copied.commits} commits, {copied.records} records: {target}")

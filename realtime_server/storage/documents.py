@@ -99,7 +99,8 @@ def suspect_commit(document: Mapping[str, Any]) -> Commit:
         names = _names(document.get("names", ()))
     except (TypeError, KeyError):  # somebody's own; the chain has nothing to say of it
         names = ()
-    return replace(Commit(*(_described(document.get(name)) for name in _COMMIT_MEMBERS)), names=names)
+    members = {name: _described(document.get(name)) for name in _COMMIT_MEMBERS}
+    return Commit(**members, names=names)
 
 
 _JSON_SCALARS: Final = (str, int, bool, type(None))

@@ -123,7 +123,7 @@ async def kill_redis(stage: Stage) -> None:
         await stage.calm(2)
 
 
-@_fault("redis-paused", times=3)
+@_fault("redis-paused", times=3, short=False)
 async def pause_redis(stage: Stage) -> None:
     for _ in range(stage.times):
         stage.cluster.redis.pause()
@@ -182,14 +182,14 @@ async def kill_the_primary(stage: Stage) -> None:
 async def fill_the_disk(stage: Stage) -> None:
     mongod, disk = stage.cluster.mongods[0], stage.cluster.disk
     for _ in range(stage.times):
+        # mongod writes into space that it has taken beforehand for a while: its files are closed to it as well.
         if disk is not None:
             disk.fill()
-        else:
-            mongod.limit_files(4096)
+        mongod.limit_files(4096)
         await stage.calm(4)
         if disk is not None:
             disk.free()
-        elif mongod.running:
+        if mongod.running:
             mongod.limit_files(None)
         if mongod.running and not await _answers(mongod.url):
             stage.notes["mongod refused"] += 1
@@ -255,7 +255,7 @@ async def break_connections(stage: Stage) -> None:
         await stage.calm(1)
 
 
-@_fault("network-half-open", times=2)
+@_fault("network-half-open", times=2, short=False)
 async def fall_silent(stage: Stage) -> None:
     """The way between people and a server swallows everything, and no end is told."""
     for _ in range(stage.times):

@@ -12,13 +12,15 @@ SHORT = [fault for fault in FAULTS.values() if fault.short]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("members", [1, 3], ids=["one mongod", "replica set"])
-async def test_a_team_loses_nothing_and_agrees_on_everything_while_all_faults_are_caused(members: int) -> None:
+@pytest.mark.parametrize(("members", "length"), [(1, 0.1), (3, 0.3)], ids=["one mongod", "replica set"])
+async def test_a_team_loses_nothing_and_agrees_on_everything_while_all_faults_are_caused(
+    members: int, length: float
+) -> None:
     names = [fault.name for fault in SHORT if fault.members == members and fault.skipped() is None]
-    [outcome] = await campaign(names, seed=1, times=1, length=0.2, together=True)
+    [outcome] = await campaign(names, seed=1, times=1, length=length, together=True)
     assert outcome.violations == []
     assert outcome.times == len(names)
-    assert outcome.kinds["ok"] > 50
+    assert outcome.kinds["ok"] > 10
 
 
 @pytest.mark.skipif(not has_faketime(), reason="needs libfaketime (Debian's package faketime)")

