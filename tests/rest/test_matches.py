@@ -144,7 +144,13 @@ async def test_a_filter_that_finds_nothing_near_answers_with_an_empty_page_and_g
 
 async def test_queries_that_cannot_be_are_refused_by_name(server: Server, pat: Person, session_id: str) -> None:
     path = f"/sessions/{session_id}/matches"
-    for query in ({"status": "rejected"}, {"least_score": "2"}, {"most_score": "-1"}, {"limit": "0"}, {"colour": "red"}):
+    for query in (
+        {"status": "rejected"},
+        {"least_score": "2"},
+        {"most_score": "-1"},
+        {"limit": "0"},
+        {"colour": "red"},
+    ):
         refused = await pat.get(path, **query)
         assert (refused.status, set(refused.body["details"]["fields"])) == (422, set(query))
     assert (await pat.get(path, cursor="nonsense")).code == "invalid"
