@@ -37,7 +37,10 @@ def _document() -> dict[str, Any]:
     return document
 
 
-schemathesis.serializer.alias(["application/x-ndjson", "application/jsonl", "text/csv"], "text/plain")
+schemathesis.serializer.alias(
+    ["application/x-ndjson", "application/jsonl", "text/csv", "application/x-ofx", "application/vnd.intu.qfx"],
+    "text/plain",
+)
 schema = schemathesis.openapi.from_dict(_document())
 
 
