@@ -123,6 +123,10 @@ def ratio(alone: Histogram, beside: Histogram) -> float:
     return (beside.quantile(0.99) or 0.0) / (alone.quantile(0.99) or float("inf"))
 
 
+def _p99(histogram: Histogram) -> str:
+    return f"{histogram.quantile(0.99) or 0:.1f}"
+
+
 def together(histograms: Sequence[Histogram]) -> Histogram:
     total = Histogram()
     for one in histograms:
@@ -191,7 +195,8 @@ def report(plan: Plan, rounds: Sequence[Round]) -> bool:
     for number, item in enumerate(rounds, 1):
         state = "went through" if item.completed else "was cancelled"
         print(f"round {number}: the run worked on {item.processed:,} records in {item.run_seconds:.1f} s and {state}; "
-              f"edits refused: {dict(item.refused) or 'none'}")  # fmt: skip
+              f"edits refused: {dict(item.refused) or 'none'}; p99 without and beside it: "
+              + ", ".join(f"{_p99(item.alone[place])} and {_p99(item.beside[place])} ms {place}" for place in PLACES))  # fmt: skip
     met = True
     for place in PLACES:
         alone = together([item.alone[place] for item in rounds])
