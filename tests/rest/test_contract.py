@@ -138,6 +138,7 @@ def _real(case: Case, server: _Server) -> None:
         "project_id": "demo",
         "source": "ledger",
         "match_id": "match-1-0@ledger-000001",
+        "progress_id": "upload-1",
     }
     case.path_parameters = {name: real[name] for name in found}
 
