@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from realtime_server.core.notifications import Notice
@@ -84,6 +85,16 @@ class MemoryNoticeStore:
         }
         self._read |= marked
         return len(marked)
+
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        await asyncio.sleep(0)
+        named = [
+            item
+            for item in self._notices.values()
+            if (item.session_id, item.user_id) == (session_id, user_id) and item.name != user_id
+        ]
+        self._notices |= {item.notice_id: replace(item, name=user_id) for item in named}
+        return len(named)
 
     def _is_read(self, reader: Reader, notice: Notice) -> bool:
         return (reader.user_id, notice.notice_id) in self._read

@@ -88,6 +88,16 @@ async def test_a_person_keeps_the_newest_five_hundred_of_a_project(notices: Noti
     assert min(notice.seq for notice, _ in await notices.page(BOB, limit=600)) == 21
 
 
+async def test_a_name_is_erased_from_one_session_and_what_was_read_stays_read(notices: NoticeStore) -> None:
+    by_carl, elsewhere = to_bob(2, user_id="carl", name="Carl"), to_bob(3, session_id="s2")
+    await notices.add([to_bob(1), by_carl, elsewhere, to_signers(4)])
+    await notices.mark_read(BOB, ["s1.1.bob"])
+    assert await notices.erase_name("s1", "alice") == 2
+    assert await notices.erase_name("s1", "alice") == 0
+    assert await notices.page(BOB) == [(elsewhere, False), (by_carl, False), (to_bob(1, name="alice"), True)]
+    assert await notices.page(RAE) == [(replace(to_signers(4), name="alice"), False)]
+
+
 @pytest.fixture
 def rules(store: Store) -> RuleStore:
     return store.rules
