@@ -194,9 +194,11 @@ def report(plan: Plan, rounds: Sequence[Round]) -> bool:
     print(f"{plan.records:,} records a session, {plan.rounds} rounds, {plan.rate:g} edits/s in each of two sessions")
     for number, item in enumerate(rounds, 1):
         state = "went through" if item.completed else "was cancelled"
-        print(f"round {number}: the run worked on {item.processed:,} records in {item.run_seconds:.1f} s and {state}; "
-              f"edits refused: {dict(item.refused) or 'none'}; p99 without and beside it: "
-              + ", ".join(f"{_p99(item.alone[place])} and {_p99(item.beside[place])} ms {place}" for place in PLACES))  # fmt: skip
+        told = ", ".join(f"{_p99(item.alone[place])} and {_p99(item.beside[place])} ms {place}" for place in PLACES)
+        print(
+            f"round {number}: the run worked on {item.processed:,} records in {item.run_seconds:.1f} s and {state}; "
+            f"edits refused: {dict(item.refused) or 'none'}; p99 without and beside it: {told}"
+        )
     met = True
     for place in PLACES:
         alone = together([item.alone[place] for item in rounds])
