@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from realtime_server.core.commands import EraseName
 from realtime_server.core.snapshot import state_document
 from realtime_server.engine.engine import Engine
-from realtime_server.ports import CommitLog, SessionStore
+from realtime_server.ports import CommitLog, NoticeStore, SessionStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,10 @@ class Erased:
 
 
 async def erase(
-    engine: Engine, log: CommitLog, sessions: SessionStore, session_id: str, command: EraseName
+    engine: Engine, log: CommitLog, sessions: SessionStore, notices: NoticeStore, session_id: str, command: EraseName
 ) -> Erased:
     """Raises what `Engine.submit` raises; after `unavailable` part of it may be done, and doing it again is safe."""
     answer = await engine.submit(session_id, command)
     await sessions.save(state_document(await engine.inspect(session_id)))
+    await notices.erase_name(session_id, command.user_id)
     return Erased(answer["seq"], await log.erase_name(session_id, command.user_id))

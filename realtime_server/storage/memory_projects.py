@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from realtime_server.core.notifications import Notice
@@ -84,6 +85,12 @@ class MemoryNoticeStore:
         }
         self._read |= marked
         return len(marked)
+
+    async def erase_name(self, session_id: str, user_id: str) -> None:
+        await asyncio.sleep(0)
+        for notice_id, notice in self._notices.items():
+            if (notice.session_id, notice.user_id) == (session_id, user_id):
+                self._notices[notice_id] = replace(notice, name=user_id)
 
     def _is_read(self, reader: Reader, notice: Notice) -> bool:
         return (reader.user_id, notice.notice_id) in self._read

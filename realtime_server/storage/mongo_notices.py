@@ -23,6 +23,8 @@ NOTICE_INDEXES: Final = (
     IndexModel(
         [("project_id", ASCENDING), ("whom", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="whose_newest"
     ),
+    # For erasing a name.
+    IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING)], name="whose_doing"),
     # MongoDB deletes what is past its time by itself, within a minute.
     IndexModel([("expires_at", ASCENDING)], name="too_old", expireAfterSeconds=0),
 )
@@ -109,6 +111,10 @@ class MongoNoticeStore:
         with bounded():
             result = await self._notices.update_many(query, {"$addToSet": {"read_by": reader.user_id}})
         return result.modified_count
+
+    async def erase_name(self, session_id: str, user_id: str) -> None:
+        with bounded():
+            await self._notices.update_many({"session_id": session_id, "user_id": user_id}, {"$set": {"name": user_id}})
 
 
 def _of(reader: Reader, *, read: bool) -> Document | None:

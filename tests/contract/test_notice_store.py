@@ -81,6 +81,14 @@ async def test_pages_go_on_where_the_last_one_ended_through_unread_and_read(noti
         assert found == expected
 
 
+async def test_an_erased_name_is_gone_from_what_one_session_led_to(notices: NoticeStore) -> None:
+    others = replace(to_bob(2), user_id="carol", name="Carol"), replace(to_bob(3), session_id="s2")
+    await notices.add([to_bob(1), *others, to_signers(4)])
+    await notices.erase_name("s1", "alice")
+    assert [notice.name for notice, _ in await notices.page(BOB)] == ["Alice", "Carol", "alice"]
+    assert [notice.name for notice, _ in await notices.page(RAE)] == ["alice"]
+
+
 async def test_a_person_keeps_the_newest_five_hundred_of_a_project(notices: NoticeStore) -> None:
     await notices.add([to_bob(number) for number in range(1, 451)])
     await notices.add([to_bob(number) for number in range(451, 521)])
