@@ -366,8 +366,8 @@ class NoticeStore(Protocol):
     ) -> int:
         """Mark some or all of this reader's as read; how many were not. ``until``: those of that instant or earlier."""
 
-    async def erase_name(self, session_id: str, user_id: str) -> None:
-        """In what follows from this session, the person is called by their id from now on."""
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        """Whatever this person did in the session, was done by their id from now on; how many said their name."""
 
 
 @dataclass(frozen=True, slots=True)

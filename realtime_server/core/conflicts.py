@@ -22,7 +22,7 @@ from realtime_server.core.outcomes import Outcome, reject
 from realtime_server.core.precedents import outcome, remember_decided
 from realtime_server.core.settled import refuse_settled
 from realtime_server.core.state import Candidate, Changes, Conflict, FieldState, RecordState, SessionState
-from realtime_server.core.suggestions import suggest, suggestion_view
+from realtime_server.core.suggestions import suggest, suggestion_data
 from realtime_server.core.values import field_type, same
 from realtime_server.errors import ErrorCode, Rejection
 
@@ -74,7 +74,7 @@ def detect(
             "base": {"version": conflict.base_version, "value": base_value, "known": known},
             "current": {"version": field.version, "value": field.value, "user_id": field.user_id},
             "candidates": [first],
-            "suggestion": suggestion_view(state, conflict),
+            "suggestion": suggestion_data(state, conflict),
         },
     )
 
@@ -109,7 +109,7 @@ def extend(
             "field_name": conflict.field_name,
             "current": {"version": field.version, "value": field.value, "user_id": field.user_id},
             "candidate": added,
-            "suggestion": suggestion_view(state, extended),
+            "suggestion": suggestion_data(state, extended),
         },
     )
 

@@ -32,9 +32,12 @@ _NEARER: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Clue:
+    """``reason``: a sentence; where ``by`` lists people (user ids), what follows their names in it."""
+
     code: str
     strength: float
     reason: str
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +118,6 @@ class Case:
             and (name != self.name or record is not self.record)
         ]
         return f" {' | '.join(texts)} "
-
-    def called(self, user_id: str | None) -> str:
-        person = None if user_id is None else self.state.participants.get(user_id)
-        return person.name if person is not None and person.name else (user_id or "the import")
 
 
 def _sum(records: tuple[RecordState, ...]) -> Decimal | None:
@@ -277,8 +276,7 @@ def _is_slip(right: str, wrong: str) -> bool:
 def _agreed(case: Case, option: Option) -> Iterator[Clue]:
     others = len(option.authors) - 1
     if others > 0:
-        names = " and ".join(case.called(user_id) for user_id in option.authors[:3])
-        yield Clue("agreed", float(min(others, 3)), f"{names} set the same, each by themselves.")
+        yield Clue("agreed", float(min(others, 3)), "set the same, each by themselves.", option.authors[:3])
 
 
 def _own_later(case: Case, option: Option) -> Iterator[Clue]:
@@ -287,7 +285,7 @@ def _own_later(case: Case, option: Option) -> Iterator[Clue]:
         earlier = [item for item in case.conflict.candidates if item.seq < candidate.seq]
         before = [(item.user_id, item.value) for item in earlier] + [(case.field.user_id, case.field.value)]
         if any(user_id == candidate.user_id and not same(value, candidate.value) for user_id, value in before):
-            yield Clue("own_later", 1.0, f"{case.called(candidate.user_id)} corrected themselves to it.")
+            yield Clue("own_later", 1.0, "corrected themselves to it.", (candidate.user_id,))
             return
 
 
@@ -295,15 +293,15 @@ def _informed(case: Case, option: Option) -> Iterator[Clue]:
     for candidate in option.candidates:
         seen = candidate.base_version >= case.field.version and case.field.user_id != candidate.user_id
         if seen and not same(candidate.value, case.field.value):
-            name = case.called(candidate.user_id)
-            yield Clue("informed", 1.0, f"{name} had seen {quoted(case.field.value)} and changed it all the same.")
+            reason = f"had seen {quoted(case.field.value)} and changed it all the same."
+            yield Clue("informed", 1.0, reason, (candidate.user_id,))
             return
 
 
 def _reasoned(case: Case, option: Option) -> Iterator[Clue]:
     for candidate in option.candidates:
         if candidate.reason:
-            yield Clue("reasoned", 1.0, f"{case.called(candidate.user_id)} gave a reason: {quoted(candidate.reason)}")
+            yield Clue("reasoned", 1.0, f"gave a reason: {quoted(candidate.reason)}", (candidate.user_id,))
             return
 
 

@@ -7,7 +7,7 @@ What is erased, or was never known, reads as the user's id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 #: (user_id, name) of everybody whom a commit names.
@@ -28,7 +28,14 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "reconciliation.approved": ("",),
     "reconciliation.rejected": ("",),
     "reconciliation.reopened": ("",),
+    # Their sentences about people: see `_sentences`.
+    "conflict.detected": ("suggestion",),
+    "conflict.extended": ("suggestion",),
 }
+#: The place that is no person but a suggestion (`core.suggestions`), whose sentences may begin with people's names.
+_SUGGESTION: Final = "suggestion"
+#: Characters of a name in a sentence: three of them and the rest stay within 500 (`schemas.views.Evidence`).
+_IN_SENTENCE: Final = 100
 
 
 def split(places: tuple[str, ...], data: Mapping[str, Any], user_id: str) -> tuple[Mapping[str, Any], Names]:
@@ -36,6 +43,10 @@ def split(places: tuple[str, ...], data: Mapping[str, Any], user_id: str) -> tup
     names: dict[str, str] = {}
     left = dict(data)
     for place in places:
+        if place == _SUGGESTION:
+            if left.get(place) is not None:
+                left[place] = _sentences(left[place], lambda sentence: _kept(sentence, names))
+            continue
         person = left if place == "" else dict(left.get(place, ()))
         if "name" in person:
             names[person.get("user_id", user_id)] = person.pop("name")
@@ -52,6 +63,10 @@ def told(message_type: str, data: Mapping[str, Any], user_id: str, names: Names)
     known = dict(names)
     full = dict(data)
     for place in places:
+        if place == _SUGGESTION:
+            if full.get(place) is not None:
+                full[place] = _sentences(full[place], lambda sentence: spoken(sentence, known))
+            continue
         person = full if place == "" else full.get(place)
         if not isinstance(person, dict) or "name" in person:
             continue
@@ -62,6 +77,38 @@ def told(message_type: str, data: Mapping[str, Any], user_id: str, names: Names)
         else:
             full[place] = named
     return full
+
+
+def spoken(sentence: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    """A sentence ``{reason, by}`` as people read it: ``reason`` begins with the names of those in ``by``.
+
+    ``by``: a list of ``{user_id, name}``, or of ``{user_id}`` where ``known`` has the names; absent, nobody is named.
+    """
+    said = dict(sentence)
+    people = said.pop("by", None)
+    if people:
+        names = [item["name"] if "name" in item else known.get(item["user_id"], item["user_id"]) for item in people]
+        said["reason"] = f"{' and '.join(name[:_IN_SENTENCE] for name in names)} {said['reason']}"
+    return said
+
+
+def _kept(sentence: Mapping[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """The sentence without names, which come to ``names``. An id in place of a name need not be kept."""
+    kept = dict(sentence)
+    if "by" in kept:
+        names |= {item["user_id"]: item["name"] for item in kept["by"] if item["name"] != item["user_id"]}
+        kept["by"] = [{"user_id": item["user_id"]} for item in kept["by"]]
+    return kept
+
+
+def _sentences(
+    suggestion: Mapping[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """A suggestion with each of its sentences changed: its own, and those of what speaks for and against it."""
+    changed = change(suggestion)
+    for part in ("evidence", "against"):
+        changed[part] = [change(item) for item in changed.get(part, ())]
+    return changed
 
 
 def without(names: Names, user_id: str) -> Names:

@@ -14,7 +14,7 @@ takes account of what was matched or decided since.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Any, Final
@@ -24,6 +24,7 @@ from realtime_server.core.evidence import Case, Clue, Option, agree, clues
 from realtime_server.core.fields import check_amounts, check_new_value
 from realtime_server.core.merging import NEVER_MERGED, keep_both
 from realtime_server.core.money import format_minor_units, minor_unit_exponent
+from realtime_server.core.names import spoken
 from realtime_server.core.settled import refuse_settled
 from realtime_server.core.state import Candidate, Conflict, FieldState, RecordState, SessionState
 from realtime_server.core.values import FieldType, field_type, same
@@ -70,18 +71,16 @@ class Suggestion:
     evidence: tuple[Clue, ...]
     against: tuple[tuple[Clue, str | None], ...]
 
-    def view(self) -> dict[str, Any]:
-        """As clients see it, and as it stands in a commit: text, whole numbers and lists."""
+    def view(self, say: Callable[[Clue], dict[str, Any]]) -> dict[str, Any]:
+        """Text, whole numbers and lists. ``say``: the code and the sentence of a clue."""
         view: dict[str, Any] = {
             "strategy": self.option.strategy,
             "value": self.option.value,
             "confidence": self.confidence,
-            "code": self.evidence[0].code,
-            "reason": self.evidence[0].reason,
-            "evidence": [{"code": clue.code, "reason": clue.reason} for clue in self.evidence],
+            **say(self.evidence[0]),
+            "evidence": [say(clue) for clue in self.evidence],
             "against": [
-                {"code": clue.code, "reason": clue.reason, **({} if edit_id is None else {"edit_id": edit_id})}
-                for clue, edit_id in self.against
+                {**say(clue), **({} if edit_id is None else {"edit_id": edit_id})} for clue, edit_id in self.against
             ],
         }
         if self.option.edit_id is not None:
@@ -117,8 +116,26 @@ def suggest(state: SessionState, conflict: Conflict, weights: Mapping[str, float
 
 
 def suggestion_view(state: SessionState, conflict: Conflict) -> dict[str, Any] | None:
+    """What is suggested as clients see it."""
     suggestion = suggest(state, conflict)
-    return None if suggestion is None else suggestion.view()
+    return None if suggestion is None else suggestion.view(lambda clue: spoken(_sentence(state, clue), {}))
+
+
+def suggestion_data(state: SessionState, conflict: Conflict) -> dict[str, Any] | None:
+    """What is suggested as it goes into a commit: who is named stands apart from the text (`core.names`)."""
+    suggestion = suggest(state, conflict)
+    return None if suggestion is None else suggestion.view(lambda clue: _sentence(state, clue))
+
+
+def _sentence(state: SessionState, clue: Clue) -> dict[str, Any]:
+    sentence: dict[str, Any] = {"code": clue.code, "reason": clue.reason}
+    if clue.by:
+        known = ((user_id, state.participants.get(user_id)) for user_id in clue.by)
+        sentence["by"] = [
+            {"user_id": user_id, "name": (person.name if person is not None else "") or user_id}
+            for user_id, person in known
+        ]
+    return sentence
 
 
 def probabilities(case: Case, found: Sequence[Sequence[Clue]], weights: Mapping[str, float] = WEIGHTS) -> list[float]:

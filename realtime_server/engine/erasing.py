@@ -23,7 +23,12 @@ class Erased:
 
 
 async def erase(
-    engine: Engine, log: CommitLog, sessions: SessionStore, notices: NoticeStore, session_id: str, command: EraseName
+    engine: Engine,
+    log: CommitLog,
+    sessions: SessionStore,
+    notices: NoticeStore,
+    session_id: str,
+    command: EraseName,
 ) -> Erased:
     """Raises what `Engine.submit` raises; after `unavailable` part of it may be done, and doing it again is safe."""
     answer = await engine.submit(session_id, command)

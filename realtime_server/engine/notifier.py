@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from realtime_server.core.commits import Commit
 from realtime_server.core.notifications import NOTIFYING, Notice, notices_of
+from realtime_server.core.sessions import NAME_ERASED
 from realtime_server.core.state import SessionState
 from realtime_server.errors import CollaborationError
 from realtime_server.ports import NoticeStore
@@ -33,6 +35,8 @@ class Notifier:
         self._notify = notify
         #: What is to be kept, and whether it has just happened: of what is replayed only what is new is told.
         self._waiting: list[tuple[Notice, bool]] = []
+        #: Whose names have been erased from the session, and may be in what is kept.
+        self._erased: set[str] = set()
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -44,8 +48,19 @@ class Notifier:
         for commit in commits:
             if commit.message_type in NOTIFYING:
                 self._waiting += [(notice, live) for notice in notices_of(state, commit)]
-        if self._waiting and (self._task is None or self._task.done()):
+            elif commit.message_type == NAME_ERASED:
+                self._erase(commit.data["user_id"])
+        if (self._waiting or self._erased) and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._deliver_quietly(), name=f"notify {self._session_id}")
+
+    def _erase(self, user_id: str) -> None:
+        """What waits has the name, and what is being kept at this moment, and what another process keeps late: so every
+        process that comes by the erasure sees to it, after whatever it kept before."""
+        self._waiting = [
+            (replace(notice, name=user_id) if notice.user_id == user_id else notice, live)
+            for notice, live in self._waiting
+        ]
+        self._erased.add(user_id)
 
     async def _deliver_quietly(self) -> None:
         try:
@@ -65,3 +80,7 @@ class Notifier:
                     self._waiting = taken + self._waiting
                     raise
                 self._notify([notice for notice, live in taken if live or notice.notice_id in new])
+            while self._erased:
+                user_id = next(iter(self._erased))
+                await self._store.erase_name(self._session_id, user_id)
+                self._erased.discard(user_id)

@@ -118,8 +118,9 @@ async def erase_name(call: Call) -> Answer:
     command = EraseName(
         actor=call.actor(state.project_id), command_id=command_id(call, "erase"), user_id=call.path["user_id"]
     )
-    log, sessions, notices = services.log, services.sessions, services.notices
-    erased = await erase(services.engine, log, sessions, notices, state.session_id, command)
+    erased = await erase(
+        services.engine, services.log, services.sessions, services.notices, state.session_id, command
+    )
     return Answer({"seq": erased.seq, "commits": erased.commits})
 
 

@@ -86,11 +86,15 @@ class MemoryNoticeStore:
         self._read |= marked
         return len(marked)
 
-    async def erase_name(self, session_id: str, user_id: str) -> None:
+    async def erase_name(self, session_id: str, user_id: str) -> int:
         await asyncio.sleep(0)
-        for notice_id, notice in self._notices.items():
-            if (notice.session_id, notice.user_id) == (session_id, user_id):
-                self._notices[notice_id] = replace(notice, name=user_id)
+        named = [
+            item
+            for item in self._notices.values()
+            if (item.session_id, item.user_id) == (session_id, user_id) and item.name != user_id
+        ]
+        self._notices |= {item.notice_id: replace(item, name=user_id) for item in named}
+        return len(named)
 
     def _is_read(self, reader: Reader, notice: Notice) -> bool:
         return (reader.user_id, notice.notice_id) in self._read

@@ -19,12 +19,13 @@ from realtime_server.storage.mongo_failures import DUPLICATE_KEY, bounded, unava
 KEPT_DAYS: Final = 90
 KEPT: Final = 500
 
+WHO_DID_IT: Final = "who_did_it"
 NOTICE_INDEXES: Final = (
     IndexModel(
         [("project_id", ASCENDING), ("whom", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="whose_newest"
     ),
-    # For erasing a name.
-    IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING)], name="whose_doing"),
+    # Who is named in which session, for the erasure of a name.
+    IndexModel([("session_id", ASCENDING), ("user_id", ASCENDING)], name=WHO_DID_IT),
     # MongoDB deletes what is past its time by itself, within a minute.
     IndexModel([("expires_at", ASCENDING)], name="too_old", expireAfterSeconds=0),
 )
@@ -112,9 +113,11 @@ class MongoNoticeStore:
             result = await self._notices.update_many(query, {"$addToSet": {"read_by": reader.user_id}})
         return result.modified_count
 
-    async def erase_name(self, session_id: str, user_id: str) -> None:
+    async def erase_name(self, session_id: str, user_id: str) -> int:
+        query = {"session_id": session_id, "user_id": user_id, "name": {"$ne": user_id}}
         with bounded():
-            await self._notices.update_many({"session_id": session_id, "user_id": user_id}, {"$set": {"name": user_id}})
+            result = await self._notices.update_many(query, {"$set": {"name": user_id}}, hint=WHO_DID_IT)
+        return result.modified_count
 
 
 def _of(reader: Reader, *, read: bool) -> Document | None:

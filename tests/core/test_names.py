@@ -12,9 +12,23 @@ from realtime_server.core.evolve import replay
 from realtime_server.core.names import without
 from realtime_server.core.sessions import NAME_ERASED
 from realtime_server.core.snapshot import state_document
+from realtime_server.core.suggestions import suggestion_view
 from realtime_server.errors import ErrorCode
 from tests.core.reconciled import Books, entry
-from tests.core.session_log import ADA, ALICE, BOB, LEASE, RITA, SESSION, Log, committed, refused, texts_in
+from tests.core.session_log import (
+    ADA,
+    ALICE,
+    BOB,
+    LEASE,
+    RITA,
+    SESSION,
+    Log,
+    committed,
+    named_in,
+    record,
+    refused,
+    texts_in,
+)
 
 
 def nameless(commits: list[Commit], user_id: str) -> list[Commit]:
@@ -93,6 +107,31 @@ def test_who_comes_back_is_named_again_and_others_never_lost_theirs() -> None:
 def test_an_id_that_is_none_is_refused() -> None:
     for user_id in ("", "x" * 1_000, "\ud800"):
         refused(Log().ask(c.EraseName, ADA, user_id=user_id), ErrorCode.INVALID)
+
+
+def test_what_a_suggestion_says_of_people_is_told_by_their_names_and_hashed_without() -> None:
+    log = Log(record("r1"))
+    for person in (ALICE, BOB, RITA, ADA):
+        log.ask(c.Join, person)
+    seen = log.state.seq
+    committed(log.edit(ALICE, "r1", "amount", "21.00", base=seen))
+    committed(log.edit(BOB, "r1", "amount", "12.00", base=seen), "conflict.detected")
+    committed(log.edit(ADA, "r1", "amount", "12.00", base=seen, reason="invoice"), "conflict.extended")
+    extended = log.commits[-1]
+    suggestion = envelope(extended)["data"]["suggestion"]
+    assert suggestion["reason"] == "Bob and Ada set the same, each by themselves."
+    assert "Ada gave a reason: invoice" in {item["reason"] for item in suggestion["evidence"]}
+    conflict = log.state.open_conflict(extended.data["conflict_id"])
+    assert conflict is not None
+    assert suggestion == suggestion_view(log.state, conflict)
+    assert not named_in(extended.data)
+    committed(log.ask(c.EraseName, ADA, user_id="bob"))
+    commits = nameless(log.commits, "bob")
+    assert verify(SESSION, commits) is None
+    assert envelope(commits[-2])["data"]["suggestion"]["reason"] == "bob and Ada set the same, each by themselves."
+    conflict = log.state.open_conflict(extended.data["conflict_id"])
+    assert conflict is not None
+    assert "Bob" not in named_in(suggestion_view(log.state, conflict))
 
 
 def test_a_log_that_was_written_with_names_inside_is_told_as_it_was() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from realtime_server.core import commands as c
 from realtime_server.core import limits
+from realtime_server.core.commits import envelope
 from realtime_server.core.decide import needed_records
 from realtime_server.core.evidence import CODES
 from realtime_server.core.precedents import remember_decided
@@ -212,7 +213,7 @@ def test_whatever_is_edited_the_commits_are_as_the_contract_says(
             getattr(commit, "message_type", "")
         )
         if schema is not None:
-            data = committed(commit).data
+            data = envelope(committed(commit))["data"]
             assert not schema().validate(data)
             assert data["suggestion"] is None or 1 <= data["suggestion"]["confidence"] <= 99
     for conflict_id in log.state.conflicts:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from realtime_server.core.commands import AddComment
+from realtime_server.core.commands import AddComment, EraseName, Join
 from realtime_server.core.notifications import Notice
 from realtime_server.core.roles import Role
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import Reader
 from realtime_server.storage.memory_projects import MemoryNoticeStore
-from tests.engine.conftest import SESSION, Bench, preparer
+from tests.engine.conftest import ADMIN, SESSION, Bench, preparer
 from tests.support import eventually
 
 BOB = Reader("bob", {"demo": Role.PREPARER})
@@ -65,6 +65,19 @@ async def test_no_checkpoint_stands_behind_a_notification_that_is_not_kept(bench
     await second.checkpoint(SESSION)
     assert [item.about["text"] for item, _ in await store.page(BOB)] == ["look 2", "look 1", "look 0"]
     assert [item.seq for item in heard] == [2, 3, 4]
+
+
+async def test_a_name_that_is_erased_before_a_notification_is_kept_is_not_in_it(bench: Bench) -> None:
+    store, told = Interrupted(), list[Notice]()
+    engine = engine_of(bench, store, told)
+    await bench.create(engine)
+    await engine.submit(SESSION, Join(actor=preparer("alice"), command_id="alice/join"))
+    await engine.submit(SESSION, mention(1))
+    await engine.submit(SESSION, EraseName(actor=ADMIN, command_id="ada/erase", user_id="alice"))
+    store.mended = True
+    await engine.checkpoint(SESSION)
+    ((kept, _),) = await store.page(BOB)
+    assert (kept.user_id, kept.name) == ("alice", "alice")
 
 
 async def test_two_instances_keep_one_notification_and_each_tells_its_own_people(bench: Bench) -> None:
