@@ -57,7 +57,7 @@ documents: $(STAMP)
 	$(BIN)/python -m realtime_server.documents
 
 test: lint web $(JS_PROJECTS:%=%/node_modules/.installed)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Faults under load, each in a session of its own, every one judged (docs/reliability.md). About ten minutes.
 # FAULTS="--fault mongod-killed --times 3 --seed 7" picks one; FAULTS=--help says more.

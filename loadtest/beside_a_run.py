@@ -1,4 +1,4 @@
-"""What a running match costs those who edit meanwhile: ``python -m loadtest.beside_a_run [--records 40000]``.
+"""What a running match costs those who edit meanwhile: ``python -m loadtest.beside_a_run [--records 30000]``.
 
 Starts a server of its own. Every round has a new session with generated books; two people edit at a steady rate, one in
 that session and one in a session where nothing else happens: first while nothing runs, then while the match runs, and
@@ -45,10 +45,10 @@ class Plan:
     """``records``: of both sides of a session together. ``rate``: edits a second of each person. ``seconds``: of each
     half of a round; a run that is through earlier ends its half."""
 
-    records: int = 40_000
-    rounds: int = 4
+    records: int = 30_000
+    rounds: int = 3
     rate: float = 50.0
-    seconds: float = 8.0
+    seconds: float = 15.0
 
 
 @dataclass

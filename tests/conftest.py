@@ -57,3 +57,21 @@ def database_name(_mongodb_admin: MongoClient[dict[str, Any]]) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     yield name
     _mongodb_admin.drop_database(name)
+
+
+#: Folders whose files take longest. They come first, so that no process is left with one of them at the end.
+_LONG = ("web", "faults", "loadtest")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    root = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(root).parts[0] not in _LONG)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The closing lines of runners that a test ran (`record_property("closing", …)`)."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "closing":
+                    terminalreporter.write_line(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bson import encode
@@ -30,9 +31,20 @@ async def named_session(server: Server, pat: Person) -> str:
     session_id = await server.session(pat)
     lock = await pat.post(f"/sessions/{session_id}/records/{RECORD}/lock", {})
     assert lock.status == 200, lock.body
-    comment = await pat.post(f"/sessions/{session_id}/comments", {"text": "is this paid?"})
+    comment = await pat.post(f"/sessions/{session_id}/comments", {"text": "is this paid?", "mentions": ["kay"]})
     assert comment.status == 201, comment.body
+    await kept(await server.person("kay", Role.PREPARER), session_id)
     return session_id
+
+
+async def kept(person: Person, session_id: str) -> dict[str, Any]:
+    """The person's notification from a session, once there is one: it is kept beside the comment."""
+    async with asyncio.timeout(10):
+        while True:
+            for item in await person.all("/notifications"):
+                if item["session_id"] == session_id:
+                    return dict(item)
+            await asyncio.sleep(0.01)
 
 
 async def sound(server: Server, session_id: str) -> bool:
@@ -57,6 +69,7 @@ async def test_an_admin_erases_a_name_and_nobody_is_told_it_any_more(server: Ser
         assert "Pat" not in str(shown.body)
     comment = next(item for item in await ada.all(f"{path}/history") if item["message_type"] == "comment.added")
     assert comment["data"]["name"] == "pat"
+    assert (await kept(await server.person("kay", Role.PREPARER), session_id))["name"] == "pat"
 
 
 async def test_who_is_no_admin_erases_nothing(server: Server, pat: Person, rae: Person) -> None:
