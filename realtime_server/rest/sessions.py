@@ -68,7 +68,9 @@ def _new_id(call: Call, project_id: str) -> str:
         random = uuid4().bytes
     else:
         random = hashlib.sha256("\0".join((call.identity.user_id, project_id, call.key)).encode()).digest()[:16]
-    return urlsafe_b64encode(random).rstrip(b"=").decode()
+    text = urlsafe_b64encode(random).rstrip(b"=").decode()
+    # On a command line, what begins with a dash would be an option.
+    return f"A{text[1:]}" if text.startswith("-") else text
 
 
 async def _detail(call: Call, state: SessionOverview) -> dict[str, object]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import itertools
+
 from realtime_server.core.roles import Role
 from tests.rest.conftest import PROJECT, Person, Server
 
@@ -96,3 +99,14 @@ async def test_nobody_says_what_somebody_else_does(server: Server, pat: Person, 
     session = await server.session(ada)
     refused = await ada.post(f"/sessions/{session}/users/pat/activity", {"activity": "sleeping"})
     assert (refused.status, refused.code) == (403, "forbidden")
+
+
+async def test_no_id_begins_as_an_option_of_a_command_does(server: Server, pat: Person) -> None:
+    def dashed(key: str) -> bool:
+        """Whether this key's hash would be written with a dash first: 62 in base64 for URLs."""
+        return hashlib.sha256(f"pat\0demo\0{key}".encode()).digest()[0] >> 2 == 62
+
+    key = next(key for number in itertools.count() if dashed(key := f"key-{number}"))
+    first, again = [await pat.post("/sessions", {"project_id": "demo"}, Idempotency_Key=key) for _ in range(2)]
+    assert (first.status, again.body["session_id"]) == (201, first.body["session_id"])
+    assert first.body["session_id"].startswith("A")
