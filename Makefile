@@ -59,7 +59,7 @@ documents: $(STAMP)
 test: lint web $(JS_PROJECTS:%=%/node_modules/.installed)
 	$(BIN)/python -m pytest
 
-# Faults under load, each in a session of its own, every one judged (docs/reliability.md). About twelve minutes.
+# Faults under load, each in a session of its own, every one judged (docs/reliability.md). About ten minutes.
 # FAULTS="--fault mongod-killed --times 3 --seed 7" picks one; FAULTS=--help says more.
 faults: $(TEST_STAMP)
 	$(BIN)/python -m tests.faults.campaign $(FAULTS)

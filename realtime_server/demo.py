@@ -24,6 +24,7 @@ PEOPLE: Final = (
     ("alice", "Alice Adams", Role.PREPARER),
     ("bob", "Bob Brown", Role.PREPARER),
     ("carol", "Carol Clark", Role.REVIEWER),
+    ("dana", "Dana Diaz", Role.APPROVER),
 )
 SIZE: Final = 2_000
 TOKEN_TTL: Final = 8 * 3_600

@@ -35,7 +35,7 @@ def session_of(arguments: Sequence[Any]) -> str | None:
 def as_error(error: BaseException) -> CollaborationError:
     """The refusal that an exception stands for. A fault of ours is logged here, with its traceback."""
     if isinstance(error, CollaborationError):
-        return error
+        return _with_paths(error)
     if isinstance(error, ValidationError):
         return invalid(error)
     if isinstance(error, TimeoutError):
@@ -48,14 +48,27 @@ def as_error(error: BaseException) -> CollaborationError:
 
 def invalid(error: ValidationError) -> CollaborationError:
     """`invalid` with ``fields``: path of the field -> what is wrong there."""
-    fields: dict[str, list[str]] = {}
-    for path, problem in _problems(error.messages, ()):
-        if len(fields) >= MAX_PROBLEMS and path not in fields:
-            break
-        fields.setdefault(path, []).append(problem)
+    fields = _by_path(error.messages)
     first = next(iter(fields), "")
     message = f"{first}: {fields[first][0]}" if first else "the request is not valid"
     return CollaborationError(ErrorCode.INVALID, message, {"fields": fields})
+
+
+def _with_paths(error: CollaborationError) -> CollaborationError:
+    """The refusal, with its ``fields`` under paths as well where they are nested."""
+    fields = error.details.get("fields")
+    if not isinstance(fields, dict) or not any(isinstance(below, dict) for below in fields.values()):
+        return error
+    return CollaborationError(error.code, error.message, {**error.details, "fields": _by_path(fields)})
+
+
+def _by_path(messages: Any) -> dict[str, list[str]]:
+    fields: dict[str, list[str]] = {}
+    for path, problem in _problems(messages, ()):
+        if len(fields) >= MAX_PROBLEMS and path not in fields:
+            break
+        fields.setdefault(path, []).append(problem)
+    return fields
 
 
 def _problems(messages: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -138,8 +138,13 @@ def envelope(commit: Commit) -> dict[str, Any]:
         "user_id": commit.user_id,
         "timestamp": to_iso(commit.at),
         "seq": commit.seq,
-        "data": told(commit.message_type, commit.data, commit.user_id, commit.names),
+        "data": named(commit),
     }
+
+
+def named(commit: Commit) -> Json:
+    """The commit's ``data`` with the names of the people in it, as clients see it."""
+    return told(commit.message_type, commit.data, commit.user_id, commit.names)
 
 
 def is_sound(commit: Commit) -> bool:

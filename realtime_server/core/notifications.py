@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from realtime_server.core.clock import to_iso
-from realtime_server.core.commits import Commit, is_reserved
+from realtime_server.core.commits import Commit, is_reserved, named
 from realtime_server.core.permissions import REVIEWERS, SIGNERS_ABOVE
 from realtime_server.core.state import SessionState
 
@@ -81,8 +81,8 @@ def notices_of(state: SessionState, commit: Commit) -> list[Notice]:
     finder = _FINDERS.get(commit.message_type)
     if finder is not None:
         people, kind, about = finder(state, commit)
-        named = dict.fromkeys(user_id for user_id in people if user_id is not None and _is_other(user_id, commit))
-        return [_notice(state, commit, kind, about, recipient=user_id) for user_id in list(named)[:MAX_PEOPLE]]
+        concerned = dict.fromkeys(user_id for user_id in people if user_id is not None and _is_other(user_id, commit))
+        return [_notice(state, commit, kind, about, recipient=user_id) for user_id in list(concerned)[:MAX_PEOPLE]]
     if commit.message_type in _FOR_SIGNERS:
         # To whoever signs in this project, people too who have never been in the session.
         roles = _FOR_SIGNERS[commit.message_type]
@@ -121,7 +121,7 @@ def _notice(
         seq=commit.seq,
         at=commit.at,
         user_id=commit.user_id,
-        name=commit.data.get("name") or (known.name if known is not None else ""),
+        name=named(commit).get("name") or (known.name if known is not None else ""),
         recipient=recipient,
         roles=roles,
         excepted=excepted,

@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 
 from realtime_server.core.clock import to_iso
-from realtime_server.core.commits import ChainVerifier, Commit
+from realtime_server.core.commits import ChainVerifier, Commit, named
 from realtime_server.core.money import format_minor_units
 from realtime_server.core.reconciling import Match, anchor_of, difference
 from realtime_server.core.runs import counts, run_view
@@ -212,14 +212,14 @@ def _exception_row(record: RecordState, aside: Mapping[str, Any]) -> dict[str, A
 
 
 def _comment_row(commit: Commit, resolved: Mapping[str, str]) -> dict[str, Any]:
-    data = commit.data
+    data = named(commit)
     names = ("comment_id", "record_id", "parent_id", "name", "text", "mentions")
     about = {name: data[name] for name in names}
     return {**about, "timestamp": to_iso(commit.at), "user_id": commit.user_id, **resolved}
 
 
 def _signing_row(commit: Commit, suspended_by: int | None) -> dict[str, Any]:
-    data = commit.data
+    data = named(commit)
     return {
         "seq": commit.seq,
         "timestamp": to_iso(commit.at),

@@ -37,7 +37,10 @@ def _document() -> dict[str, Any]:
     return document
 
 
-schemathesis.serializer.alias(["application/x-ndjson", "application/jsonl", "text/csv"], "text/plain")
+schemathesis.serializer.alias(
+    ["application/x-ndjson", "application/jsonl", "text/csv", "application/x-ofx", "application/vnd.intu.qfx"],
+    "text/plain",
+)
 schema = schemathesis.openapi.from_dict(_document())
 
 
@@ -135,6 +138,7 @@ def _real(case: Case, server: _Server) -> None:
         "project_id": "demo",
         "source": "ledger",
         "match_id": "match-1-0@ledger-000001",
+        "progress_id": "upload-1",
     }
     case.path_parameters = {name: real[name] for name in found}
 

@@ -60,6 +60,9 @@ async def test_rules_that_cannot_be_are_named_by_place_and_field(server: Server)
     good = {"rule_id": "exact", "name": "Exact", "kind": "pair"}
     tolerant = {"rule_id": "sum", "name": "Sums", "kind": "sum", "amount_tolerance": 5}
     error = await alice.refused("rules_set", rules=[good, tolerant, good], base_version=0)
-    assert all(name.startswith("rules") for name in error["details"]["fields"])
+    assert error["details"]["fields"] == {
+        "rules.1.amount_tolerance": ["a rule of kind sum is exact: with a tolerance, anything adds up"],
+        "rules.2.rule_id": ["rule 1 is called exact already"],
+    }
     error = await alice.refused("rules_set", rules=[good, {**good, "min_score": 2}], base_version=0)
     assert list(error["details"]["fields"]) == ["rules.1.min_score"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,20 +22,26 @@ pytestmark = [
 ]
 
 
-def _run(*command: str, timeout: float) -> None:
+#: The lines by which vitest and Node's runner say how many tests they ran.
+_CLOSING = re.compile(r"^ *(?:Test Files|Tests) .*|^# (?:tests|pass|fail|skipped) \d+", re.MULTILINE)
+
+
+def _run(capsys: pytest.CaptureFixture[str], *command: str, timeout: float) -> None:
     environment = {**os.environ, "PYTHON": sys.executable, "CHROMIUM": CHROMIUM or "", "NO_COLOR": "1"}
     done = subprocess.run(
         command, cwd=WEB, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout
     )
+    with capsys.disabled():  # how much is in one of these tests is not seen otherwise
+        print(f"\n{' '.join(command)}: {', '.join(line.strip('# ') for line in _CLOSING.findall(done.stdout))}")
     assert done.returncode == 0, done.stdout[-20_000:]
 
 
-def test_the_core_and_the_components_pass_their_tests() -> None:
-    _run("npm", "test", timeout=300)
+def test_the_core_and_the_components_pass_their_tests(capsys: pytest.CaptureFixture[str]) -> None:
+    _run(capsys, "npm", "test", timeout=300)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="tests in the browser need chromium (Debian: apt-get install chromium)")
 @pytest.mark.skipif(not (WEB / "dist" / "index.html").is_file(), reason="not built: cd web && npm run build")
 @pytest.mark.parametrize("part", ["together", "reconciling", "steering", "accessible", "sign-in"])
-def test_people_in_real_browsers(part: str) -> None:
-    _run("node", "--test", f"tests/browser/{part}.test.mjs", timeout=600)
+def test_people_in_real_browsers(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _run(capsys, "node", "--test", f"tests/browser/{part}.test.mjs", timeout=600)

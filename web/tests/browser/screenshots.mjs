@@ -14,7 +14,8 @@ const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile:
 /** The same picture whenever it is taken, as far as that is possible: no flash, no caret, no toast on its way out. */
 async function picture(page, name) {
   await page.waitForTimeout(2_200);
-  for (const dismiss of await page.getByRole("button", { name: "Dismiss" }).all()) await dismiss.click({ timeout: 2_000 }).catch(() => undefined);
+  const dismiss = page.getByRole("button", { name: "Dismiss" });
+  while ((await dismiss.count()) > 0) await dismiss.first().click({ timeout: 2_000 }).catch(() => undefined);
   await page.screenshot({ path: join(FOLDER, `${name}.png`), caret: "hide", animations: "disabled" });
   console.log(`docs/screenshots/${name}.png`);
 }
