@@ -91,8 +91,18 @@ def shared_seat(members: Mapping[str, Any]) -> SharedSeat:
     process, revision = rest.pop("process"), rest.pop("revision")
     if type(process) is not str or type(revision) is not int:
         raise ValueError("not a seat")
-    drafts = tuple((record_id, name) for record_id, name in rest.get("drafts", ()))
-    return SharedSeat(process, revision, Seat(**{**rest, "role": Role(rest["role"]), "drafts": drafts}))
+    return SharedSeat(
+        process, revision, Seat(**{**rest, "role": Role(rest["role"]), "drafts": _drafts(rest.get("drafts", []))})
+    )
+
+
+def _drafts(places: Any) -> tuple[tuple[str, str], ...]:
+    if type(places) is not list or any(type(place) is not list for place in places):
+        raise ValueError("not drafts")
+    drafts = tuple((record_id, name) for record_id, name in places)
+    if any(type(text) is not str for place in drafts for text in place):
+        raise ValueError("not drafts")
+    return drafts
 
 
 class Claim(Enum):

@@ -199,3 +199,39 @@ async def test_closing_tells_whoever_waits(server: Server, cable: Cable, pat: Pe
         with pytest.raises(CollaborationError) as refused:
             await waiting
         assert refused.value.code is ErrorCode.UNAVAILABLE
+
+
+async def test_a_suggestion_is_followed_as_it_stands(server: Server, pat: Person, ada: Person, rae: Person) -> None:
+    session_id = await server.session(pat)
+    # Each was imported with its number as the amount: whoever says so has the document behind them.
+    amounts = {RECORD: ("91.00", "1.00"), "ledger-000002": ("2.00", "92.00"), "ledger-000003": ("8.00", "9.00")}
+    async with (
+        connect(server.url, pat.token or "") as hers,
+        hers.join(session_id) as mine,
+        connect(server.url, ada.token or "") as his,
+        his.join(session_id) as theirs,
+    ):
+        for record, (first, second) in amounts.items():
+            seen = 0
+            if first == f"{record[-1]}.00":  # to set what stands already would change nothing
+                seen = (await mine.edit(record, "amount", "77.00", base_version=0)).version
+            await mine.edit(record, "amount", first, base_version=seen)
+            assert (await theirs.edit(record, "amount", second, base_version=seen)).status == "conflict"
+    async with connect(server.url, rae.token or "") as client, client.join(session_id) as session:
+        take, keep, other = (item for item in session.state["conflicts"])
+        assert (take["suggestion"]["strategy"], take["suggestion"]["value"]) == ("take_candidate", "1.00")
+        assert (keep["suggestion"]["strategy"], keep["suggestion"]["value"]) == ("keep_current", "2.00")
+        custom = {"conflict_id": other["conflict_id"], "suggestion": {"strategy": "custom", "value": "3.00"}}
+        for conflict in (take, keep, custom):
+            version = await session.follow(conflict, reason="as suggested")
+            (told,) = await commits(session, 1)
+            assert (told.message_type, told.seq) == ("conflict.resolved", version)
+            assert told.data["strategy"] == conflict["suggestion"]["strategy"]
+            assert told.data["new_value"] == conflict["suggestion"]["value"]
+            assert told.data["reason"] == "as suggested"
+            assert told.data["followed_suggestion"] is (conflict is not custom)
+        with pytest.raises(CollaborationError) as refused:
+            await session.follow(take)
+        assert refused.value.code is ErrorCode.ALREADY_RESOLVED
+        with pytest.raises(ValueError, match="nothing is suggested for conflict-7"):
+            await session.follow({"conflict_id": "conflict-7", "suggestion": None})

@@ -9,13 +9,14 @@ from contextlib import AsyncExitStack
 from itertools import count, cycle
 from typing import TypeVar
 
+import orjson
 import pytest
 
 from realtime_server.engine.engine import wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.presence.members import Doing
 from realtime_server.presence.redis import RedisPresence
-from realtime_server.presence.redis_seats import Seats
+from realtime_server.presence.redis_seats import Seats, SharedSeat
 from realtime_server.redis_bus import RedisBus, open_bus
 from realtime_server.redis_hearing import SILENCE
 from tests.presence.test_presence import Told, seat
@@ -97,6 +98,47 @@ async def test_what_somebody_does_and_leaving_are_seen_everywhere(process: Start
     await first.presence.leave("s", alice.connection_id)
     await second.told.until(lambda: ("left", "alice") in second.told.kinds)
     assert await second.people() == {"bob": 1}
+
+
+async def test_drafts_are_seen_everywhere_by_who_comes_later_and_after_a_change_of_instance(
+    process: StartProcess,
+) -> None:
+    first, second = await process(), await process()
+    alice, moved = seat("alice", device="tab"), seat("alice", device="tab")
+    await first.presence.enter("s", alice, 5)
+    await second.presence.enter("s", seat("bob"), 5)
+    drafts = (("r1", "amount"), ("r2", "date"))
+    said = [{"record_id": record_id, "field_name": name} for record_id, name in (*drafts, drafts[0])]
+    await first.presence.update("s", alice.connection_id, Doing(drafts=said))
+    await second.told.until(lambda: any(change.member.drafts == drafts for change in second.told.changes))
+    third = await process()
+    assert await drafts_of(third, "alice") == drafts  # asked about, with nobody there
+    await third.presence.enter("s", seat("carol"), 5)
+    assert await drafts_of(third, "alice") == drafts
+    await first.presence.leave("s", alice.connection_id, grace=60)
+    await second.sees({"alice": 0, "bob": 1, "carol": 1})
+    await second.presence.enter("s", moved, 5)
+    await third.sees({"alice": 1, "bob": 1, "carol": 1})
+    assert await drafts_of(third, "alice") == drafts
+    await second.presence.update("s", moved.connection_id, Doing(drafts=None))
+    await until(lambda: drafts_of(third, "alice"), lambda found: found == ())
+
+
+async def drafts_of(process: Process, user_id: str) -> tuple[tuple[str, str], ...]:
+    return next(item.drafts for item in await process.presence.members("s") if item.user_id == user_id)
+
+
+@pytest.mark.parametrize("drafts", [[["r1"]], [["r1", "amount", "more"]], ["r1"], [["r1", 7]], 7, {"r1": 1}])
+async def test_drafts_that_are_none_are_ignored_and_so_is_whoever_says_so(
+    process: StartProcess, redis: RedisServer, drafts: object
+) -> None:
+    mine, other = await process(), await process()
+    alice = SharedSeat(other.bus.instance, 1, seat("alice")).to_json()
+    key, field = mine.bus.key("presence", "s"), f"{other.bus.instance}\0c\0alice"
+    await redis.command("HSET", key, field, orjson.dumps({**alice, "drafts": drafts}))
+    await mine.presence.enter("s", seat("bob"), 5)
+    assert await mine.people() == {"bob": 1}
+    assert mine.bus.counts["ignored"] > 0
 
 
 async def admitted(processes: Sequence[Process], names: Iterable[str], maximum: int = 10) -> list[str]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import encode
+from redis.asyncio import Redis
 
+from realtime_server.app import SERVICES
 from realtime_server.client import connect
 from realtime_server.core.roles import Role
+from realtime_server.serving import running
+from realtime_server.settings import Settings
 from realtime_server.storage.audit import verify_session
+from tests.redis_server import RedisServer, running_redis
 from tests.rest.conftest import Person, Server, token
 from tests.rest.test_sidecar import told
 from tests.seeing.commands import command
@@ -24,6 +31,17 @@ async def stored(server: Server) -> bytes:
     database = server.services.store.database
     names = await database.list_collection_names()
     return b"".join([encode(document) for name in names async for document in database[name].find()])
+
+
+async def naming(server: Server, name: bytes) -> set[str]:
+    """The collections that have it somewhere."""
+    database = server.services.store.database
+    return {
+        collection
+        for collection in await database.list_collection_names()
+        async for document in database[collection].find()
+        if name in encode(document)
+    }
 
 
 async def named_session(server: Server, pat: Person) -> str:
@@ -70,6 +88,70 @@ async def test_an_admin_erases_a_name_and_nobody_is_told_it_any_more(server: Ser
     comment = next(item for item in await ada.all(f"{path}/history") if item["message_type"] == "comment.added")
     assert comment["data"]["name"] == "pat"
     assert (await kept(await server.person("kay", Role.PREPARER), session_id))["name"] == "pat"
+
+
+async def in_redis(redis: RedisServer) -> bytes:
+    """Everything that is in Redis, as bytes: names of keys, and values of whatever kind."""
+    async with Redis.from_url(redis.url) as client:
+        found = []
+        async for key in client.scan_iter():
+            match await client.type(key):
+                case b"hash":
+                    value: object = await client.hgetall(key)
+                case b"zset":
+                    value = await client.zrange(key, 0, -1)
+                case b"string":
+                    value = await client.get(key)
+                case kind:
+                    raise AssertionError(kind)
+            found.append(repr((key, value)).encode())
+        return b"".join(found)
+
+
+async def test_after_everything_that_names_a_person_the_name_is_in_no_collection_and_not_in_redis(
+    settings: Settings,
+) -> None:
+    async with (
+        running_redis() as redis,
+        running(replace(settings, redis_url=redis.url)) as (app, port),
+        AsyncExitStack() as stack,
+    ):
+        server = Server(app[SERVICES], port, stack)
+        ada, pat = await server.person("ada", Role.ADMIN), await server.person("pat", Role.PREPARER)
+        session_id = await named_session(server, pat)
+        path = f"/sessions/{session_id}"
+        async with (
+            connect(server.url, ada.token or "") as his,
+            his.join(session_id) as theirs,
+            connect(server.url, pat.token or "") as hers,
+            hers.join(session_id) as mine,
+        ):
+            focus = {"record_id": RECORD, "field_name": "amount"}
+            await mine.presence(focus=focus, drafts=[focus], activity="editing")
+            # The sentences of a suggestion, in two commits.
+            await theirs.edit("ledger-000002", "amount", "5.00", base_version=0)
+            for value, reason in (("6.00", "invoice"), ("7.00", None)):
+                clash = await mine.edit("ledger-000002", "amount", value, base_version=0, reason=reason)
+                assert clash.status == "conflict"
+            (conflict,) = await ada.all(f"{path}/conflicts")
+            assert "Pat" in str(conflict["suggestion"])
+            await theirs.take_over(RECORD, "it is late")
+            # Notifications, to a person and to whoever signs.
+            mention = await pat.post(f"{path}/comments", {"text": "look", "mentions": ["ada", "rae"]})
+            assert mention.status == 201, mention.body
+            await server.services.engine.checkpoint(session_id)
+            assert {"commits", "sessions", "notifications"} <= await naming(server, b"Pat")
+            assert b"Pat" in await in_redis(redis)
+        assert (await ada.ask("DELETE", f"{path}/users/pat/name")).status == 200
+        assert await naming(server, b"Pat") == set()
+        assert await sound(server, session_id)
+        (conflict,) = await ada.all(f"{path}/conflicts")
+        shown = [conflict, await ada.all(f"{path}/history"), await ada.all("/notifications")]
+        assert "pat" in str(shown)
+        assert "Pat" not in str(shown)
+        async with asyncio.timeout(10):
+            while b"Pat" in await in_redis(redis):  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.01)
 
 
 async def test_who_is_no_admin_erases_nothing(server: Server, pat: Person, rae: Person) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from realtime_server.collaboration.warnings import BURST
+from tests.redis_server import running_redis
 from tests.server.clients import Client
-from tests.server.conftest import Server, record_edit
+from tests.server.conftest import Server, StartServer, record_edit
 
 AMOUNT = {"record_id": "r1", "field_name": "amount"}
 
@@ -83,3 +87,58 @@ async def test_warnings_to_one_person_are_bounded(server: Server) -> None:
     await bob.hears("presence.overlap", cause="unsent_change")
     await bob.done("sync", since=0)  # answered after all that was told before
     assert 1 <= len(_warnings(bob)) <= BURST
+
+
+@pytest.fixture
+async def instances(start_server: StartServer) -> AsyncIterator[tuple[Server, Server]]:
+    """Two servers with a Redis between them, and a session ``s1``."""
+    async with running_redis() as redis:
+        first, second = [await start_server(REDIS_URL=redis.url) for _ in range(2)]
+        await first.create_session()
+        yield first, second
+
+
+def _people(told: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [(item["user_id"], item["name"], item["doing"]) for item in told["data"]["people"]]
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "doing"),
+    [
+        ({"focus": AMOUNT, "activity": "editing"}, "same_field", "editing"),
+        ({"drafts": [AMOUNT]}, "unsent_change", "unsent"),
+    ],
+)
+async def test_who_was_there_first_at_another_instance_is_known_to_whoever_comes_later(
+    instances: tuple[Server, Server], said: dict[str, Any], cause: str, doing: str
+) -> None:
+    first, second = instances
+    alice = await first.member("alice")
+    await alice.done("presence", **said)
+    # Nobody has been in the session at the second instance until now.
+    bob = await second.member("bob")
+    await bob.done("presence", focus=AMOUNT)
+    for client in (alice, bob):
+        told = await client.hears("presence.overlap", cause=cause)
+        assert told["user_id"] == "bob"
+        assert _people(told) == [("alice", "Alice", doing), ("bob", "Bob", "looking")]
+
+
+async def test_who_has_gone_from_another_instance_or_sent_their_change_is_not_in_anybodys_way(
+    instances: tuple[Server, Server],
+) -> None:
+    first, second = instances
+    alice, paul = await first.member("alice"), await first.member("paul")
+    await alice.done("presence", focus=AMOUNT)
+    await paul.done("presence", drafts=[AMOUNT])
+    bob, rita = await second.member("bob"), await second.member("rita")
+    await alice.done("leave", "s1")
+    await paul.done("presence", drafts=None)
+    for client in (bob, rita):
+        await client.hears("presence.left", user_id="alice")
+        await client.hears("presence.updated", user_id="paul")
+    await bob.done("presence", focus=AMOUNT)
+    await rita.done("presence", focus=AMOUNT)
+    told = await bob.hears("presence.overlap")
+    assert [user_id for user_id, _, _ in _people(told)] == ["bob", "rita"]
+    assert _warnings(alice) == _warnings(paul) == []
