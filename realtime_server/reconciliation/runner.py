@@ -47,8 +47,8 @@ class RunConfig:
     seconds between two looks at the log while the worker computes. ``patience``: seconds that a run waits for records
     that people hold, looking again every ``retry_every``."""
 
-    chunk: int = 10
-    share: float = 0.25
+    chunk: int = 5
+    share: float = 0.15
     report_every: float = 0.25
     lease: float = 15.0
     check_every: float = 0.2

@@ -62,7 +62,7 @@ async def test_the_demonstration_can_be_used_is_kept_and_ends_cleanly(tmp_path: 
         record = re.search(r"lock (\S+)", text)
         assert url is not None
         assert record is not None
-        assert len(tokens) == 3
+        assert len(tokens) == 4
         commands = f"lock {record[1]}\nedit {record[1]} description Rent\n"
         first = await _terminal_client(tmp_path / "client", url[0], tokens[0], commands)
         assert "as preparer" in first
