@@ -7,29 +7,11 @@ import pytest
 from realtime_server.errors import CollaborationError
 from realtime_server.reconciliation.camt import open_camt
 from realtime_server.reconciliation.csv_rows import ImportRow, RowError
+from tests.reconciliation.bank_reader import BankReader
 from tests.reconciliation.bank_samples import CAMT_02, CAMT_08, IBAN, ISO, camt, camt_entry, camt_statement, part
 
-
-def read(folder: Path, content: str | bytes) -> list[ImportRow | RowError]:
-    path = folder / "statement.xml"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    file = open_camt(path)
-    items = list(file)
-    assert list(file) == items
-    return items
-
-
-def rows(folder: Path, content: str | bytes) -> list[ImportRow]:
-    items = read(folder, content)
-    assert [item for item in items if isinstance(item, RowError)] == []
-    return [item for item in items if isinstance(item, ImportRow)]
-
-
-def refusal(folder: Path, content: str | bytes) -> str:
-    with pytest.raises(CollaborationError) as error:
-        read(folder, content)
-    assert error.value.code == "invalid"
-    return error.value.message
+READER = BankReader(open_camt, "statement.xml")
+read, rows, refusal = READER.read, READER.rows, READER.refusal
 
 
 def test_an_entry_has_everything_that_helps_to_match_it(tmp_path: Path) -> None:

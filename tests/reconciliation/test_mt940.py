@@ -7,12 +7,12 @@ import mt940
 import pytest
 
 from loadtest.bank_files import rewrite
-from realtime_server.errors import CollaborationError
 from realtime_server.reconciliation.csv_rows import ImportRow, RowError
 from realtime_server.reconciliation.generated_files import write_files
 from realtime_server.reconciliation.generator import generate_groups
 from realtime_server.reconciliation.mt940 import open_mt940
 from realtime_server.reconciliation.mt940_details import read_details
+from tests.reconciliation.bank_reader import BankReader
 from tests.reconciliation.bank_samples import MT940_DUTCH, MT940_GERMAN
 
 SIGNED = mt940.Options(reversal_sign=True)
@@ -23,23 +23,8 @@ def statement(*lines: str, account: str = "DE89370400440532013000", currency: st
     return head + "".join(f"{line}\n" for line in lines) + f":62F:C261101{currency}0,00\n-\n"
 
 
-def read(folder: Path, content: str | bytes) -> list[ImportRow | RowError]:
-    path = folder / "statement.sta"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(open_mt940(path))
-
-
-def rows(folder: Path, content: str | bytes) -> list[ImportRow]:
-    items = read(folder, content)
-    assert [item for item in items if isinstance(item, RowError)] == []
-    return [item for item in items if isinstance(item, ImportRow)]
-
-
-def refusal(folder: Path, content: str | bytes) -> str:
-    with pytest.raises(CollaborationError) as error:
-        read(folder, content)
-    assert error.value.code == "invalid"
-    return error.value.message
+READER = BankReader(open_mt940, "statement.sta")
+read, rows, refusal = READER.read, READER.rows, READER.refusal
 
 
 def test_numbered_parts_with_sepa_keys_are_told_apart(tmp_path: Path) -> None:

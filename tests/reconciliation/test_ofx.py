@@ -7,6 +7,7 @@ import pytest
 from realtime_server.errors import CollaborationError
 from realtime_server.reconciliation.csv_rows import ImportRow, RowError
 from realtime_server.reconciliation.ofx import open_ofx
+from tests.reconciliation.bank_reader import BankReader
 from tests.reconciliation.bank_samples import OFX_1, OFX_2
 
 
@@ -20,16 +21,8 @@ def transaction(**members: str) -> str:
     return "<STMTTRN>" + "".join(f"<{name}>{value}\n" for name, value in {**usual, **members}.items()) + "</STMTTRN>\n"
 
 
-def read(folder: Path, content: str | bytes) -> list[ImportRow | RowError]:
-    path = folder / "statement.qfx"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(open_ofx(path))
-
-
-def rows(folder: Path, content: str | bytes) -> list[ImportRow]:
-    items = read(folder, content)
-    assert [item for item in items if isinstance(item, RowError)] == []
-    return [item for item in items if isinstance(item, ImportRow)]
+READER = BankReader(open_ofx, "statement.qfx")
+read, rows = READER.read, READER.rows
 
 
 def test_sgml_without_closing_tags_is_read(tmp_path: Path) -> None:
