@@ -11,8 +11,8 @@ from realtime_server.core.locks import lock_view
 from realtime_server.core.runs import run_view
 from realtime_server.core.state import SessionState
 
-#: Open conflicts whose suggestion comes with the answer to `join`, the oldest: each takes a fifth of a millisecond, and
-#: a thousand people may join at once. The others' are had over HTTP.
+#: Open conflicts whose suggestion comes with the answer to `join`, the oldest: each is computed, and a
+#: thousand people may join at once. The others' are had over HTTP.
 SUGGESTED: Final = 50
 
 

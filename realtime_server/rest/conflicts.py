@@ -55,7 +55,7 @@ async def list_conflicts(call: Call) -> Answer:
     items = []
     for number, conflict_id in enumerate(page):
         if number % _AT_A_TIME == _AT_A_TIME - 1:
-            await asyncio.sleep(0)  # each suggestion takes a fifth of a millisecond: let others have their turn
+            await asyncio.sleep(0)  # a suggestion is computed: let others have their turn
         items.append(await _entry(call, state, conflict_id, wanted))
     return Answer(
         {

@@ -111,7 +111,8 @@ async def erase_name(call: Call) -> Answer:
     """Erase a person's name from the session.
 
     From its log too, whose hash chain stays sound: it holds user ids alone. The person goes on under their id, here and
-    in every later answer. That it was done, and by whom, is in the log. Of a session that has ended, too.
+    in later answers, until they act here again under a token with their name. That it was done, and by whom, is in the
+    log. Of a session that has ended, too.
     """
     state = await call.session()
     services = call.services
