@@ -21,6 +21,7 @@ from realtime_server.core.commits import Commit
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.overviews import OverviewWriter
+from realtime_server.engine.retention import NameRetention, RetentionSweeper
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
@@ -206,7 +207,10 @@ async def _store(settings: Settings, *, beside_others: bool = False) -> AsyncIte
         if url is None:
             mongod = shared_mongod if beside_others else embedded_mongod
             url = (await stack.enter_async_context(mongod(settings.data_dir))).url
-        yield await stack.enter_async_context(open_store(url, settings.mongodb_database))
+        notices_days = settings.retention_notifications_days
+        yield await stack.enter_async_context(
+            open_store(url, settings.mongodb_database, notices_days=notices_days)
+        )
 
 
 @asynccontextmanager
@@ -380,10 +384,14 @@ async def _collaboration(
     revocations.on_looked(collaboration.recheck)
     _engine_metrics(app[METRICS], engine, sockets)
     app[DRAINING].collaboration = collaboration
+    sweeping = _retention(app[METRICS], settings, store, engine)
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
         yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
     finally:
+        if sweeping is not None:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
         if writer is not None:
             await writer.close()
         await runs.close()
@@ -391,6 +399,20 @@ async def _collaboration(
         pacer.close()
         await collaboration.close()
         await engine.close()
+
+
+def _retention(
+    registry: CollectorRegistry, settings: Settings, store: MongoStore, engine: Engine
+) -> asyncio.Task[None] | None:
+    """Names go by age, until it is cancelled, where somebody has said so."""
+    days = settings.retention_names_days
+    if not days:
+        return None
+    retention = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, days)
+    sweeper = RetentionSweeper(retention, store.turns)
+    text = "Sessions from which this process erased people's names because of their age."
+    counter(registry, "collaboration_retention_sessions", text, lambda: sweeper.sessions)
+    return asyncio.create_task(sweeper.sweep_forever(), name="retention")
 
 
 async def _busy(presence: Presence, session_id: str) -> frozenset[str]:

@@ -61,7 +61,7 @@ async def _erase(
                 command = EraseName(
                     actor=actor, command_id=generated_command_id(by, uuid.uuid4().hex), user_id=user_id
                 )
-                erased = await erase(engine, store.log, store.sessions, store.notices, session_id, command)
+                erased = await erase(engine, store.log, store.sessions, store.notices, session_id, [command])
                 verdict = await verify_session(store, session_id)
                 problem = None if verdict is None else verdict.problem
                 state = "sound" if problem is None else f"broken at {problem.seq}: {problem.problem}"

@@ -21,6 +21,8 @@ from realtime_server.errors import ErrorCode, Rejection
 
 #: The commit by which a person's name is forgotten.
 NAME_ERASED: Final = "session.name_erased"
+#: The commits by which a session is over.
+ENDS: Final = frozenset({"session.ended", "session.expired"})
 
 
 def admit(present: Collection[str], user_id: str, maximum: int) -> Rejection | None:

@@ -120,7 +120,7 @@ async def erase_name(call: Call) -> Answer:
         actor=call.actor(state.project_id), command_id=command_id(call, "erase"), user_id=call.path["user_id"]
     )
     erased = await erase(
-        services.engine, services.log, services.sessions, services.notices, state.session_id, command
+        services.engine, services.log, services.sessions, services.notices, state.session_id, [command]
     )
     return Answer({"seq": erased.seq, "commits": erased.commits})
 
