@@ -332,6 +332,7 @@ async def _collaboration(
 
     def publish(commits: Sequence[Commit]) -> None:
         fanout.publish(commits)
+        collaboration.observe(commits)
         runs.observe(commits)
         if writer is not None:
             writer.observe(commits)

@@ -7,7 +7,7 @@ place in the engine's queue, which is what keeps a client's order and lets its c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, Protocol
@@ -28,6 +28,8 @@ from realtime_server.collaboration.notices import Notices
 from realtime_server.collaboration.people import NoElsewhere, People
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
+from realtime_server.core.commits import Commit
+from realtime_server.core.sessions import NAME_ERASED
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.log_context import log_context
@@ -183,12 +185,26 @@ class Collaboration:
         """The same for everybody, with tokens that expired while no timer ran."""
         self._recheck(self._connections.values())
 
+    def observe(self, commits: Iterable[Commit]) -> None:
+        """Of commits that are published: whose name was erased is shown by their id, where they are connected.
+
+        On the hot path: a commit that erases nobody's name costs one comparison.
+        """
+        for commit in commits:
+            if commit.message_type == NAME_ERASED:
+                for connection in self._of_user.get(commit.data["user_id"], ()):
+                    if commit.session_id in connection.sessions:
+                        self._later(self.attendance.shown_anew(connection, commit.session_id))
+
     def _recheck(self, connections: Iterable[Connection]) -> None:
         for connection in list(connections):
             if self.admission.recheck(connection):
-                task = asyncio.get_running_loop().create_task(self.attendance.refreshed(connection))
-                self._rechecks.add(task)
-                task.add_done_callback(self._rechecked)
+                self._later(self.attendance.refreshed(connection))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._rechecks.add(task)
+        task.add_done_callback(self._rechecked)
 
     def _rechecked(self, task: asyncio.Task[None]) -> None:
         self._rechecks.discard(task)
