@@ -27,7 +27,16 @@ from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
 from realtime_server.fanout.redis_overviews import RedisOverviews
 from realtime_server.fanout.redis_people import RedisPeople, share_revocations
-from realtime_server.metrics import EventMetrics, Timing, counter, gauge, process_metrics, timings, watch_loop
+from realtime_server.metrics import (
+    EventMetrics,
+    RequestMetrics,
+    Timing,
+    counter,
+    gauge,
+    process_metrics,
+    timings,
+    watch_loop,
+)
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
@@ -130,7 +139,7 @@ def _add_http(app: web.Application, settings: Settings) -> None:
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
     app.router.add_get("/metrics", _metrics)
-    app.add_subapp(rest.PREFIX, rest.create_rest(rest.config_of(settings)))
+    app.add_subapp(rest.PREFIX, rest.create_rest(rest.config_of(settings), RequestMetrics(app[METRICS]).observe))
 
 
 def _socket_server(settings: Settings) -> SocketServer:
