@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,9 @@ from realtime_server.auth.revocations import RevocableVerifier, Revocations
 from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
 from realtime_server.collaboration import NAMESPACE, Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
+from realtime_server.collaboration.notices import say_elsewhere
 from realtime_server.core.commits import Commit
+from realtime_server.core.notifications import Notice
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.overviews import OverviewWriter
@@ -260,7 +262,9 @@ def _presence(announce: Announce, clock: Callable[[], int], bus: RedisBus | None
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
     await check_key_file(settings)
     async with _store(settings, beside_others=True) as store, _bus(app, settings, store) as bus:
-        # Nobody listens here. Servers beside this process are told, or find its commits in the log.
+        # Nobody listens here; who is connected to servers is notified there.
+        people = None if bus is None else RedisPeople(bus, lambda user_id, message: None)
+        # Servers beside this process are told, or find its commits in the log.
         engine = Engine(
             store.log,
             store.sessions,
@@ -268,6 +272,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             publish=lambda commits: runs.observe(commits),
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
             notices=store.notices,
+            notify=lambda notices, first: _say(people, notices, first),
             config=_engine_config(settings),
             clock=store.clock,
         )
@@ -288,6 +293,12 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             await runs.close()
             await presence.close()
             await engine.close()
+
+
+def _say(people: RedisPeople | None, notices: Sequence[Notice], first: Collection[str]) -> None:
+    for notice in notices:
+        if people is not None and notice.notice_id in first:
+            say_elsewhere(people, notice)
 
 
 def _for_rest(services: Services) -> rest.Services:
@@ -353,7 +364,7 @@ async def _collaboration(
         publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         notices=store.notices,
-        notify=lambda notices: collaboration.notices.tell(notices),
+        notify=lambda notices, first: collaboration.notices.tell(notices, first),
         config=_engine_config(settings),
         trace=None if tracing is None else tracing.batch,
         clock=store.clock,

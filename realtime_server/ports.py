@@ -117,7 +117,7 @@ class Hints(Protocol):
 
 
 class Elsewhere(Protocol):
-    """Tells other processes what concerns one person. Best effort; no method blocks or raises."""
+    """Tells other processes what concerns people. Best effort; no method blocks or raises."""
 
     def follow(self, user_id: str) -> None:
         """From now on what concerns this person is wanted here."""
@@ -127,6 +127,9 @@ class Elsewhere(Protocol):
 
     def say(self, user_id: str, message: Mapping[str, Any]) -> None:
         """To every other process that follows the person. ``message``: JSON."""
+
+    def announce(self, message: Mapping[str, Any]) -> None:
+        """To every other process, whomever it follows. ``message``: JSON."""
 
 
 @dataclass(frozen=True, slots=True)

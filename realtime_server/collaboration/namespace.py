@@ -7,7 +7,7 @@ place in the engine's queue, which is what keeps a client's order and lets its c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, Protocol
@@ -94,7 +94,12 @@ class Collaboration:
         self.presence = presence
         self.runs = runs
         self.admission = Admission(verifier, sockets, rooms, config, clock)
-        self.notices = Notices(notices, rooms)
+        self._connections: dict[str, Connection] = {}
+        self._of_user: dict[str, set[Connection]] = {}
+        elsewhere = elsewhere or NoElsewhere()
+        self.notices = Notices(
+            notices, rooms, self.of_user, lambda: list(self._connections.values()), elsewhere
+        )
         self.attendance = Attendance(engine, presence, rooms, self.notices, config, clock)
         self._sockets = sockets
         self._engine = engine
@@ -102,15 +107,7 @@ class Collaboration:
         self._quotas = quotas
         self._observe = observe
         self._trace = trace
-        self._connections: dict[str, Connection] = {}
-        self._of_user: dict[str, set[Connection]] = {}
-        self.people = People(
-            lambda user_id: self._of_user.get(user_id, ()),
-            self.disconnect_user,
-            rooms,
-            clock,
-            elsewhere or NoElsewhere(),
-        )
+        self.people = People(self.of_user, self.disconnect_user, rooms, clock, elsewhere, self.notices.heard)
         self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
@@ -166,20 +163,24 @@ class Collaboration:
             del self._of_user[connection.user_id]
             self.people.went(connection.user_id)
 
+    def of_user(self, user_id: str) -> Collection[Connection]:
+        """The person's connections at this process."""
+        return self._of_user.get(user_id, ())
+
     def disconnect_user(self, user_id: str) -> int:
         """Close every connection that the person has at this process, now; how many there were.
 
         They are told `notification.access_revoked`, and nothing they send is done any more. Who has a good token may
         connect anew: to prevent that, revoke it (`auth.revocations`).
         """
-        theirs = [item for item in self._of_user.get(user_id, ()) if item.barred is None]
+        theirs = [item for item in self.of_user(user_id) if item.barred is None]
         for connection in theirs:
             self.admission.revoke(connection)
         return len(theirs)
 
     def recheck_user(self, user_id: str) -> None:
         """Something was revoked: take it from the person's open connections, and close those without any right left."""
-        self._recheck(self._of_user.get(user_id, ()))
+        self._recheck(self.of_user(user_id))
 
     def recheck(self) -> None:
         """The same for everybody, with tokens that expired while no timer ran."""
@@ -192,7 +193,7 @@ class Collaboration:
         """
         for commit in commits:
             if commit.message_type == NAME_ERASED:
-                for connection in self._of_user.get(commit.data["user_id"], ()):
+                for connection in self.of_user(commit.data["user_id"]):
                     if commit.session_id in connection.sessions:
                         self._later(self.attendance.shown_anew(connection, commit.session_id))
 
