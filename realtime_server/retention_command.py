@@ -9,7 +9,7 @@ import click
 
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.retention import NameRetention
-from realtime_server.errors import CollaborationError
+from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.settings import MAX_RETENTION, Settings
 from realtime_server.storage.audit import verify_session
 from realtime_server.storage.configured import existing_store
@@ -46,16 +46,24 @@ async def _run(settings: Settings, days: int, *, dry_run: bool) -> bool:
         try:
             retention = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, days)
             async for due in retention.due():
-                sessions += 1
                 about = f"{due.session_id}: ended at {due.ended_at}, {len(due.people)} people named"
                 if dry_run:
                     click.echo(about)
+                    sessions += 1
                     continue
-                commits = await retention.erase(due)
+                try:
+                    commits = await retention.erase(due)
+                except CollaborationError as error:
+                    if error.code is ErrorCode.UNAVAILABLE:
+                        raise
+                    click.echo(f"{about}; not erased: {error.message}")
+                    sound = False
+                    continue
                 verdict = await verify_session(store, due.session_id)
                 problem = None if verdict is None else verdict.problem
                 state = "sound" if problem is None else f"broken at {problem.seq}: {problem.problem}"
                 click.echo(f"{about}; erased from {commits} commits; {state}")
+                sessions += 1
                 sound = sound and problem is None
         finally:
             await engine.close()

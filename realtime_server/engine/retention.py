@@ -18,7 +18,7 @@ from realtime_server.core.commands import SYSTEM, EraseName
 from realtime_server.core.commits import SYSTEM_USER
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.erasing import erase
-from realtime_server.errors import CollaborationError
+from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import CommitLog, Ended, NoticeStore, SessionStore, Turns
 
 log = logging.getLogger(__name__)
@@ -122,11 +122,21 @@ class RetentionSweeper:
             async for due in found:
                 if done == _SESSIONS:
                     break
-                await self._retention.erase(due)
-                done += 1
-                self.sessions += 1
-                log.info(
-                    "the names of %d people were erased from session %s, which ended at %s",
-                    len(due.people), due.session_id, due.ended_at,
-                )  # fmt: skip
+                done += await self._erased(due)
         await self._turns.put_off(WORK, _SOON if done == _SESSIONS else _EVERY)
+
+    async def _erased(self, due: Due) -> bool:
+        """Whether it could be done. A session whose log is damaged keeps no other one waiting."""
+        try:
+            await self._retention.erase(due)
+        except CollaborationError as error:
+            if error.code is ErrorCode.UNAVAILABLE:
+                raise
+            log.error("names could not be erased from session %s: %s", due.session_id, error.message)
+            return False
+        self.sessions += 1
+        log.info(
+            "the names of %d people were erased from session %s, which ended at %s",
+            len(due.people), due.session_id, due.ended_at,
+        )  # fmt: skip
+        return True

@@ -250,3 +250,25 @@ async def test_notifications_are_kept_as_long_as_the_operator_says(
         await session(store, "open", 0)
         async for kept in store.database["notifications"].find():
             assert round((kept["expires_at"].timestamp() * 1000 - kept["at"]) / DAY) == days
+
+
+async def test_a_session_whose_log_is_damaged_is_left_and_keeps_no_other_waiting(
+    store: MongoStore, environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for session_id, days in (("damaged", 40), ("first", 35), ("second", 32)):
+        await session(store, session_id, days, END)
+    await store.database["sessions"].delete_one({"_id": "damaged"})
+    await store.database["commits"].delete_one({"session_id": "damaged", "seq": 2})
+    done = await command(environment, "retention", "--names-days", "34")
+    assert done.returncode == 1
+    damaged, first, last = done.stdout.splitlines()
+    assert damaged.endswith("; not erased: the session's log is damaged")
+    assert first.startswith("first: ")
+    assert last == "names are kept for 34 days: they are erased from 1 sessions"
+    async with engine_of(store) as engine:
+        kept = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, KEPT)
+        sweeper = RetentionSweeper(kept, store.turns)
+        await sweeper.sweep()
+    assert sweeper.sessions == 1
+    assert set(await naming(store)) == {"damaged"}
+    assert "names could not be erased from session damaged" in caplog.text
