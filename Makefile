@@ -76,20 +76,27 @@ bench: $(TEST_STAMP)
 attacks: $(TEST_STAMP)
 	$(BIN)/python -m loadtest.attacks $(ATTACKS)
 
-# The fuzzers of `make test`, each with 20,000 inputs instead of a hundred.
+# The fuzzers of `make test`, each with 20,000 inputs instead of a hundred, other ones each time. INPUTS=2000 is shorter.
+INPUTS ?= 20000
 FUZZERS := tests/attacks/test_fuzz.py tests/transport/test_packets.py tests/transport/test_frames.py \
-	tests/reconciliation/test_import_files.py tests/reconciliation/test_json_lines.py tests/reconciliation/test_reading.py
+	tests/reconciliation/test_csv_formats.py tests/reconciliation/test_import_files.py \
+	tests/reconciliation/test_json_lines.py tests/reconciliation/test_reading.py
 fuzz: $(TEST_STAMP)
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --timeout=0 $(FUZZERS)
+	HYPOTHESIS_PROFILE=fuzz HYPOTHESIS_INPUTS=$(INPUTS) $(BIN)/python -m pytest --timeout=0 -m hypothesis $(FUZZERS)
 
 # What is in a deployment and under which licences: CycloneDX (JSON) and tables, Python's and the web client's, in build/.
-# What is looked at is an environment of its own: nothing of the tests is in it.
-sbom: $(STAMP)
+# What is looked at is an environment made for it: what the image has, and nothing of the tests. For a deployment with
+# extras: make sbom SBOM='.[embedded,telemetry]'
+SBOM ?= .
+sbom:
 	@mkdir -p build
+	@$(PYTHON) -m venv --clear build/deployment && build/deployment/bin/pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e '$(SBOM)'
 	@$(PYTHON) -m venv build/sbom-tools && build/sbom-tools/bin/pip install --quiet --disable-pip-version-check \
 	  -c constraints.txt 'cyclonedx-bom>=7.5' 'pip-licenses>=5.5'
-	@build/sbom-tools/bin/cyclonedx-py environment --of JSON -o build/sbom-python.json $(BIN)/python
-	@build/sbom-tools/bin/pip-licenses --python=$(BIN)/python --format=markdown --with-urls --output-file=build/licences-python.md
+	@build/sbom-tools/bin/cyclonedx-py environment --of JSON -o build/sbom-python.json build/deployment/bin/python
+	@build/sbom-tools/bin/pip-licenses --python=build/deployment/bin/python --format=markdown --with-urls \
+	  --output-file=build/licences-python.md
 	@if command -v npm >/dev/null; then cd web && npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx \
 	  > ../build/sbom-web.json; else echo "npm is not here: the web client's packages are not listed."; fi
 	@ls build/sbom-*.json build/licences-*.md

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,16 +17,28 @@ from realtime_server.auth.revocations import RevocableVerifier, Revocations
 from realtime_server.auth.tokens import TokenVerifier, check_key_file, verifier_of
 from realtime_server.collaboration import NAMESPACE, Collaboration, CollaborationConfig, Rooms
 from realtime_server.collaboration.failures import refusal
+from realtime_server.collaboration.notices import say_elsewhere
 from realtime_server.core.commits import Commit
+from realtime_server.core.notifications import Notice
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.overviews import OverviewWriter
+from realtime_server.engine.retention import NameRetention, RetentionSweeper
 from realtime_server.errors import CollaborationError
 from realtime_server.fanout.local import LocalFanout
 from realtime_server.fanout.redis_hints import RedisHints
 from realtime_server.fanout.redis_overviews import RedisOverviews
 from realtime_server.fanout.redis_people import RedisPeople, share_revocations
-from realtime_server.metrics import EventMetrics, Timing, counter, gauge, process_metrics, timings, watch_loop
+from realtime_server.metrics import (
+    EventMetrics,
+    RequestMetrics,
+    Timing,
+    counter,
+    gauge,
+    process_metrics,
+    timings,
+    watch_loop,
+)
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.pacing import Pacer
 from realtime_server.presence.ports import Announce, Presence
@@ -132,7 +144,7 @@ def _add_http(app: web.Application, settings: Settings) -> None:
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
     app.router.add_get("/metrics", _metrics)
-    app.add_subapp(rest.PREFIX, rest.create_rest(rest.config_of(settings)))
+    app.add_subapp(rest.PREFIX, rest.create_rest(rest.config_of(settings), RequestMetrics(app[METRICS]).observe))
 
 
 def _socket_server(settings: Settings) -> SocketServer:
@@ -210,7 +222,10 @@ async def _store(settings: Settings, *, beside_others: bool = False) -> AsyncIte
         if url is None:
             mongod = shared_mongod if beside_others else embedded_mongod
             url = (await stack.enter_async_context(mongod(settings.data_dir))).url
-        yield await stack.enter_async_context(open_store(url, settings.mongodb_database))
+        notices_days = settings.retention_notifications_days
+        yield await stack.enter_async_context(
+            open_store(url, settings.mongodb_database, notices_days=notices_days)
+        )
 
 
 @asynccontextmanager
@@ -251,7 +266,9 @@ def _presence(announce: Announce, clock: Callable[[], int], bus: RedisBus | None
 async def _rest_services(app: web.Application, settings: Settings) -> AsyncIterator[None]:
     await check_key_file(settings)
     async with _store(settings, beside_others=True) as store, _bus(app, settings, store) as bus:
-        # Nobody listens here. Servers beside this process are told, or find its commits in the log.
+        # Nobody listens here; who is connected to servers is notified there.
+        people = None if bus is None else RedisPeople(bus, lambda user_id, message: None)
+        # Servers beside this process are told, or find its commits in the log.
         engine = Engine(
             store.log,
             store.sessions,
@@ -259,6 +276,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             publish=lambda commits: runs.observe(commits),
             hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
             notices=store.notices,
+            notify=lambda notices, first: _say(people, notices, first),
             config=_engine_config(settings),
             clock=store.clock,
         )
@@ -279,6 +297,12 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             await runs.close()
             await presence.close()
             await engine.close()
+
+
+def _say(people: RedisPeople | None, notices: Sequence[Notice], first: Collection[str]) -> None:
+    for notice in notices:
+        if people is not None and notice.notice_id in first:
+            say_elsewhere(people, notice)
 
 
 def _for_rest(services: Services) -> rest.Services:
@@ -332,6 +356,7 @@ async def _collaboration(
 
     def publish(commits: Sequence[Commit]) -> None:
         fanout.publish(commits)
+        collaboration.observe(commits)
         runs.observe(commits)
         if writer is not None:
             writer.observe(commits)
@@ -343,7 +368,7 @@ async def _collaboration(
         publish=publish,
         hints=None if bus is None else RedisHints(bus, lambda *hint: engine.hint(*hint)),
         notices=store.notices,
-        notify=lambda notices: collaboration.notices.tell(notices),
+        notify=lambda notices, first: collaboration.notices.tell(notices, first),
         config=_engine_config(settings),
         trace=None if tracing is None else tracing.batch,
         clock=store.clock,
@@ -384,10 +409,14 @@ async def _collaboration(
     revocations.on_looked(collaboration.recheck)
     _engine_metrics(app[METRICS], engine, sockets)
     app[DRAINING].collaboration = collaboration
+    sweeping = _retention(app[METRICS], settings, store, engine)
     gauge(app[METRICS], "collaboration_clients", "Clients connected.", lambda: collaboration.connections)
     try:
         yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
     finally:
+        if sweeping is not None:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
         if writer is not None:
             await writer.close()
         await runs.close()
@@ -395,6 +424,20 @@ async def _collaboration(
         pacer.close()
         await collaboration.close()
         await engine.close()
+
+
+def _retention(
+    registry: CollectorRegistry, settings: Settings, store: MongoStore, engine: Engine
+) -> asyncio.Task[None] | None:
+    """Names go by age, until it is cancelled, where somebody has said so."""
+    days = settings.retention_names_days
+    if not days:
+        return None
+    retention = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, days)
+    sweeper = RetentionSweeper(retention, store.turns)
+    text = "Sessions from which this process erased people's names because of their age."
+    counter(registry, "collaboration_retention_sessions", text, lambda: sweeper.sessions)
+    return asyncio.create_task(sweeper.sweep_forever(), name="retention")
 
 
 async def _busy(presence: Presence, session_id: str) -> frozenset[str]:

@@ -45,6 +45,9 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "generate": LazyCommand("realtime_server.reconciliation.commands:generate_command", "Write example record sets."),
     "audit": LazyCommand("realtime_server.storage.commands:audit_command", "Verify or export a session's log."),
     "erase-person": LazyCommand("realtime_server.erase_command:erase_command", "Erase a person's name."),
+    "retention": LazyCommand(
+        "realtime_server.retention_command:retention_command", "Erase names from sessions long ended."
+    ),
     "backup": LazyCommand("realtime_server.storage.backup_command:backup_command", "Write everything to a file."),
     "restore": LazyCommand("realtime_server.storage.backup_command:restore_command", "Put a backup back."),
     "export": LazyCommand(

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection
 
 import click
 
+from realtime_server.auth.revocations import Revocations
 from realtime_server.core.commands import Actor, EraseName, generated_command_id
 from realtime_server.core.roles import Role
 from realtime_server.engine.engine import Engine
@@ -28,29 +29,37 @@ _PAGE = 100
 @click.option("--project", "projects", multiple=True, help="In this project alone; can be given several times.")
 @click.option("--session", "sessions", multiple=True, help="In this session alone; can be given several times.")
 @click.option("--by", default=getpass.getuser, help="Id of whoever does it, for the log. [default: the login name]")
+@click.option("--revoke", is_flag=True, help="First revoke the tokens that they have, in these projects or everywhere.")
 @click.pass_context
 def erase_command(
-    ctx: click.Context, user_id: str, projects: tuple[str, ...], sessions: tuple[str, ...], by: str
+    ctx: click.Context, user_id: str, projects: tuple[str, ...], sessions: tuple[str, ...], by: str, revoke: bool
 ) -> None:
     """Erase a person's display name from every session that names them, and verify each log afterwards.
 
     Their user id stays: it is what the hash chain holds. What people wrote by hand (comments, reasons, values) stays
-    too. Exit codes: 0 done, 1 a log is not sound, 2 it could not be done; doing it again does the rest.
+    too. A token from before names them no more there, but in other sessions it does, until it is revoked. Exit codes:
+    0 done, 1 a log is not sound, 2 it could not be done; doing it again does the rest.
     """
+    if revoke and sessions:
+        raise click.UsageError("tokens are revoked in projects or everywhere: leave out --session, or --revoke")
     settings = Settings.from_environment(os.environ)
     try:
-        sound = asyncio.run(_erase(settings, user_id, projects, sessions, by))
+        sound = asyncio.run(_erase(settings, user_id, projects, sessions, by, revoke=revoke))
     except CollaborationError as error:
         raise click.UsageError(error.message) from None
     ctx.exit(0 if sound else 1)
 
 
 async def _erase(
-    settings: Settings, user_id: str, projects: Collection[str], sessions: Collection[str], by: str
+    settings: Settings, user_id: str, projects: Collection[str], sessions: Collection[str], by: str, *, revoke: bool
 ) -> bool:
     actor = Actor(by, by, Role.ADMIN)
     sound, count = True, 0
     async with existing_store(settings) as store:
+        if revoke:
+            revocations = Revocations(store.revocations, store.clock)
+            for project_id in projects or (None,):
+                await revocations.revoke(user_id, project_id, by, "the name is erased")
         engine = Engine(store.log, store.sessions, store.records, publish=lambda commits: None)
         try:
             async for session_id in _naming(store.log, user_id):
@@ -61,7 +70,7 @@ async def _erase(
                 command = EraseName(
                     actor=actor, command_id=generated_command_id(by, uuid.uuid4().hex), user_id=user_id
                 )
-                erased = await erase(engine, store.log, store.sessions, store.notices, session_id, command)
+                erased = await erase(engine, store.log, store.sessions, store.notices, session_id, [command])
                 verdict = await verify_session(store, session_id)
                 problem = None if verdict is None else verdict.problem
                 state = "sound" if problem is None else f"broken at {problem.seq}: {problem.problem}"

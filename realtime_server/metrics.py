@@ -13,6 +13,10 @@ from prometheus_client.registry import Collector
 #: Upper bounds in seconds: an edit with its journaled write takes a few milliseconds, and a second is an incident.
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
+#: The same for requests over HTTP, among them imports, which take as long as their files.
+_REQUEST_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 #: Seconds between two looks at the event loop.
 _LOOK: Final = 0.25
 
@@ -41,6 +45,29 @@ class EventMetrics:
         if histogram is None:
             histogram = self._histograms[event] = self._seconds.labels(event)
         histogram.observe(seconds)
+
+
+class RequestMetrics:
+    """Requests over HTTP, by operation. Labels come from fixed lists: never a path, nor a method that a client made up.
+
+    ``status``: ``2xx`` to ``5xx``.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._answered = Counter(
+            "collaboration_requests",
+            "Requests over HTTP answered, by operation, method and class of status.",
+            ["operation", "method", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "collaboration_request_seconds", "From a request's head to the head of its answer.", ["operation"],
+            registry=registry, buckets=_REQUEST_BUCKETS,
+        )  # fmt: skip
+
+    def observe(self, operation: str, method: str, status: int, seconds: float) -> None:
+        self._answered.labels(operation, method if method in _METHODS else "other", f"{status // 100}xx").inc()
+        self._seconds.labels(operation).observe(seconds)
 
 
 def process_metrics(registry: CollectorRegistry) -> None:

@@ -18,6 +18,14 @@ from realtime_server.core.roles import Role
 from realtime_server.core.state import Lock, RecordState
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Ended:
+    """That a session ended or expired, ``at`` (milliseconds since 1970)."""
+
+    at: int
+    session_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """How far an append came.
@@ -73,7 +81,6 @@ class CommitLog(Protocol):
         An entry that somebody damaged comes as it is, however wrong: never trust one that `ChainVerifier` has not seen.
         """
 
-
     async def erase_name(self, session_id: str, user_id: str) -> int:
         """Take a person's name off every commit of the log; how many had it. Journaled on return.
 
@@ -82,6 +89,15 @@ class CommitLog(Protocol):
 
     async def naming(self, user_id: str, after: str | None, limit: int) -> list[str]:
         """Ids of at most ``limit`` sessions whose logs name the person, ascending, beginning after one."""
+
+    async def ended(self, until: int, after: Ended | None, limit: int) -> list[Ended]:
+        """At most ``limit`` sessions that ended by that instant, the earliest first, beginning after one."""
+
+    async def still_named(self, session_ids: Collection[str]) -> list[str]:
+        """Those of the sessions whose logs name anybody, ascending. Costs next to nothing for all others."""
+
+    async def people_named(self, session_id: str) -> list[str]:
+        """Ids of everybody whom the log names, ascending."""
 
 
 class Hints(Protocol):
@@ -101,7 +117,7 @@ class Hints(Protocol):
 
 
 class Elsewhere(Protocol):
-    """Tells other processes what concerns one person. Best effort; no method blocks or raises."""
+    """Tells other processes what concerns people. Best effort; no method blocks or raises."""
 
     def follow(self, user_id: str) -> None:
         """From now on what concerns this person is wanted here."""
@@ -111,6 +127,9 @@ class Elsewhere(Protocol):
 
     def say(self, user_id: str, message: Mapping[str, Any]) -> None:
         """To every other process that follows the person. ``message``: JSON."""
+
+    def announce(self, message: Mapping[str, Any]) -> None:
+        """To every other process, whomever it follows. ``message``: JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +363,7 @@ class Place:
 class NoticeStore(Protocol):
     """Notifications, kept until they are old or too many. Each reader has a mark of their own on each.
 
-    Bounded: a person has the newest 500 of a project, the holders of a role together another 500, all for 90 days.
+    Bounded: a person has the newest 500 of a project, the holders of a role together another 500, all for some days.
     """
 
     async def add(self, notices: Sequence[Notice]) -> set[str]:
@@ -368,6 +387,19 @@ class NoticeStore(Protocol):
 
     async def erase_name(self, session_id: str, user_id: str) -> int:
         """Whatever this person did in the session, was done by their id from now on; how many said their name."""
+
+
+class Turns(Protocol):
+    """Work that one process does for all: whose turn it is, by the database's clock."""
+
+    async def take(self, work: str, lease: float) -> bool:
+        """Whether it is this process's turn now. Then it is nobody else's for ``lease`` seconds, or until `put_off`.
+
+        A process that takes its turn and dies keeps the others waiting no longer than that.
+        """
+
+    async def put_off(self, work: str, pause: float) -> None:
+        """It is done: nobody's turn comes for ``pause`` seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 MIN_SECRET_BYTES = 32
 """RFC 7518, section 3.2: a key for HS256 must be as long as the hash's output at least."""
 MIN_PASSWORD = 16
+MAX_RETENTION = 36_500
+"""Days; a hundred years."""
 
-_OWN_PREFIXES = ("WS_", "COLLABORATION_", "AUTH_", "WEB_")
+_OWN_PREFIXES = ("WS_", "COLLABORATION_", "AUTH_", "WEB_", "RETENTION_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,21 @@ class Settings:
         values.number(0, 3600),
         "So often a session with clients looks for what other processes added to its log; 0: never",
         unit="s",
+    )
+
+    retention_names_days: int = _setting(
+        "RETENTION_NAMES_DAYS",
+        "0",
+        values.integer(0, MAX_RETENTION),
+        "So long after a session's end people's names stay in it, then only their ids; 0: for ever",
+        unit="days",
+    )
+    retention_notifications_days: int = _setting(
+        "RETENTION_NOTIFICATIONS_DAYS",
+        "90",
+        values.integer(1, MAX_RETENTION),
+        "New notifications are kept so long at most",
+        unit="days",
     )
 
     redis_url: str | None = _setting(

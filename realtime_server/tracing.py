@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from realtime_server.core.commits import Commit
 from realtime_server.errors import ConfigurationError
@@ -24,7 +24,12 @@ from realtime_server.settings import Settings
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-#: Commands whose stages are kept until their span is made; over HTTP and for the system's own there is none.
+#: What the HTTP interface notes on a request for its span: who asks, the command that it led to, the refusal's code.
+USER: Final = web.RequestKey("user", str)
+COMMAND: Final = web.RequestKey("command", str)
+OUTCOME: Final = web.RequestKey("outcome", str)
+
+#: Commands whose stages are kept until their span is made; for the system's own there is none.
 _KEPT: Final = 4_096
 _SERVICE: Final = "realtime-server"
 
@@ -75,15 +80,22 @@ class Tracing:
         )
         _judge(span, outcome)
         if stages is not None:
-            inside = trace.set_span_in_context(span, Context())
-            parts = (
-                ("decide", began, stages.decided),
-                ("append", stages.decided, stages.appended),
-                ("publish", stages.appended, stages.published),
-            )
-            for name, start, end in parts:
-                self._tracer.start_span(name, context=inside, start_time=at(start)).end(at(end))
+            self._parts(span, stages, began, at)
         span.end(at(time.perf_counter()))
+
+    def _parts(self, span: Any, stages: _Stages, began: float, at: Callable[[float], int]) -> None:
+        """What the engine did for a command, under its span."""
+        from opentelemetry import trace
+        from opentelemetry.context import Context
+
+        inside = trace.set_span_in_context(span, Context())
+        parts = (
+            ("decide", began, stages.decided),
+            ("append", stages.decided, stages.appended),
+            ("publish", stages.appended, stages.published),
+        )
+        for name, start, end in parts:
+            self._tracer.start_span(name, context=inside, start_time=at(start)).end(at(end))
 
     def middleware(self, prefix: str) -> Any:
         """For the requests below a path."""
@@ -94,11 +106,10 @@ class Tracing:
         async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
             if not request.path.startswith(f"{prefix}/"):
                 return await handler(request)
-            resource = request.match_info.route.resource
-            route = request.path if resource is None else resource.canonical
-            attributes = {"http.request.method": request.method, "http.route": route}
+            name, attributes = _described(request)
+            began = time.perf_counter()
             with self._tracer.start_as_current_span(
-                f"{request.method} {route}",
+                name,
                 context=propagate.extract(dict(request.headers), Context()),
                 kind=trace.SpanKind.SERVER,
                 attributes=attributes,
@@ -107,9 +118,34 @@ class Tracing:
                 span.set_attribute("http.response.status_code", response.status)
                 if response.status >= 500:
                     span.set_status(trace.StatusCode.ERROR)
+                self._noted(span, request, began)
                 return response
 
         return traced
+
+    def _noted(self, span: Any, request: web.Request, began: float) -> None:
+        """What has come to be known of a request: the same as of an event."""
+        session_id = request.match_info.get("session_id")
+        outcome = request.get(OUTCOME, "ok")
+        noted = {"session.id": session_id, "enduser.id": request.get(USER), "outcome": outcome}
+        stages = self._stages.pop((session_id or "", request.get(COMMAND, "")), None)
+        if stages is not None:
+            noted |= {"commit.seq": stages.seq, "batch.size": stages.size}
+            self._parts(span, stages, began, _epoch())
+        span.set_attributes({key: value for key, value in noted.items() if value is not None})
+
+
+def _described(request: web.Request) -> tuple[str, dict[str, str]]:
+    """A request's span: its name and what is known from the first. Never the path itself, which anybody makes up.
+
+    https://opentelemetry.io/docs/specs/semconv/http/http-spans/: a method that nobody knows is ``_OTHER``.
+    """
+    method = request.method if request.method in hdrs.METH_ALL else "_OTHER"
+    attributes = {"http.request.method": method}
+    resource = request.match_info.route.resource
+    if resource is None:
+        return "HTTP" if method == "_OTHER" else method, attributes
+    return f"{method} {resource.canonical}", attributes | {"http.route": resource.canonical}
 
 
 def _epoch() -> Callable[[float], int]:

@@ -17,7 +17,8 @@ from pymongo import MongoClient
 from realtime_server.storage.embedded import embedded_mongod
 
 #: ``HYPOTHESIS_PROFILE=fuzz`` (``make fuzz``): for long, and other inputs each time.
-settings.register_profile("fuzz", max_examples=20_000, deadline=None, print_blob=True)
+_INPUTS = int(os.environ.get("HYPOTHESIS_INPUTS", "20000"))
+settings.register_profile("fuzz", max_examples=_INPUTS, deadline=None, print_blob=True)
 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz":
     settings.load_profile("fuzz")
 

@@ -21,6 +21,7 @@ from realtime_server.collaboration.warnings import Warnings
 from realtime_server.core.commands import Actor, Join, generated_command_id
 from realtime_server.core.commits import envelope
 from realtime_server.core.conflict_views import conflict_records
+from realtime_server.core.nameless import name_of
 from realtime_server.core.state import SessionState
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -61,7 +62,7 @@ class Attendance:
         state = await self._engine.inspect(session_id, refresh=False)
         actor = connection.actor_in(session_id, state.project_id)
         entered = session_id in connection.sessions
-        await self._enter(connection, session_id, state.project_id, actor, device_id)
+        await self._enter(connection, session_id, state.project_id, actor, name_of(state, actor), device_id)
         try:
             command_id = generated_command_id(actor.user_id, uuid4().hex)
             answer = await self._engine.submit(session_id, Join(actor=actor, command_id=command_id))
@@ -77,13 +78,19 @@ class Attendance:
             raise
 
     async def _enter(
-        self, connection: Connection, session_id: str, project_id: str, actor: Actor, device_id: str | None
+        self,
+        connection: Connection,
+        session_id: str,
+        project_id: str,
+        actor: Actor,
+        name: str,
+        device_id: str | None,
     ) -> None:
         entered = session_id in connection.sessions
         if not entered and len(connection.sessions) >= self._config.sessions:
             message = f"one connection is in at most {self._config.sessions} sessions; leave one first"
             raise CollaborationError(ErrorCode.RATE_LIMITED, message)
-        seat = Seat(connection.sid, actor.user_id, actor.name, actor.role, self._clock(), device_id)
+        seat = Seat(connection.sid, actor.user_id, name, actor.role, self._clock(), device_id)
         await self._presence.enter(session_id, seat, self._config.max_users)
         if not connection.open or project_id not in connection.identity.roles:
             # It went away meanwhile, or its role was revoked, and whoever saw to that did not know of this seat.
@@ -165,12 +172,18 @@ class Attendance:
     async def refreshed(self, connection: Connection) -> None:
         """The person has other roles now: they show at once, and the sessions of projects without one are left."""
         await self._leave_revoked(connection)
-        for session_id, project_id in list(connection.sessions.items()):
-            role = connection.identity.roles.get(project_id)
-            if role is None:
-                continue  # once more, while this waited
-            seat = Seat(connection.sid, connection.user_id, connection.identity.name, role, self._clock())
-            await self._presence.enter(session_id, seat, self._config.max_users)
+        for session_id in list(connection.sessions):
+            await self.shown_anew(connection, session_id)
+
+    async def shown_anew(self, connection: Connection, session_id: str) -> None:
+        """The person is called something else in a session that they are in, or has another role there."""
+        state = self._engine.live(session_id) or await self._engine.inspect(session_id, refresh=False)
+        role = connection.identity.roles.get(state.project_id)
+        if role is None or session_id not in connection.sessions:
+            return  # that came meanwhile
+        name = name_of(state, connection.actor_in(session_id, state.project_id))
+        seat = Seat(connection.sid, connection.user_id, name, role, self._clock())
+        await self._presence.enter(session_id, seat, self._config.max_users)
 
     async def _leave_revoked(self, connection: Connection) -> None:
         gone = [item for item in connection.sessions.items() if item[1] not in connection.identity.roles]

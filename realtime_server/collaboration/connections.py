@@ -61,7 +61,7 @@ class Connection:
         role: Role | None = self.identity.roles.get(project_id)
         if role is None:
             raise no_session(session_id)
-        return Actor(self.identity.user_id, self.identity.name, role)
+        return Actor(self.identity.user_id, self.identity.name, role, self.identity.issued_at)
 
 
 def no_session(session_id: str) -> CollaborationError:

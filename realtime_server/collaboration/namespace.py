@@ -7,7 +7,7 @@ place in the engine's queue, which is what keeps a client's order and lets its c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, Protocol
@@ -28,6 +28,8 @@ from realtime_server.collaboration.notices import Notices
 from realtime_server.collaboration.people import NoElsewhere, People
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
+from realtime_server.core.commits import Commit
+from realtime_server.core.sessions import NAME_ERASED
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.log_context import log_context
@@ -92,7 +94,12 @@ class Collaboration:
         self.presence = presence
         self.runs = runs
         self.admission = Admission(verifier, sockets, rooms, config, clock)
-        self.notices = Notices(notices, rooms)
+        self._connections: dict[str, Connection] = {}
+        self._of_user: dict[str, set[Connection]] = {}
+        elsewhere = elsewhere or NoElsewhere()
+        self.notices = Notices(
+            notices, rooms, self.of_user, lambda: list(self._connections.values()), elsewhere
+        )
         self.attendance = Attendance(engine, presence, rooms, self.notices, config, clock)
         self._sockets = sockets
         self._engine = engine
@@ -100,15 +107,7 @@ class Collaboration:
         self._quotas = quotas
         self._observe = observe
         self._trace = trace
-        self._connections: dict[str, Connection] = {}
-        self._of_user: dict[str, set[Connection]] = {}
-        self.people = People(
-            lambda user_id: self._of_user.get(user_id, ()),
-            self.disconnect_user,
-            rooms,
-            clock,
-            elsewhere or NoElsewhere(),
-        )
+        self.people = People(self.of_user, self.disconnect_user, rooms, clock, elsewhere, self.notices.heard)
         self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
@@ -164,31 +163,49 @@ class Collaboration:
             del self._of_user[connection.user_id]
             self.people.went(connection.user_id)
 
+    def of_user(self, user_id: str) -> Collection[Connection]:
+        """The person's connections at this process."""
+        return self._of_user.get(user_id, ())
+
     def disconnect_user(self, user_id: str) -> int:
         """Close every connection that the person has at this process, now; how many there were.
 
         They are told `notification.access_revoked`, and nothing they send is done any more. Who has a good token may
         connect anew: to prevent that, revoke it (`auth.revocations`).
         """
-        theirs = [item for item in self._of_user.get(user_id, ()) if item.barred is None]
+        theirs = [item for item in self.of_user(user_id) if item.barred is None]
         for connection in theirs:
             self.admission.revoke(connection)
         return len(theirs)
 
     def recheck_user(self, user_id: str) -> None:
         """Something was revoked: take it from the person's open connections, and close those without any right left."""
-        self._recheck(self._of_user.get(user_id, ()))
+        self._recheck(self.of_user(user_id))
 
     def recheck(self) -> None:
         """The same for everybody, with tokens that expired while no timer ran."""
         self._recheck(self._connections.values())
 
+    def observe(self, commits: Iterable[Commit]) -> None:
+        """Of commits that are published: whose name was erased is shown by their id, where they are connected.
+
+        On the hot path: a commit that erases nobody's name costs one comparison.
+        """
+        for commit in commits:
+            if commit.message_type == NAME_ERASED:
+                for connection in self.of_user(commit.data["user_id"]):
+                    if commit.session_id in connection.sessions:
+                        self._later(self.attendance.shown_anew(connection, commit.session_id))
+
     def _recheck(self, connections: Iterable[Connection]) -> None:
         for connection in list(connections):
             if self.admission.recheck(connection):
-                task = asyncio.get_running_loop().create_task(self.attendance.refreshed(connection))
-                self._rechecks.add(task)
-                task.add_done_callback(self._rechecked)
+                self._later(self.attendance.refreshed(connection))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._rechecks.add(task)
+        task.add_done_callback(self._rechecked)
 
     def _rechecked(self, task: asyncio.Task[None]) -> None:
         self._rechecks.discard(task)

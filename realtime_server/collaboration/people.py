@@ -23,9 +23,13 @@ class NoElsewhere:
     def say(self, user_id: str, message: Mapping[str, Any]) -> None:
         pass
 
+    def announce(self, message: Mapping[str, Any]) -> None:
+        pass
+
 
 class People:
     """``of_user``: the person's connections at this process. ``elsewhere``: the way to those at other processes.
+    ``notified``: told of notifications that another process was the first to keep (`notices.Notices.heard`).
 
     Best effort at other processes: what is said while Redis is away reaches those who are here.
     """
@@ -37,7 +41,9 @@ class People:
         rooms: Rooms,
         clock: Callable[[], int],
         elsewhere: Elsewhere,
+        notified: Callable[[str | None, Mapping[str, Any]], None],
     ) -> None:
+        self._notified = notified
         self._of_user, self._disconnect_here, self._rooms, self._clock = of_user, disconnect_here, rooms, clock
         self._elsewhere = elsewhere
 
@@ -65,9 +71,16 @@ class People:
             if connection.barred is None and sid in (None, connection.sid):
                 self._rooms.tell(connection, envelope)
 
-    def heard(self, user_id: str, message: Mapping[str, Any]) -> None:
-        """What another process says is to be done; ValueError for anything that is not understood."""
+    def heard(self, user_id: str | None, message: Mapping[str, Any]) -> None:
+        """What another process says is to be done for a person, or for whomever it concerns (None).
+
+        ValueError for anything that is not understood.
+        """
         match message:
+            case {"do": "notify"}:
+                self._notified(user_id, message)
+            case _ if user_id is None:
+                raise ValueError("not a message about whomever it concerns")
             case {"do": "disconnect"}:
                 self._disconnect_here(user_id)
             case {"do": "tell", "envelope": {"message_type": str(kind), "user_id": str(who)} as envelope, "sid": sid}:

@@ -17,9 +17,12 @@ from realtime_server.core.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Actor:
+    """``issued_at``: since when (Unix seconds) their token calls them so; 0 where it does not say, as long ago."""
+
     user_id: str
     name: str
     role: Role
+    issued_at: int = 0
 
 
 #: Who asks for what nobody asked for. It passes every permission.

@@ -9,6 +9,7 @@ from realtime_server.core import limits
 from realtime_server.core.commands import AddComment, ResolveComment
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.conflicts import forget_oldest
+from realtime_server.core.nameless import name_of
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.state import Changes, SessionState
 from realtime_server.core.values import check_text
@@ -35,7 +36,7 @@ def decide_comment(state: SessionState, command: AddComment, now: int) -> Outcom
         "parent_id": command.parent_id,
         "text": command.text,
         "mentions": list(command.mentions),
-        "name": command.actor.name,
+        "name": name_of(state, command.actor),
     }
     return Draft("comment.added", data)
 

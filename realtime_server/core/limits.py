@@ -67,6 +67,8 @@ MAX_NAME: Final = 200
 MAX_REASON: Final = 1_000
 #: People ever admitted to one session.
 MAX_PARTICIPANTS: Final = 1_000
+#: People whose erased names a session keeps out: as many as can have taken part.
+MAX_NAMELESS: Final = MAX_PARTICIPANTS
 
 #: Work allowed to one side of a text merge, in pairs of equal words within the part that changed. 25,000 (some 150
 #: words rewritten, counting the spaces between them) take about 10 ms; beyond it a person merges.

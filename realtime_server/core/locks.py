@@ -22,6 +22,7 @@ from realtime_server.core.commands import (
     TakeOverLock,
 )
 from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
+from realtime_server.core.nameless import name_of
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.state import Changes, Lock, SessionState
 from realtime_server.errors import ErrorCode, Rejection
@@ -81,8 +82,8 @@ def decide_acquire(state: SessionState, command: AcquireLock, now: int) -> Outco
     refused = _refuse_lease(command.duration) or _refuse_more(state, actor.user_id, now)
     if refused is not None:
         return refused
-    expires_at = now + command.duration
-    return _lease("lock.acquired", command.record_id, actor.user_id, actor.name, expires_at, token=state.seq + 1)
+    expires_at, name = now + command.duration, name_of(state, actor)
+    return _lease("lock.acquired", command.record_id, actor.user_id, name, expires_at, token=state.seq + 1)
 
 
 def _refuse_lease(duration: int) -> Rejection | None:
@@ -145,7 +146,7 @@ def decide_takeover(state: SessionState, command: TakeOverLock, now: int) -> Out
         "lock.taken_over",
         command.record_id,
         actor.user_id,
-        actor.name,
+        name_of(state, actor),
         now + command.duration,
         token=state.seq + 1,
         previous={"user_id": lock.user_id, "name": lock.name, "token": lock.token},

@@ -49,7 +49,9 @@ def split(places: tuple[str, ...], data: Mapping[str, Any], user_id: str) -> tup
             continue
         person = left if place == "" else dict(left.get(place, ()))
         if "name" in person:
-            names[person.get("user_id", user_id)] = person.pop("name")
+            who, name = person.get("user_id", user_id), person.pop("name")
+            if name != who:  # as what is erased is read anyway
+                names[who] = name
             if place:
                 left[place] = person
     return left, tuple(names.items())

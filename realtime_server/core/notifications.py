@@ -24,6 +24,22 @@ MAX_PEOPLE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom something in a project concerns: the person ``recipient``, or everybody in one of ``roles`` but some."""
+
+    project_id: str
+    recipient: str | None
+    roles: tuple[str, ...] = ()
+    excepted: frozenset[str] = frozenset()
+
+    def has(self, user_id: str, role: str) -> bool:
+        """Whether this person, who has this role in the project, is among them."""
+        if self.recipient is not None:
+            return user_id == self.recipient
+        return role in self.roles and user_id not in self.excepted
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """One notification. It is for the person ``recipient``, or for everybody in one of ``roles`` who is not excepted.
 
@@ -47,9 +63,11 @@ class Notice:
 
     def concerns(self, user_id: str, role: str) -> bool:
         """Whether it is for this person, who has this role in its project."""
-        if self.recipient is not None:
-            return user_id == self.recipient
-        return role in self.roles and user_id not in self.excepted
+        return self.audience.has(user_id, role)
+
+    @property
+    def audience(self) -> Audience:
+        return Audience(self.project_id, self.recipient, self.roles, self.excepted)
 
 
 def notice_view(notice: Notice, *, read: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from realtime_server.core import limits
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.matching.rules import RuleSet, check_all, document, from_document
+from realtime_server.core.nameless import name_of
 from realtime_server.core.numbers import plain_number
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.reconciliation_commands import (
@@ -63,7 +64,7 @@ def decide_start(state: SessionState, command: StartRun, now: int) -> Outcome:
     data = {
         "run_id": command.run_id,
         "status": RunStatus.QUEUED.value,
-        "started_by": {"user_id": command.actor.user_id, "name": command.actor.name},
+        "started_by": {"user_id": command.actor.user_id, "name": name_of(state, command.actor)},
         "rules_version": state.reconciliation.rules.version,
     }
     return Draft("reconciliation.started", data)

@@ -13,6 +13,7 @@ from realtime_server.core.commands import CreateSession, EndSession, EraseName, 
 from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
 from realtime_server.core.matching.rules import Rule, RuleSet, check_all, document, from_document
 from realtime_server.core.merging import check_policies
+from realtime_server.core.nameless import name_of, with_nameless
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.roles import Role
 from realtime_server.core.state import Changes, Participant, SessionState, SessionStatus
@@ -21,6 +22,8 @@ from realtime_server.errors import ErrorCode, Rejection
 
 #: The commit by which a person's name is forgotten.
 NAME_ERASED: Final = "session.name_erased"
+#: The commits by which a session is over.
+ENDS: Final = frozenset({"session.ended", "session.expired"})
 
 
 def admit(present: Collection[str], user_id: str, maximum: int) -> Rejection | None:
@@ -69,15 +72,15 @@ def decide_join(state: SessionState, command: Join, now: int) -> Outcome:
     Who looks at a session that has ended leaves no trace: nothing follows the end in the log.
     """
     actor = command.actor
-    known = state.participants.get(actor.user_id)
-    if known is not None and (known.name, known.role) == (actor.name, actor.role):
+    known, name = state.participants.get(actor.user_id), name_of(state, actor)
+    if known is not None and (known.name, known.role) == (name, actor.role):
         return NoChange({"status": "unchanged", "seq": state.seq})
     if state.status is not SessionStatus.ACTIVE:
         return NoChange({"status": "unchanged", "seq": state.seq})
     if known is None and len(state.participants) >= limits.MAX_PARTICIPANTS:
         return reject(ErrorCode.SESSION_FULL, f"{limits.MAX_PARTICIPANTS} people took part in this session already")
     change = "participant_added" if known is None else "participant_changed"
-    data = {"change": change, "user_id": actor.user_id, "name": actor.name, "role": actor.role.value}
+    data = {"change": change, "user_id": actor.user_id, "name": name, "role": actor.role.value}
     return Draft("session.updated", data)
 
 
@@ -125,7 +128,7 @@ def evolve_session(state: SessionState, commit: Commit) -> Changes:
             field_policies=dict(data["field_policies"]),
         )
     if commit.message_type == NAME_ERASED:
-        return _without_name(state, data["user_id"])
+        return _without_name(state, data["user_id"], commit.at)
     if commit.message_type == "session.updated":
         person = Participant(data["user_id"], data["name"], Role(data["role"]), commit.at)
         return Changes(participants=state.participants.set(person.user_id, person))
@@ -134,12 +137,13 @@ def evolve_session(state: SessionState, commit: Commit) -> Changes:
     return Changes(status=SessionStatus.ENDED if ended else SessionStatus.EXPIRED, locks=Map())
 
 
-def _without_name(state: SessionState, user_id: str) -> Changes:
-    """The person goes on under their id, wherever the state knows a name."""
+def _without_name(state: SessionState, user_id: str, at: int) -> Changes:
+    """The person goes on under their id, wherever the state knows a name, and whatever older tokens say."""
     workflow = state.reconciliation.workflow
     signoffs = tuple(replace(item, name=user_id) if item.user_id == user_id else item for item in workflow.signoffs)
     locks = {lock.record_id: replace(lock, name=user_id) for lock in state.locks.values() if lock.user_id == user_id}
     changes = Changes(
+        nameless=with_nameless(state.nameless, user_id, at),
         locks=state.locks.update(locks),
         reconciliation=replace(state.reconciliation, workflow=replace(workflow, signoffs=signoffs)),
     )

@@ -185,6 +185,7 @@ class Changes(TypedDict, total=False):
     seq: int
     hash: str
     participants: Map[str, Participant]
+    nameless: Map[str, int]
     records: Map[str, RecordState]
     locks: Map[str, Lock]
     conflicts: Map[str, tuple[str, str]]
@@ -216,6 +217,8 @@ class SessionState:
     seq: int = 0
     hash: str = GENESIS
     participants: Map[str, Participant] = field(default_factory=Map)
+    #: Whose name was erased (`nameless`): user_id -> when, in milliseconds. Bounded.
+    nameless: Map[str, int] = field(default_factory=Map)
     records: Map[str, RecordState] = field(default_factory=Map)
     locks: Map[str, Lock] = field(default_factory=Map)
     #: Open conflicts: conflict_id -> (record_id, field_name). The conflict itself stands in the field.

@@ -16,6 +16,7 @@ from realtime_server.core import limits
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
 from realtime_server.core.money import format_minor_units
+from realtime_server.core.nameless import name_of
 from realtime_server.core.outcomes import NoChange, Outcome, reject
 from realtime_server.core.reconciliation_commands import (
     Approve,
@@ -145,7 +146,7 @@ def decide_submit(state: SessionState, command: Submit, now: int) -> Outcome:
     if any(abs(minor) > threshold for minor in unexplained.values()):
         message = "the unexplained difference is above the threshold"
         return reject(ErrorCode.UNBALANCED, message, difference=figures["difference"])
-    data = {**figures, "name": command.actor.name}
+    data = {**figures, "name": name_of(state, command.actor)}
     if command.comment is not None:
         data["comment"] = command.comment
     return Draft("reconciliation.submitted", data)
@@ -165,7 +166,7 @@ def decide_approve(state: SessionState, command: Approve, now: int) -> Outcome:
     final = not _two_needed(reconciliation) or (bool(signed) and actor.role in (Role.APPROVER, Role.ADMIN))
     if signed and not final:
         return reject(ErrorCode.FORBIDDEN, "the second signature is an approver's", role=actor.role.value)
-    data: dict[str, Any] = {"name": actor.name, "role": actor.role.value, "final": final}
+    data: dict[str, Any] = {"name": name_of(state, actor), "role": actor.role.value, "final": final}
     if command.comment is not None:
         data["comment"] = command.comment
     return Draft("reconciliation.approved" if final else "reconciliation.reviewed", data)
@@ -191,7 +192,7 @@ def decide_reject_submission(state: SessionState, command: RejectSubmission, now
         return _wrong_status(workflow, "reject")
     if not (command.reason or "").strip():
         return _reason_missing("reject")
-    return Draft("reconciliation.rejected", {"name": command.actor.name, "reason": command.reason})
+    return Draft("reconciliation.rejected", {"name": name_of(state, command.actor), "reason": command.reason})
 
 
 def decide_reopen(state: SessionState, command: Reopen, now: int) -> Outcome:
@@ -202,7 +203,7 @@ def decide_reopen(state: SessionState, command: Reopen, now: int) -> Outcome:
         return reject(ErrorCode.FROZEN, "the period is locked")
     if not (command.reason or "").strip():
         return _reason_missing("reopen")
-    return Draft("reconciliation.reopened", {"name": command.actor.name, "reason": command.reason})
+    return Draft("reconciliation.reopened", {"name": name_of(state, command.actor), "reason": command.reason})
 
 
 def decide_certify(state: SessionState, command: Certify, now: int) -> Outcome:
@@ -224,7 +225,8 @@ def decide_certify(state: SessionState, command: Certify, now: int) -> Outcome:
     largest = max((abs(minor) for minor in reconciliation.tally.settled.values()), default=0)
     if settings.auto_certify_up_to is not None and largest > settings.auto_certify_up_to:
         return reject(ErrorCode.INVALID, "the amounts are above what may be signed off by rule")
-    data = {**figures, "name": command.actor.name, "role": command.actor.role.value, "final": True, "automatic": True}
+    actor = command.actor
+    data = {**figures, "name": name_of(state, actor), "role": actor.role.value, "final": True, "automatic": True}
     return Draft("reconciliation.approved", data)
 
 

@@ -64,7 +64,8 @@ class Engine:
     ``publish`` is called with durable commits, in ``seq`` order per session, before their submitters are answered. It
     must not block, and must not raise. ``hints``: how other processes hear of what was appended here; what they tell
     comes in as `hint`. ``notices``: where notifications are kept; ``notify`` is called with those that are kept, once
-    in every process that has the session open. It must not block, and must not raise.
+    in every process that has the session open, and with the ids of those that this process was the first to keep. It
+    must not block, and must not raise.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Engine:
         publish: Publish,
         hints: Hints | None = None,
         notices: NoticeStore | None = None,
-        notify: Notify = lambda notices: None,
+        notify: Notify = lambda notices, first: None,
         config: EngineConfig | None = None,
         clock: Callable[[], int] = wall_clock,
         trace: Trace | None = None,

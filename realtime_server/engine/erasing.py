@@ -1,4 +1,4 @@
-"""Erasing a person's name from a session: one commit that says so, and then the name is nowhere any more.
+"""Erasing people's names from a session: a commit for each that says so, and then the name is nowhere any more.
 
 The commit comes first: every process forgets the name when it applies it. The log's own copies go last, so that
 somebody who repeats what was interrupted still finds the session by them.
@@ -6,6 +6,8 @@ somebody who repeats what was interrupted still finds the session by them.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from realtime_server.core.commands import EraseName
@@ -16,7 +18,7 @@ from realtime_server.ports import CommitLog, NoticeStore, SessionStore
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """``seq``: the commit that says so. ``commits``: how many had the name beside them."""
+    """``seq``: the commit that says so, the last of several. ``commits``: how many had the names beside them."""
 
     seq: int
     commits: int
@@ -28,10 +30,13 @@ async def erase(
     sessions: SessionStore,
     notices: NoticeStore,
     session_id: str,
-    command: EraseName,
+    commands: Sequence[EraseName],
 ) -> Erased:
     """Raises what `Engine.submit` raises; after `unavailable` part of it may be done, and doing it again is safe."""
-    answer = await engine.submit(session_id, command)
+    answers = await asyncio.gather(*(engine.submit(session_id, command) for command in commands))
     await sessions.save(state_document(await engine.inspect(session_id)))
-    await notices.erase_name(session_id, command.user_id)
-    return Erased(answer["seq"], await log.erase_name(session_id, command.user_id))
+    commits = 0
+    for command in commands:
+        await notices.erase_name(session_id, command.user_id)
+        commits += await log.erase_name(session_id, command.user_id)
+    return Erased(max(answer["seq"] for answer in answers), commits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from realtime_server.core.commits import Commit
@@ -20,7 +20,8 @@ from realtime_server.ports import NoticeStore
 
 log = logging.getLogger(__name__)
 
-Notify = Callable[[Sequence[Notice]], None]
+#: (what is kept now, ids of those that nobody had kept before).
+Notify = Callable[[Sequence[Notice], Set[str]], None]
 
 #: Notifications kept by one write.
 _CHUNK = 500
@@ -79,7 +80,7 @@ class Notifier:
                 except BaseException:
                     self._waiting = taken + self._waiting
                     raise
-                self._notify([notice for notice, live in taken if live or notice.notice_id in new])
+                self._notify([notice for notice, live in taken if live or notice.notice_id in new], new)
             while self._erased:
                 user_id = next(iter(self._erased))
                 await self._store.erase_name(self._session_id, user_id)

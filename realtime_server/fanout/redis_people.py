@@ -1,5 +1,7 @@
 """What concerns one person, told to whichever process has their connections: one topic per person, ``user:<id>``.
 
+What concerns the holders of a role goes to every process, since nobody knows where they are.
+
 Best effort, as everything in Redis: what must hold in spite of it lies in the database, and is looked for there
 (revocations). Bodies are JSON; anything else is ignored and counted by the bus.
 """
@@ -18,8 +20,9 @@ from realtime_server.redis_bus import EVERYBODY, RedisBus
 _KIND: Final = b"u"
 _REVOKED: Final = b"r"
 
-#: (user_id, what is to be done): see `collaboration.people.People.heard`, which refuses what it does not know.
-Heard = Callable[[str, Mapping[str, Any]], None]
+#: (user_id, None for whomever it concerns; what is to be done): see `collaboration.people.People.heard`, which refuses
+#: what it does not know.
+Heard = Callable[[str | None, Mapping[str, Any]], None]
 
 
 class RedisPeople:
@@ -28,6 +31,7 @@ class RedisPeople:
     def __init__(self, bus: RedisBus, heard: Heard) -> None:
         self._bus = bus
         self._heard = heard
+        bus.listen(EVERYBODY, _KIND, partial(self._receive, None))
 
     def follow(self, user_id: str) -> None:
         self._bus.listen(_topic(user_id), _KIND, partial(self._receive, user_id))
@@ -38,7 +42,10 @@ class RedisPeople:
     def say(self, user_id: str, message: Mapping[str, Any]) -> None:
         self._bus.publish(_topic(user_id), _KIND, orjson.dumps(message))
 
-    def _receive(self, user_id: str, body: bytes) -> None:
+    def announce(self, message: Mapping[str, Any]) -> None:
+        self._bus.publish(EVERYBODY, _KIND, orjson.dumps(message))
+
+    def _receive(self, user_id: str | None, body: bytes) -> None:
         message = orjson.loads(body)
         if not isinstance(message, dict):
             raise ValueError("not a message about a person")

@@ -59,8 +59,12 @@ class ImportSummary:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Called in the event loop: ``on_progress`` after each chunk, ``on_error`` for each refused row."""
+    """Called in the event loop: ``on_progress`` after each chunk, ``on_error`` for each refused row.
 
+    ``before_chunk`` may raise CollaborationError: the import ends with it there, and what was imported before stays.
+    """
+
+    before_chunk: Callable[[], object] = lambda: None
     on_progress: Callable[[ImportSummary], object] = lambda _: None
     on_error: Callable[[RowError], object] = lambda _: None
 

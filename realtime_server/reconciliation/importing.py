@@ -49,6 +49,7 @@ class Importer:
         counter = Counter(ImportSummary(source, written=False), listeners)
         async with aclosing(read_chunks(rows, self._chunk_rows)) as chunks:
             async for chunk in chunks:
+                listeners.before_chunk()
                 counter.summary.rows += len(counter.admit(chunk))
                 listeners.on_progress(counter.summary)
         return counter.summary
@@ -68,20 +69,21 @@ class Importer:
         ``all_or_nothing``: read everything first, and write nothing where a row is refused; ``rows`` is then iterated
         twice. What only the session can know, that a person holds a record locked, say, is found out while writing.
 
-        CollaborationError for what stops the whole import: `forbidden`, `not_found`, `session_ended`, a file that
-        changed while it was read (`invalid`), `overloaded` or `unavailable` for longer than some seconds. By then a
-        part may be done, and importing the same again does the rest.
+        CollaborationError for what stops the whole import: what ``listeners.before_chunk`` raises, `forbidden`,
+        `not_found`, `session_ended`, a file that changed while it was read (`invalid`), `overloaded` or `unavailable`
+        for longer than some seconds. By then a part may be done, and importing the same again does the rest.
         """
         if all_or_nothing:
             if iter(rows) is rows:
                 raise ValueError("rows that can be read only once cannot be checked first")
-            checked = await self.check(source, rows, Listeners(on_error=listeners.on_error))
+            checked = await self.check(source, rows, Listeners(listeners.before_chunk, on_error=listeners.on_error))
             if checked.refused:
                 return checked
         run = ImportRun(self._engine, self._log, self._records, self._patience, session_id, actor, source, listeners)
         await run.begin()
         async with aclosing(read_chunks(rows, self._chunk_rows)) as chunks:
             async for chunk in chunks:
+                listeners.before_chunk()
                 await run.take(chunk)
         await run.finish()
         return run.summary

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from time import perf_counter
+from typing import Any, Final
 
 from aiohttp import hdrs, web
 
@@ -22,10 +23,17 @@ from realtime_server.rest.routes import OPERATIONS
 from realtime_server.rest.services import CONFIG, SERVICES, RestConfig, Services
 from realtime_server.rest.tallies import TALLIES, Tallies
 from realtime_server.settings import Settings
+from realtime_server.tracing import OUTCOME
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Told of every request when its answer is ready: operation, method, status, seconds.
+Observe = Callable[[str, str, int, float], None]
+
+_OBSERVE: Final[web.AppKey[Observe]] = web.AppKey("observe")
+#: Handlers as metrics call them.
+_NAMES: Final = web.AppKey("names", dict[Any, str])
 
 #: Answers that pages of other sites may read (the rest of the CORS-safelisted ones they may anyway).
 _EXPOSED: Final = "ETag, Location, Retry-After, X-Request-ID"
@@ -43,10 +51,16 @@ def config_of(settings: Settings) -> RestConfig:
     )
 
 
-def create_rest(config: RestConfig) -> web.Application:
+def _nobody(operation: str, method: str, status: int, seconds: float) -> None:
+    """Nobody counts."""
+
+
+def create_rest(config: RestConfig, observe: Observe = _nobody) -> web.Application:
     """All operations and pages: ``app.add_subapp(PREFIX, create_rest(…))``, and ``app[SERVICES]`` when it starts."""
-    app = web.Application(middlewares=[_finish, _refuse])
+    app = web.Application(middlewares=[_observed, _finish, _refuse])
     app[CONFIG] = config
+    app[_OBSERVE] = observe
+    names = app[_NAMES] = {_options: "options"}
     app[HEAVY], app[UPLOADS] = Turnstile(config.heavy), Turnstile(config.uploads)
     app[TALLIES] = Tallies()
     app[COUNTS] = RecordCounts(time.monotonic)
@@ -56,12 +70,25 @@ def create_rest(config: RestConfig) -> web.Application:
         for operation in OPERATIONS:
             if operation.path == path:
                 handler = handler_of(operation)
+                names[handler] = operation.name
                 resource.add_route(operation.method, handler)
                 if operation.method == "GET":
                     resource.add_route("HEAD", handler)
         resource.add_route("OPTIONS", _options)
     pages.add_routes(app)
+    for route in app.router.routes():
+        names.setdefault(route.handler, "page")
     return app
+
+
+@web.middleware
+async def _observed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    # What has no route is one operation to the metrics, whatever its path: a client chose it.
+    operation = request.config_dict[_NAMES].get(request.match_info.handler, "unknown")
+    began = perf_counter()
+    response = await handler(request)
+    request.config_dict[_OBSERVE](operation, request.method, response.status, perf_counter() - began)
+    return response
 
 
 async def _options(request: web.Request) -> web.StreamResponse:
@@ -118,6 +145,7 @@ async def _refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         refusal = CollaborationError(ErrorCode.INTERNAL, "the server failed; its log knows more under this request id")
+    request[OUTCOME] = refusal.code.value
     return problem(request, refusal, request_id, request.config_dict[SERVICES].clock())
 
 

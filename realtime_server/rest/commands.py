@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from realtime_server.core.commands import GENERATED, Command, generated_command_id
 from realtime_server.rest.operations import Answer, Call
+from realtime_server.tracing import COMMAND
 
 
 def command_id(call: Call, verb: str) -> str:
@@ -24,5 +25,6 @@ def command_id(call: Call, verb: str) -> str:
 
 async def submit(call: Call, session_id: str, command: Command, status: int = 200) -> Answer:
     """One command, answered when its commit is durable and published."""
+    call.request[COMMAND] = command.command_id
     answer: dict[str, Any] = dict(await call.services.engine.submit(session_id, command))
     return Answer(answer, status)

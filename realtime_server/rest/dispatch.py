@@ -21,6 +21,7 @@ from realtime_server.rest.limits import Turnstile
 from realtime_server.rest.operations import Answer, Call, Download, Operation
 from realtime_server.rest.refusals import HttpRefusal, invalid
 from realtime_server.rest.services import CONFIG, SERVICES, Verifier
+from realtime_server.tracing import USER
 from schemas import loader
 from schemas.common import CLIENT_ID
 
@@ -50,6 +51,7 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
         services = request.config_dict[SERVICES]
         identity = await authenticate(request, services.verifier)
         bind(user_id=identity.user_id)
+        request[USER] = identity.user_id
         services.quotas.of_user(identity.user_id, perf_counter())
         call = Call(
             request=request,

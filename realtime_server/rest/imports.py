@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -60,7 +61,8 @@ async def import_records(call: Call) -> Answer:
     record is there already, what the file says anew becomes edits, so that nobody's work is overwritten. Importing the
     same file again changes nothing, so an import that was cut off is made good by sending it again. A row that cannot
     be taken is listed in `errors` and stops no other; with `all_or_nothing` it refuses the whole. How far it is can be
-    asked meanwhile: see `progress_id`.
+    asked meanwhile: see `progress_id`. Where the sender's token is revoked, the import ends at its next thousand rows,
+    as `unauthenticated`; what was imported until then stays.
     """
     state = await call.session()
     # Places of their own: an upload that takes its time keeps nobody from reading.
@@ -80,10 +82,11 @@ def _refused(summary: ImportSummary) -> CollaborationError:
 
 async def _import(call: Call, session_id: str, actor: c.Actor, project_id: str) -> tuple[OpenedFile, ImportSummary]:
     query, services, source = call.query, call.services, call.query["source"]
+    still = partial(_still_believed, call, project_id)
     importer = Importer(services.engine, services.log, services.records)
     saved = await services.mappings.load(project_id, source) if query["saved_mapping"] else None
     began = _begun(call, session_id, actor)
-    async with watched(services.imports, services.clock, began) as progress, _file(call, progress) as path:
+    async with watched(services.imports, services.clock, began) as progress, _file(call, progress, still) as path:
         reading = None if saved is None else saved.reading
         progress.moved(status="reading")
         opened = await asyncio.to_thread(_open, path, call.request.content_type, query, reading)
@@ -94,12 +97,26 @@ async def _import(call: Call, session_id: str, actor: c.Actor, project_id: str) 
             source,
             opened.records,
             all_or_nothing=query["all_or_nothing"],
-            listeners=Listeners(on_progress=progress.counted),
+            listeners=Listeners(still, progress.counted),
         )
         progress.counted(summary)
         if not summary.written:
             raise _refused(summary)
     return opened, summary
+
+
+def _still_believed(call: Call, project_id: str) -> None:
+    """An import takes its time, and its sender's token may be revoked meanwhile: it ends at the next chunk then."""
+    if call.services.revocations is None:
+        return
+    try:
+        if project_id in call.services.revocations.check(call.identity).roles:
+            return
+    except CollaborationError as error:
+        if error.code is not ErrorCode.UNAUTHENTICATED:
+            raise
+    message = "the token was revoked during the import, which ends here; what was imported until now stays"
+    raise CollaborationError(ErrorCode.UNAUTHENTICATED, message)
 
 
 def _begun(call: Call, session_id: str, actor: c.Actor) -> ImportStatus:
@@ -117,12 +134,13 @@ def _begun(call: Call, session_id: str, actor: c.Actor) -> ImportStatus:
 
 
 @asynccontextmanager
-async def _file(call: Call, progress: Progress) -> AsyncIterator[Path]:
+async def _file(call: Call, progress: Progress, still: Callable[[], None]) -> AsyncIterator[Path]:
     """The body in a file that is gone afterwards: readers go over it twice, and memory must not hold it."""
     with tempfile.TemporaryDirectory(prefix="import-") as directory:
         path = Path(directory) / "body"
         with path.open("wb") as file:
             async for chunk in body_chunks(call.request, call.config.max_import, call.config.import_timeout):
+                still()
                 # A few kilobytes into the page cache; a thread for each would cost more.
                 file.write(chunk)
                 progress.received(len(chunk))

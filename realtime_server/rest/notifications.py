@@ -28,8 +28,8 @@ def _reader(call: Call, project_id: str | None) -> Reader:
 async def list_notifications(call: Call) -> Answer:
     """List your notifications.
 
-    What you have not read first, and of each the newest first. They are kept for 90 days, the newest 500 of each
-    project.
+    What you have not read first, and of each the newest first. They are kept for 90 days, where the operator says no
+    other number, and the newest 500 of each project.
     """
     reader = _reader(call, call.query.get("project_id"))
     place = cursors.decode(call.query.get("cursor"), int, int, str)

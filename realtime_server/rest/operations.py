@@ -72,7 +72,8 @@ class Call:
 
     def actor(self, project_id: str) -> Actor:
         """Who asks, in the role they have in this project now."""
-        return Actor(self.identity.user_id, self.identity.name, self.identity.roles[project_id])
+        identity = self.identity
+        return Actor(identity.user_id, identity.name, identity.roles[project_id], identity.issued_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commands import EraseName
+from realtime_server.core.nameless import name_of
 from realtime_server.core.state import SessionState
 from realtime_server.engine.erasing import erase
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -80,7 +81,7 @@ async def set_activity(call: Call) -> Answer:
     seat = Seat(
         connection_id=f"rest-{uuid4().hex}",
         user_id=actor.user_id,
-        name=actor.name,
+        name=name_of(state, actor),
         role=actor.role,
         seen_at=call.services.clock(),
         device_id=_DEVICE,
@@ -111,8 +112,8 @@ async def erase_name(call: Call) -> Answer:
     """Erase a person's name from the session.
 
     From its log too, whose hash chain stays sound: it holds user ids alone. The person goes on under their id, here and
-    in later answers, until they act here again under a token with their name. That it was done, and by whom, is in the
-    log. Of a session that has ended, too.
+    in later answers, also where they are connected or come again: only a token that is issued more than five seconds
+    later names them anew. That it was done, and by whom, is in the log. Of a session that has ended, too.
     """
     state = await call.session()
     services = call.services
@@ -120,7 +121,7 @@ async def erase_name(call: Call) -> Answer:
         actor=call.actor(state.project_id), command_id=command_id(call, "erase"), user_id=call.path["user_id"]
     )
     erased = await erase(
-        services.engine, services.log, services.sessions, services.notices, state.session_id, command
+        services.engine, services.log, services.sessions, services.notices, state.session_id, [command]
     )
     return Answer({"seq": erased.seq, "commits": erased.commits})
 

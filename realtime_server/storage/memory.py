@@ -14,11 +14,17 @@ import orjson
 
 from realtime_server.core.commits import Commit
 from realtime_server.core.names import without
+from realtime_server.core.sessions import ENDS
 from realtime_server.core.state import RecordState, SessionStatus
 from realtime_server.core.values import check_field_name
-from realtime_server.ports import Appended, ImportedRecord, NewRecord, Revocation, SavedMapping, SessionSummary
+from realtime_server.ports import Appended, Ended, ImportedRecord, NewRecord, Revocation, SavedMapping, SessionSummary
 from realtime_server.storage.documents import checkpoint_document, summary_from_document, touched_records
-from realtime_server.storage.memory_projects import MemoryImportStatusStore, MemoryNoticeStore, MemoryRuleStore
+from realtime_server.storage.memory_projects import (
+    MemoryImportStatusStore,
+    MemoryNoticeStore,
+    MemoryRuleStore,
+    MemoryTurns,
+)
 
 
 @dataclass(slots=True)
@@ -97,6 +103,20 @@ class MemoryCommitLog:
         await asyncio.sleep(0)
         found = (name for name, log in self._logs.items() if any(_names(commit, user_id) for commit in log.commits))
         return sorted(name for name in found if after is None or name > after)[: max(limit, 0)]
+
+    async def ended(self, until: int, after: Ended | None, limit: int) -> list[Ended]:
+        await asyncio.sleep(0)
+        ends = (item for log in self._logs.values() for item in log.commits if item.message_type in ENDS)
+        found = sorted(Ended(item.at, item.session_id) for item in ends if item.at <= until)
+        return [item for item in found if after is None or item > after][: max(limit, 0)]
+
+    async def still_named(self, session_ids: Collection[str]) -> list[str]:
+        await asyncio.sleep(0)
+        return sorted({name for name in session_ids if any(commit.names for commit in self._commits(name))})
+
+    async def people_named(self, session_id: str) -> list[str]:
+        await asyncio.sleep(0)
+        return sorted({user_id for commit in self._commits(session_id) for user_id, _ in commit.names})
 
     def _commits(self, session_id: str) -> Sequence[Commit]:
         log = self._logs.get(session_id)
@@ -299,3 +319,4 @@ class MemoryStore:
     rules: MemoryRuleStore = field(default_factory=MemoryRuleStore)
     notices: MemoryNoticeStore = field(default_factory=MemoryNoticeStore)
     imports: MemoryImportStatusStore = field(default_factory=MemoryImportStatusStore)
+    turns: MemoryTurns = field(default_factory=MemoryTurns)

@@ -1,4 +1,4 @@
-"""Rules, notifications and imports' progress in memory: the same guarantees with nothing behind them, for tests."""
+"""Rules, notifications, imports' progress, turns in memory: the same guarantees with nothing behind them, for tests."""
 
 from __future__ import annotations
 
@@ -131,3 +131,23 @@ class MemoryImportStatusStore:
         await asyncio.sleep(0)
         found = [item for item in self._imports.values() if item.session_id == session_id]
         return sorted(found, key=lambda item: item.started_at, reverse=True)[: max(limit, 0)]
+
+
+class MemoryTurns:
+    """`ports.Turns` in memory."""
+
+    def __init__(self) -> None:
+        self._free_at: dict[str, float] = {}
+
+    async def take(self, work: str, lease: float) -> bool:
+        await asyncio.sleep(0)
+        now = asyncio.get_running_loop().time()
+        if self._free_at.get(work, now) > now:
+            return False
+        self._free_at[work] = now + lease
+        return True
+
+    async def put_off(self, work: str, pause: float) -> None:
+        await asyncio.sleep(0)
+        if work in self._free_at:
+            self._free_at[work] = asyncio.get_running_loop().time() + pause

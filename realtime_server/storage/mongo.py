@@ -26,12 +26,13 @@ from realtime_server.storage.mongo_imports import MongoImportStatusStore
 from realtime_server.storage.mongo_indexes import INDEXES
 from realtime_server.storage.mongo_log import MongoCommitLog
 from realtime_server.storage.mongo_mappings import MongoMappingStore
-from realtime_server.storage.mongo_notices import MongoNoticeStore
+from realtime_server.storage.mongo_notices import KEPT_DAYS, MongoNoticeStore
 from realtime_server.storage.mongo_records import MongoRecordStore
 from realtime_server.storage.mongo_revocations import MongoRevocationStore
 from realtime_server.storage.mongo_rules import MongoRuleStore
 from realtime_server.storage.mongo_secret import shared_secret
 from realtime_server.storage.mongo_sessions import MongoSessionStore
+from realtime_server.storage.mongo_turns import MongoTurns
 
 DEFAULT_TIMEOUT: Final = 5.0
 #: Seconds in which the indexes must be there: building a new one over a large collection takes its time.
@@ -49,6 +50,7 @@ class MongoStore:
     rules: MongoRuleStore
     notices: MongoNoticeStore
     imports: MongoImportStatusStore
+    turns: MongoTurns
     database: AsyncDatabase[Document]
     clock: DatabaseClock
 
@@ -63,9 +65,16 @@ class MongoStore:
 
 @asynccontextmanager
 async def open_store(
-    url: str, database: str, *, timeout: float = DEFAULT_TIMEOUT, create_indexes: bool = True
+    url: str,
+    database: str,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    create_indexes: bool = True,
+    notices_days: int = KEPT_DAYS,
 ) -> AsyncIterator[MongoStore]:
     """The stores of one database, connected, with their indexes; closed at the end.
+
+    ``notices_days``: how long notifications that are added are kept.
 
     ``timeout``: seconds that any one operation may take, finding the server and retrying included. Without
     ``create_indexes`` nothing is written, so that a damaged log can be looked at. ConfigurationError with one line
@@ -73,7 +82,7 @@ async def open_store(
     """
     client = _client(url, timeout)
     try:
-        store = _store(client.get_database(database, codec_options=CODEC))
+        store = _store(client.get_database(database, codec_options=CODEC), notices_days)
         try:
             await client.admin.command("ping")
             await store.clock.look(first=True)
@@ -111,7 +120,7 @@ def _client(url: str, timeout: float) -> AsyncMongoClient[Document]:
         raise ConfigurationError(f"MONGODB_URL is not usable: {reason}") from None
 
 
-def _store(database: AsyncDatabase[Document]) -> MongoStore:
+def _store(database: AsyncDatabase[Document], notices_days: int) -> MongoStore:
     durable = database.with_options(
         codec_options=CODEC,
         read_preference=ReadPreference.PRIMARY,
@@ -125,8 +134,9 @@ def _store(database: AsyncDatabase[Document]) -> MongoStore:
         mappings=MongoMappingStore(durable["import_mappings"]),
         revocations=MongoRevocationStore(durable["revocations"]),
         rules=MongoRuleStore(durable["project_rules"]),
-        notices=MongoNoticeStore(durable["notifications"]),
+        notices=MongoNoticeStore(durable["notifications"], days=notices_days),
         imports=MongoImportStatusStore(durable["import_progress"]),
+        turns=MongoTurns(durable["turns"]),
         database=durable,
         clock=DatabaseClock(database),
     )

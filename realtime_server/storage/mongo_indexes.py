@@ -7,7 +7,15 @@ from typing import Final
 from pymongo import ASCENDING, IndexModel
 
 from realtime_server.storage.mongo_imports import IMPORT_INDEXES
-from realtime_server.storage.mongo_log import LOG_ORDER, NAMED, RECORD_HISTORY, USER_HISTORY
+from realtime_server.storage.mongo_log import (
+    IS_AN_END,
+    LOG_ORDER,
+    NAMED,
+    RECORD_HISTORY,
+    SESSION_ENDS,
+    SESSION_NAMES,
+    USER_HISTORY,
+)
 from realtime_server.storage.mongo_notices import NOTICE_INDEXES
 from realtime_server.storage.mongo_records import RECORD_ORDER
 from realtime_server.storage.mongo_rules import RULE_INDEXES
@@ -29,6 +37,16 @@ INDEXES: Final = {
             [("names.user_id", ASCENDING), ("session_id", ASCENDING)],
             name=NAMED,
             partialFilterExpression={"names.user_id": {"$exists": True}},
+        ),
+        # Which sessions still name anybody, and whom.
+        IndexModel(
+            [("session_id", ASCENDING), ("names.user_id", ASCENDING)],
+            name=SESSION_NAMES,
+            partialFilterExpression={"names.user_id": {"$exists": True}},
+        ),
+        # When sessions ended: one key for each.
+        IndexModel(
+            [("at", ASCENDING), ("session_id", ASCENDING)], name=SESSION_ENDS, partialFilterExpression=IS_AN_END
         ),
     ),
     "sessions": (

@@ -10,8 +10,9 @@ from pymongo import ASCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 
 from realtime_server.core.commits import Commit
+from realtime_server.core.sessions import ENDS
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.ports import Appended
+from realtime_server.ports import Appended, Ended
 from realtime_server.storage.documents import (
     FORGIVING_CODEC,
     Document,
@@ -31,6 +32,10 @@ RECORD_HISTORY: Final = "record_history"
 USER_HISTORY: Final = "user_history"
 #: Name of the index over who is named in which session.
 NAMED: Final = "named"
+SESSION_NAMES: Final = "session_names"
+#: Name of the index over when sessions ended, and what is in it.
+SESSION_ENDS: Final = "session_ends"
+IS_AN_END: Final = {"message_type": {"$in": sorted(ENDS)}}
 _SCAN_BATCH: Final = 1_000
 
 
@@ -144,6 +149,49 @@ class MongoCommitLog:
         with bounded():
             found = await (await self._commits.aggregate(steps, hint=NAMED)).to_list()
         return [document["_id"] for document in found]
+
+    async def ended(self, until: int, after: Ended | None, limit: int) -> list[Ended]:
+        if limit <= 0:
+            return []
+        query: Document = {**IS_AN_END, "at": {"$lte": until}}
+        if after is not None:
+            later = {"at": {"$gt": after.at}}
+            query["$or"] = [later, {"at": after.at, "session_id": {"$gt": after.session_id}}]
+            query["at"]["$gte"] = after.at
+        order = [("at", ASCENDING), ("session_id", ASCENDING)]
+        with bounded():
+            found = await self._commits.find(query, _END).sort(order).limit(limit).hint(SESSION_ENDS).to_list()
+        return [Ended(document["at"], document["session_id"]) for document in found]
+
+    async def still_named(self, session_ids: Collection[str]) -> list[str]:
+        found: list[str] = []
+        left = sorted(session_ids)
+        # From one that has names to the next: each step reads one key of the index, however many names there are.
+        while left:
+            query = {**_NAMES_SOMEBODY, "session_id": {"$in": left}}
+            order = [("session_id", ASCENDING)]
+            with bounded():
+                document = await self._commits.find_one(query, {"session_id": 1}, sort=order, hint=SESSION_NAMES)
+            if document is None:
+                break
+            found.append(document["session_id"])
+            left = [session_id for session_id in left if session_id > found[-1]]
+        return found
+
+    async def people_named(self, session_id: str) -> list[str]:
+        steps: list[Document] = [
+            {"$match": {**_NAMES_SOMEBODY, "session_id": session_id}},
+            {"$unwind": "$names"},
+            {"$group": {"_id": "$names.user_id"}},
+            {"$sort": {"_id": 1}},
+        ]
+        with bounded():
+            found = await (await self._commits.aggregate(steps, hint=SESSION_NAMES)).to_list()
+        return [document["_id"] for document in found]
+
+
+_END: Final = {"_id": 0, "at": 1, "session_id": 1}
+_NAMES_SOMEBODY: Final = {"names.user_id": {"$exists": True}}
 
 
 def _well_filed(document: Document) -> bool:

@@ -15,7 +15,7 @@ from realtime_server.ports import Place, Reader
 from realtime_server.storage.documents import Document
 from realtime_server.storage.mongo_failures import DUPLICATE_KEY, bounded, unavailable
 
-#: How long one is kept, and how many of one person, or one role, in one project.
+#: How long one is kept where nobody says otherwise, and how many of one person, or one role, in one project.
 KEPT_DAYS: Final = 90
 KEPT: Final = 500
 
@@ -37,12 +37,14 @@ class MongoNoticeStore:
     ``whom`` says in one list who may see it: ``user:<id>``, or ``role:<role>`` for each role.
     """
 
-    def __init__(self, collection: AsyncCollection[Document], *, kept: int = KEPT) -> None:
+    def __init__(
+        self, collection: AsyncCollection[Document], *, kept: int = KEPT, days: int = KEPT_DAYS
+    ) -> None:
         self._notices = collection
-        self._kept = kept
+        self._kept, self._days = kept, days
 
     async def add(self, notices: Sequence[Notice]) -> set[str]:
-        documents = {notice.notice_id: _document(notice) for notice in notices}
+        documents = {notice.notice_id: _document(notice, self._days) for notice in notices}
         if not documents:
             return set()
         refused: set[str] = set()
@@ -146,7 +148,7 @@ def _not_before(at: int, notice_id: str) -> Document:
 _PLAIN: Final = ("kind", "session_id", "session_name", "project_id", "seq", "at", "user_id", "name", "recipient")
 
 
-def _document(notice: Notice) -> Document:
+def _document(notice: Notice, days: int) -> Document:
     at = datetime.fromtimestamp(notice.at / 1000, UTC)
     return {
         "_id": notice.notice_id,
@@ -155,7 +157,7 @@ def _document(notice: Notice) -> Document:
         "excepted": sorted(notice.excepted),
         "about": dict(notice.about),
         "read_by": [],
-        "expires_at": at + timedelta(days=KEPT_DAYS),
+        "expires_at": at + timedelta(days=days),
     }
 
 

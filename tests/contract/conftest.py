@@ -16,6 +16,7 @@ from realtime_server.ports import (
     RevocationStore,
     RuleStore,
     SessionStore,
+    Turns,
 )
 from realtime_server.storage.memory import MemoryStore
 from realtime_server.storage.mongo import open_store
@@ -38,6 +39,8 @@ class Store(Protocol):
     def notices(self) -> NoticeStore: ...
     @property
     def imports(self) -> ImportStatusStore: ...
+    @property
+    def turns(self) -> Turns: ...
 
 
 @pytest.fixture(params=["memory", "mongo"])

@@ -11,7 +11,7 @@ import pytest
 
 from realtime_server.core import limits
 from realtime_server.core.commits import Commit, Draft, digest, verify
-from realtime_server.ports import Appended, CommitLog
+from realtime_server.ports import Appended, CommitLog, Ended
 from tests.contract.conftest import Store
 from tests.storage.logs import SESSION, chain, edit_of, edits
 
@@ -241,3 +241,40 @@ async def test_the_sessions_that_name_a_person_are_found_page_by_page(log: Commi
     await log.erase_name("session-1", "pat")
     assert await log.naming("pat", None, 9) == ["session-0", "session-2"]
     assert await log.naming("olga", None, 9) == ["session-0", "session-1", "session-2"]
+
+
+def ended(session_id: str, at: int, how: str = "session.ended") -> list[Commit]:
+    """A log of an edit, an end at that instant, and an erasure a second later."""
+    drafts = [edit_of("r1", "x"), Draft(how, {}), Draft("session.name_erased", {"user_id": "pat"})]
+    return [replace(commit, at=at + after) for commit, after in zip(chain(drafts, session_id=session_id),
+                                                                    (-5, 0, 1_000), strict=True)]  # fmt: skip
+
+
+async def test_sessions_that_ended_are_found_the_earliest_first_page_by_page(log: CommitLog) -> None:
+    for session_id, at in (("c", 300), ("b", 200), ("a", 300), ("late", 301)):
+        await log.append(ended(session_id, at, "session.expired" if session_id == "b" else "session.ended"))
+    await log.append(edits(2, session_id="open"))
+    everything = [Ended(200, "b"), Ended(300, "a"), Ended(300, "c")]
+    assert await log.ended(300, None, 100) == everything
+    assert await log.ended(299, None, 100) == everything[:1]
+    assert await log.ended(300, None, 2) == everything[:2]
+    assert await log.ended(300, everything[1], 2) == everything[2:]
+    assert await log.ended(300, everything[2], 2) == []
+    assert await log.ended(300, None, 0) == []
+
+
+async def test_the_sessions_that_still_name_somebody_are_told_from_those_that_do_not(log: CommitLog) -> None:
+    for number in range(4):
+        await log.append(named("pat", session_id=f"session-{number}"))
+    await log.append(edits(2, session_id="session-8"))
+    assert await log.still_named(["session-8", "session-2", "session-0", "nobody knows this one"]) == [
+        "session-0", "session-2",
+    ]  # fmt: skip
+    assert await log.still_named([]) == []
+    assert await log.people_named("session-2") == ["olga", "pat"]
+    await log.erase_name("session-2", "olga")
+    assert await log.people_named("session-2") == ["pat"]
+    await log.erase_name("session-2", "pat")
+    assert await log.people_named("session-2") == []
+    left = await log.still_named([f"session-{number}" for number in range(9)])
+    assert left == ["session-0", "session-1", "session-3"]

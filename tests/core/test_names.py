@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from immutables import Map
+
 from realtime_server.core import commands as c
 from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.commits import Commit, digest, envelope, verify
 from realtime_server.core.evolve import replay
+from realtime_server.core.limits import MAX_NAMELESS
+from realtime_server.core.nameless import LEEWAY, with_nameless
 from realtime_server.core.names import without
+from realtime_server.core.roles import Role
 from realtime_server.core.sessions import NAME_ERASED
 from realtime_server.core.snapshot import state_document
 from realtime_server.core.suggestions import suggestion_view
@@ -28,6 +33,7 @@ from tests.core.session_log import (
     record,
     refused,
     texts_in,
+    unchanged,
 )
 
 
@@ -95,13 +101,55 @@ def test_a_name_is_erased_from_a_session_that_has_ended() -> None:
     refused(log.edit(ALICE, "r1", "notes", "late"), ErrorCode.SESSION_ENDED)
 
 
-def test_who_comes_back_is_named_again_and_others_never_lost_theirs() -> None:
+def later(person: c.Actor, log: Log, seconds: float) -> c.Actor:
+    """The person with a token that was issued so long after now."""
+    return replace(person, issued_at=int(log.now / 1000 + seconds))
+
+
+def test_who_comes_back_with_a_newer_token_is_named_again_and_others_never_lost_theirs() -> None:
     log = in_use()
     committed(log.ask(c.Join, BOB))
     committed(log.ask(c.EraseName, ADA, user_id="alice"))
     assert log.state.participants["bob"].name == "Bob"
-    committed(log.ask(c.Join, ALICE))
+    for seconds in (-60, 0, LEEWAY):
+        unchanged(log.ask(c.Join, later(ALICE, log, seconds)))
+    committed(log.ask(c.Join, later(ALICE, log, LEEWAY + 1)))
     assert log.state.participants["alice"].name == "Alice"
+
+
+def test_what_somebody_does_under_an_older_token_names_them_nowhere() -> None:
+    """Whatever they do: join in another role, lock, take over, comment, run, submit, sign."""
+    books = Books(entry("l1"), entry("s1"), run=False)
+    books.ask(r.MakeMatch, ALICE, ledger=("l1",), statement=("s1",))
+    for person in (RITA, ADA):
+        committed(books.ask(c.EraseName, ADA, user_id=person.user_id))
+    erased = books.state.seq
+    rita, ada = later(RITA, books, 0), later(ADA, books, -3600)
+    committed(books.ask(c.Join, rita))
+    committed(books.ask(c.Join, replace(rita, role=Role.APPROVER)))
+    committed(books.ask(c.AcquireLock, rita, record_id="l1", duration=LEASE))
+    committed(books.ask(c.TakeOverLock, ada, record_id="l1", reason="late", duration=LEASE))
+    committed(books.ask(c.AddComment, rita, text="is it so?"))
+    committed(books.ask(r.StartRun, ada, run_id="run-1"))
+    committed(books.ask(r.CancelRun, ada))
+    books.submit()
+    committed(books.ask(r.RejectSubmission, rita, reason="no"))
+    books.submit()
+    committed(books.ask(r.Approve, rita))
+    committed(books.ask(r.Reopen, ada, reason="so"))
+    said = [(commit.names, envelope(commit)["data"]) for commit in books.commits[erased:]]
+    assert not {"Rita", "Ada"} & {name for item in said for name in texts_in(item)}
+    assert not {"Rita", "Ada"} & set(texts_in(state_document(books.state)))
+    assert books.commits[-1].names == ()
+
+
+def test_a_session_keeps_so_many_names_out_and_forgets_the_longest_past() -> None:
+    kept: Map[str, int] = Map()
+    for number in range(MAX_NAMELESS + 3):
+        kept = with_nameless(kept, f"u{number}", number)
+    assert len(kept) == MAX_NAMELESS
+    assert set(kept) == {f"u{number}" for number in range(3, MAX_NAMELESS + 3)}
+    assert with_nameless(kept, "u3", MAX_NAMELESS + 9)["u3"] == MAX_NAMELESS + 9
 
 
 def test_an_id_that_is_none_is_refused() -> None:

@@ -33,7 +33,7 @@ class Interrupted(MemoryNoticeStore):
 def engine_of(bench: Bench, store: MemoryNoticeStore, told: list[Notice]) -> Engine:
     engine = Engine(
         bench.stores.log, bench.stores.sessions, bench.stores.records,
-        publish=lambda commits: None, notices=store, notify=told.extend,
+        publish=lambda commits: None, notices=store, notify=lambda notices, first: told.extend(notices),
     )  # fmt: skip
     bench.engines.append(engine)
     return engine

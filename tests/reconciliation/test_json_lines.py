@@ -162,7 +162,7 @@ def test_a_file_that_grows_while_it_is_read_is_noticed(written: Written, tmp_pat
         list(file)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"")), min_size=1, max_size=5))
 def test_any_bytes_give_one_item_for_each_line_that_holds_anything(written: Written, lines: list[bytes]) -> None:
     try:

@@ -202,7 +202,7 @@ def test_a_refused_row_does_not_take_its_id_from_a_later_good_one(opened: Opener
     assert errors_of(file) == [(2, "amount")]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(body=st.text(alphabet='a1,;"\n\r\0\t .-(é€', max_size=200), decimal=st.sampled_from([".", ","]))
 def test_any_text_gives_one_item_for_each_row_and_never_another_exception(
     tmp_path_factory: pytest.TempPathFactory, body: str, decimal: str

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import pytest
+
 from realtime_server.core.roles import Role
+from realtime_server.ports import NewRecord
 from tests.rest.conftest import Person, Server
 from tests.rest.test_imports import CSV, send
 
@@ -93,3 +96,60 @@ async def test_an_import_that_there_is_not_and_a_name_that_cannot_be(server: Ser
     assert (await pat.get(f"/sessions/{session}/imports")).body == {"items": []}
     stranger = await server.person("eve", Role.ADMIN, project="other")
     assert (await stranger.get(f"/sessions/{session}/imports")).status == 404
+
+
+def table(rows: int) -> str:
+    return CSV.splitlines()[0] + "\n" + "".join(f"B-{number},2026-11-01,1.00,GBP,x\n" for number in range(rows))
+
+
+@pytest.mark.parametrize("project", ["demo", None])
+async def test_an_import_whose_senders_token_is_revoked_ends_at_the_next_chunk_and_says_why(
+    server: Server, pat: Person, rae: Person, project: str | None
+) -> None:
+    session, records = await server.session(pat, records=0), server.services.store.records
+    insert = records.insert
+
+    async def revoked_meanwhile(session_id: str, new: Sequence[NewRecord]) -> int:
+        await server.services.revocations.revoke("pat", "elsewhere", "ada")
+        if len(stored) == 1:
+            await server.services.revocations.revoke("pat", project, "ada", "left")
+        stored.append(len(new))
+        return await insert(session_id, new)
+
+    stored: list[int] = []
+    records.insert = revoked_meanwhile  # type: ignore[method-assign]
+    refused = await send(pat, session, table(3_500), progress_id="mine")
+    records.insert = insert  # type: ignore[method-assign]
+    assert (refused.status, refused.code, stored) == (401, "unauthenticated", [1_000, 1_000])
+    found = (await rae.get(f"/sessions/{session}/imports/mine")).body
+    assert (found["status"], found["rows"], found["new"], found["rows_total"]) == ("failed", 2_000, 2_000, 3_500)
+    assert found["message"] == refused.body["detail"]
+    assert "what was imported until now stays" in found["message"]
+    # Every record that is there is vouched for by a commit, and the same file does the rest.
+    assert await records.count(session) == 2_000
+    imported = [item for item in await rae.all(f"/sessions/{session}/history")
+                if item["message_type"] == "record.imported"]  # fmt: skip
+    assert [item["data"]["counts"]["new"] for item in imported] == [1_000, 1_000]
+    paula = await server.person("paula", Role.PREPARER)
+    done = await send(paula, session, table(3_500))
+    assert (done.body["new"], done.body["unchanged"]) == (1_500, 2_000)
+
+
+@pytest.mark.parametrize("all_or_nothing", ["true", "false"])
+async def test_a_token_that_is_revoked_while_the_file_comes_imports_nothing(
+    server: Server, pat: Person, rae: Person, all_or_nothing: str
+) -> None:
+    session, rest = await server.session(pat, records=0), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield CSV[:30].encode()
+        await rest.wait()
+        yield CSV[30:].encode()
+
+    sending = asyncio.create_task(send(pat, session, slowly(), progress_id="mine", all_or_nothing=all_or_nothing))
+    await seen(rae, session, "mine", lambda body: True)
+    await server.services.revocations.revoke("pat", "demo", "ada")
+    rest.set()
+    assert (await sending).status == 401
+    found = await seen(rae, session, "mine", lambda body: body["status"] == "failed")
+    assert (found["rows"], await server.services.store.records.count(session)) == (0, 0)

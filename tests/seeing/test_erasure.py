@@ -8,18 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from bson import encode
 from redis.asyncio import Redis
 
 from realtime_server.app import SERVICES
+from realtime_server.auth.issue import issue_token
 from realtime_server.client import connect
 from realtime_server.core.roles import Role
 from realtime_server.serving import running
 from realtime_server.settings import Settings
 from realtime_server.storage.audit import verify_session
 from tests.redis_server import RedisServer, running_redis
-from tests.rest.conftest import Person, Server, token
+from tests.rest.conftest import SECRET, Person, Server, token
 from tests.rest.test_sidecar import told
 from tests.seeing.commands import command
 
@@ -154,6 +156,69 @@ async def test_after_everything_that_names_a_person_the_name_is_in_no_collection
                 await asyncio.sleep(0.01)
 
 
+async def shown_as(person: Person, path: str, user_id: str, name: str) -> None:
+    """Return when the session's list of people calls somebody so, and says that they are there."""
+    async with asyncio.timeout(10):
+        while not any(
+            (item["user_id"], item["name"], item["present"]) == (user_id, name, True)
+            for item in (await person.get(f"{path}/users")).body["items"]
+        ):
+            pass
+
+
+async def test_who_is_connected_goes_on_without_the_name_at_every_instance_until_a_newer_token_says_it(
+    settings: Settings,
+) -> None:
+    async with (
+        running_redis() as redis,
+        running(replace(settings, redis_url=redis.url)) as (one, port),
+        running(replace(settings, redis_url=redis.url)) as (other, far_port),
+        AsyncExitStack() as stack,
+    ):
+        here, there = Server(one[SERVICES], port, stack), Server(other[SERVICES], far_port, stack)
+        for server in (here, there):
+            # All that follows was ten seconds ago, so that a token of this moment is newer than the erasure.
+            server.services.store.clock._ahead -= 10_000
+        ada = await here.person("ada", Role.ADMIN)
+        old = issue_token(SECRET, "pat", "Pat", {"demo": Role.PREPARER}, 3600)
+        claims = jwt.decode(old, SECRET, ["HS256"])
+        old = jwt.encode({**claims, "iat": claims["iat"] - 60}, SECRET, "HS256")
+        pat = await here.bearer(old)
+        session_id = await named_session(here, pat)
+        path = f"/sessions/{session_id}"
+        async with connect(there.url, old) as hers, hers.join(session_id) as mine:
+            await shown_as(ada, path, "pat", "Pat")
+            erased = await ada.ask("DELETE", f"{path}/users/pat/name")
+            await told(mine, "session.name_erased")
+            await shown_as(ada, path, "pat", "pat")
+            async with mine.lock("ledger-000002"):
+                await mine.comment("still here")
+            for server in (here, there):  # over HTTP, and with another connection
+                again = await server.bearer(old)
+                comment = await again.post(f"{path}/comments", {"text": "and here"})
+                assert comment.status == 201, comment.body
+                assert (await again.post(f"{path}/users/pat/activity", {"activity": "reading"})).body["name"] == "pat"
+                async with connect(server.url, old) as once_more, once_more.join(session_id) as joined:
+                    assert [item["name"] for item in joined.state["members"] if item["user_id"] == "pat"] == ["pat"]
+            history = [item for item in await ada.all(f"{path}/history") if item["seq"] > erased.body["seq"]]
+            assert [item["message_type"] for item in history] == [
+                "lock.acquired", "comment.added", "lock.released", "comment.added", "comment.added",
+            ]  # fmt: skip
+            assert "Pat" not in str(history)
+            assert b"Pat" not in await stored(here)
+            new = token("pat", Role.PREPARER)
+            await hers.request("authenticate", {"token": new})
+            await shown_as(ada, path, "pat", "Pat")
+            await mine.comment("named anew")
+            assert (await told(mine, "comment.added")).data["text"] == "still here"
+            # A token from before says nothing, also now.
+            assert (await pat.post(f"{path}/comments", {"text": "the old one"})).status == 201
+        named = {item["data"]["text"]: item["data"]["name"] for item in await ada.all(f"{path}/history")
+                 if item["message_type"] == "comment.added"}  # fmt: skip
+        assert (named["named anew"], named["the old one"]) == ("Pat", "pat")
+        assert await sound(here, session_id)
+
+
 async def test_who_is_no_admin_erases_nothing(server: Server, pat: Person, rae: Person) -> None:
     session_id = await named_session(server, pat)
     for person in (pat, rae):
@@ -186,6 +251,19 @@ async def test_the_command_erases_a_name_from_all_sessions_and_running_servers_f
     assert [item["message_type"] for item in await ada.all(f"/sessions/{others}/history")] == ["session.created"]
     again = await command(environment, "erase-person", "--user", "pat")
     assert again.stdout == "pat: the name is erased from 0 sessions\n"
+
+
+async def test_with_revoke_the_persons_tokens_are_ended_where_the_name_is_erased(
+    server: Server, pat: Person, environment: dict[str, str]
+) -> None:
+    session_id = await named_session(server, pat)
+    refused = await command(environment, "erase-person", "--user", "pat", "--revoke", "--session", "s1")
+    assert (refused.returncode, "leave out --session" in refused.stderr) == (2, True)
+    for scope, status in ((("--project", "another"), 200), (("--project", "demo"), 404), ((), 401)):
+        done = await command(environment, "erase-person", "--user", "pat", "--revoke", *scope)
+        assert done.returncode == 0, done
+        await server.services.revocations.refresh()
+        assert (await pat.get(f"/sessions/{session_id}")).status == status, scope
 
 
 async def test_only_the_projects_and_sessions_that_are_named_are_touched(

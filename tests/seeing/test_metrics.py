@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from realtime_server.app import create_rest_app
 from realtime_server.client import connect
 from realtime_server.core.roles import Role
+from realtime_server.rest.routes import OPERATIONS
 from realtime_server.serving import running
 from realtime_server.settings import Settings
 from tests.auth.test_key_sets import Issuer
@@ -98,6 +99,8 @@ async def test_every_metric_of_the_dashboard_and_of_the_alerts_is_in_a_real_scra
             connect(f"http://127.0.0.1:{port}", token("pat", Role.PREPARER)) as client,
         ):
             assert client.connected
+            async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/api/openapi.json") as answer:
+                assert answer.status == 200
             scrape = await scraped(port)
     # A counter with labels shows none before the first time, so of those it is the family that counts.
     families = {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in scrape}
@@ -118,6 +121,61 @@ async def test_every_label_that_is_asked_for_is_one_that_a_scrape_has(server: Se
     for expression in expressions():
         assert set(re.findall(r'stage="(\w+)"', expression)) <= stages
         assert set(re.findall(r'event="(\w+)"', expression)) <= events
+        for named in re.findall(r'operation!?~?"([\w|]+)"', expression):
+            assert set(named.split("|")) <= {operation.name for operation in OPERATIONS}
+
+
+def counted(scrape: Scrape) -> dict[tuple[str, str, str], float]:
+    """(operation, method, status) -> how often."""
+    samples = scrape.get("collaboration_requests_total", [])
+    return {(item["operation"], item["method"], item["status"]): value for item, value in samples}
+
+
+async def test_requests_are_counted_by_operation_and_timed_whatever_becomes_of_them(
+    server: Server, pat: Person
+) -> None:
+    session_id = await server.session(pat)
+    for _ in range(3):
+        assert (await pat.get(f"/sessions/{session_id}")).status == 200
+    await pat.ask("HEAD", f"/sessions/{session_id}")
+    assert (await pat.get("/sessions/no-such-session")).status == 404
+    assert (await pat.get(f"/sessions/{session_id}", made="up")).status == 422
+    await pat.ask("OPTIONS", f"/sessions/{session_id}")
+    scrape = await scraped(server.port)
+    assert counted(scrape) == {
+        ("create_session", "POST", "2xx"): 1,
+        ("get_session", "GET", "2xx"): 3,
+        ("get_session", "HEAD", "2xx"): 1,
+        ("get_session", "GET", "4xx"): 2,
+        ("options", "OPTIONS", "2xx"): 1,
+    }
+    timed = {labels["operation"]: value for labels, value in scrape["collaboration_request_seconds_count"]}
+    assert timed == {"create_session": 1, "get_session": 6, "options": 1}
+
+
+async def test_nothing_that_a_client_makes_up_becomes_a_label(server: Server, pat: Person) -> None:
+    for number in range(20):
+        assert (await pat.get(f"/made/up/{number}")).status == 404
+        assert (await pat.get(f"/sessions/{number}/records/{number}")).status == 404
+    for method in ("PROPFIND", "DELETE", "TRACE"):
+        await pat.ask(method, "/sessions")
+    found = counted(await scraped(server.port))
+    assert set(found) == {
+        ("unknown", "GET", "4xx"), ("get_record", "GET", "4xx"),
+        ("unknown", "other", "4xx"), ("unknown", "DELETE", "4xx"),
+    }  # fmt: skip
+    assert found["unknown", "other", "4xx"] == 2
+
+
+async def test_a_fault_of_ours_is_told_from_the_callers(server: Server, pat: Person) -> None:
+    session_id = await server.session(pat)
+
+    async def broken(*arguments: object, **options: object) -> None:
+        raise RuntimeError("a defect")
+
+    server.services.engine.inspect = broken  # type: ignore[method-assign,assignment]
+    assert (await pat.get(f"/sessions/{session_id}")).status == 500
+    assert counted(await scraped(server.port))["get_session", "GET", "5xx"] == 1
 
 
 async def test_the_sidecar_has_the_engines_metrics_too(settings: Settings) -> None:

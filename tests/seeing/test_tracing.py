@@ -77,6 +77,9 @@ async def test_an_edit_and_a_request_are_traced_with_their_stages(
             with pytest.raises(CollaborationError):
                 await session.edit("no such record", "notes", "x", base_version=0)
         await pat.ask("GET", f"/sessions/{session_id}", headers={"traceparent": f"00-{TRACE}-{CALLER}-01"})
+        lock = await pat.post(f"/sessions/{session_id}/records/{RECORD}/lock", {})
+        assert (lock.status, lock.body["seq"]) == (200, 4)
+        assert (await pat.ask("PROPFIND", "/made/up/by/a/client")).status == 404
         await stack.aclose()
     # What was left has been sent with the server's end.
     assert receiver.service == "realtime-server"
@@ -94,7 +97,17 @@ async def test_an_edit_and_a_request_are_traced_with_their_stages(
     assert attributes(receiver.named("join"))["session.id"] == session_id
     shown = receiver.named("GET /api/collaboration/sessions/{session_id}")
     assert (shown.trace_id.hex(), shown.parent_span_id.hex()) == (TRACE, CALLER)
-    assert attributes(shown)["http.response.status_code"] == 200
+    assert attributes(shown) == {
+        "http.request.method": "GET", "http.route": "/api/collaboration/sessions/{session_id}",
+        "http.response.status_code": 200, "session.id": session_id, "enduser.id": "pat", "outcome": "ok",
+    }  # fmt: skip
+    locked = receiver.named("POST /api/collaboration/sessions/{session_id}/records/{record_id}/lock")
+    assert attributes(locked)["commit.seq"] == 4
+    stages = [span for span in receiver.spans if span.parent_span_id == locked.span_id]
+    assert [span.name for span in stages] == ["decide", "append", "publish"]
+    assert attributes(receiver.named("HTTP")) == {
+        "http.request.method": "_OTHER", "http.response.status_code": 404, "outcome": "not_found",
+    }  # fmt: skip
 
 
 async def test_a_receiver_that_is_away_is_nobodys_trouble(

@@ -88,9 +88,9 @@ export class FakeServer {
     return commit;
   }
 
-  /** Something of no lasting worth, told to all who are here. */
-  tell(user_id: string, message_type: string, data: object): void {
-    const envelope = { message_type, session_id: "s", project_id: "p", user_id, timestamp: new Date(0).toISOString(), data };
+  /** Something of no lasting worth, told to all who are here; `session_id`: what it is about. */
+  tell(user_id: string, message_type: string, data: object, session_id = "s"): void {
+    const envelope = { message_type, session_id, project_id: "p", user_id, timestamp: new Date(0).toISOString(), data };
     for (const client of this.#clients) if (client.joined) client.events.envelope(envelope);
   }
 

@@ -257,6 +257,16 @@ describe("notifications", () => {
     expect(written).toEqual([["POST", "/notifications/read-all", { until: "2026-11-22T11:00:00.000Z" }]]);
   });
 
+  it("of other sessions come too, and nothing else of theirs does", () => {
+    const other = told({ notification_id: "t.1.mentioned.x", session_id: "t", session_name: "September" });
+    act(() => {
+      server.tell("bob", "presence.left", { user_id: "bob", name: "Bob Brown" }, "t");
+      server.tell("bob", "notification.mentioned", other, "t");
+    });
+    expect(session.notifications.items.get()).toEqual([other]);
+    expect(session.notifications.unread.get()).toBe(1);
+  });
+
   it("that cannot be listed say so, with a retry", async () => {
     const user = userEvent.setup();
     show(<NewsBell book={session.notifications} record={record} onOpen={() => undefined} />);

@@ -253,6 +253,8 @@ export class CollaborationSession {
 
   #receive(envelope: Envelope): void {
     const { session_id, message_type, seq } = envelope;
+    // What concerns one comes from every session, not from this one alone.
+    if (message_type.startsWith("notification.") && "notification_id" in envelope.data) return this.notifications.receive(envelope.data);
     if (session_id !== null && session_id !== this.session_id) return;
     if (seq !== undefined) this.#log.receive(envelope as Commit);
     else if (message_type === "presence.overlap") for (const listener of [...this.#overlapListeners]) listener(envelope.data);
@@ -260,8 +262,6 @@ export class CollaborationSession {
     else if (message_type === "notification.token_expiring") void this.#entry.renewToken();
     else if (message_type === "notification.access_revoked") {
       void this.#entry.refused({ code: "forbidden", message: "You are not a member of this project any more.", retryable: false });
-    } else if (message_type.startsWith("notification.") && "notification_id" in envelope.data) {
-      this.notifications.receive(envelope.data);
     }
   }
 
