@@ -1,9 +1,14 @@
 """``python -m loadtest.attacks [ATTACK …]``: a bystander's deliveries before and during each attack.
 
-Starts a server with its defaults and an embedded MongoDB for each attack. The attacker is one process with a lower
-priority, so that on two cores it takes what the server and the bystander leave. Times are in milliseconds, from the
-moment an edit was due until a member was told. Exit code 1 when a bystander's edit was refused, lost, or later than
-10 s, and when p99 more than doubled and is above 50 ms. Only ever aimed at the server that is started here.
+Starts a server with its defaults and an embedded MongoDB for each attack. Where there are two cores, the server has
+the first, the bystander and the attacker have the others, and mongod any. The attacker is one process that gets
+what the others leave (``SCHED_IDLE``, or nice 19), and comes from another address (127.0.0.2) where the machine has it.
+Times are in milliseconds, from the moment an edit was due until a member was told; ``own`` is how late the bystander
+itself was (p99, of its sends and of a timer), which is in those times too.
+
+An attack holds when p99 at most doubled or is below 15 ms: without an attack p99 is 5 to 8 ms from run to run, so that
+less than that floor cannot be told from noise. Exit code 1 when one does not, and when a bystander's edit was refused,
+lost, or later than 10 s. Only ever aimed at the server that is started here.
 """
 
 from __future__ import annotations
@@ -20,20 +25,24 @@ from typing import Any, Final
 import aiohttp
 
 from loadtest.attacks.attacker import ATTACKS, Ground
+from loadtest.attacks.apart import cores, give_way, other_address
 from loadtest.attacks.bystander import POLICIES, PROJECT, Bystanders
 from loadtest.target import Target, end_in_order, own_server
 from realtime_server.auth.issue import issue_token
 from realtime_server.core.roles import Role
 
 MEMBERS: Final = 50
-_GOAL: Final = 0.050
+#: Milliseconds. Below, p99 holds whatever it was before.
+_FLOOR: Final = 15.0
 
 
 async def _attack(name: str, ground: dict[str, Any]) -> None:
     """The attacking process: until it is told to end (SIGTERM)."""
-    os.nice(10)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        place = Ground(http=http, **ground)
+    give_way()
+    address = other_address()
+    local = None if address is None else (address, 0)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, local_addr=local)) as http:
+        place = Ground(http=http, local=local, **ground)
         task = asyncio.ensure_future(ATTACKS[name](place))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         with suppress(asyncio.CancelledError):
@@ -82,9 +91,9 @@ async def _measure(name: str, target: Target, seconds: float) -> bool:
             done = "?"
             process.kill()
         await process.wait()
-    row = [_share(each, part) * 1000 for part in (0.5, 0.99) for each in (before, during)]
-    held = row[3] <= max(2 * row[2], _GOAL * 1000)
-    times = "".join(f"{value:>9.1f}" for value in row)
+    row = [_share(each.told, part) * 1000 for part in (0.5, 0.99) for each in (before, during)]
+    held = row[3] <= max(2 * row[2], _FLOOR)
+    times = "".join(f"{value:>9.1f}" for value in [*row, _share(during.late, 0.99) * 1000])
     print(f"{name:<15}{times}  {'' if held else 'MORE  '}{done}", flush=True)
     return held
 
@@ -102,11 +111,14 @@ def main() -> int:
         return 0
     if unknown := set(options.attacks) - set(ATTACKS):
         parser.error(f"there is no attack {', '.join(unknown)}")
-    print(f"{'':<15}{'p50':>9}{'':>9}{'p99':>9}")
-    print(f"{'':<15}{'before':>9}{'during':>9}{'before':>9}{'during':>9}  what the attacker got")
+    print(f"{'':<15}{'p50':>9}{'':>9}{'p99':>9}{'':>9}{'own':>9}")
+    print(f"{'':<15}{'before':>9}{'during':>9}{'before':>9}{'during':>9}{'p99':>9}  what the attacker got")
     held = True
+    server_cores, our_cores = cores()
     for name in options.attacks or ATTACKS:
-        with own_server([], {}) as target:
+        os.sched_setaffinity(0, {*server_cores, *our_cores})
+        with own_server(server_cores, {}) as target:
+            os.sched_setaffinity(0, our_cores)
             held &= asyncio.run(_measure(name, target, options.seconds))
     return 0 if held else 1
 
