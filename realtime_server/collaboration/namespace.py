@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from time import perf_counter
+from types import CoroutineType
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -35,9 +36,12 @@ from realtime_server.ports import Elsewhere, NoticeStore
 from realtime_server.presence.ports import Presence
 from realtime_server.quotas import Quotas, rate_limited
 from realtime_server.reconciliation.run import RunService
+from realtime_server.turns import Turns
 from schemas import MessageForm, loader
 
 Ack = dict[str, Any]
+#: A session, or somebody who is in none, and how many of their places an event has (`turns`).
+Turn = tuple[str, int]
 #: Told of every answered event: its name, "ok" or the error's code, seconds from arrival to answer.
 Observe = Callable[[str, str, float], None]
 
@@ -63,8 +67,15 @@ _NORMAL_CLOSURE: Final = 1000
 _COSTS: Final = {"join": 10.0, "sync": 4.0}
 #: Commits that are sent for one token.
 _COMMITS_A_TOKEN: Final = 10
-#: Seconds for which a refusal is kept back (`Collaboration._turned_away`).
-_DELAY: Final = 0.2
+#: Seconds of work for which a refusal counts once, and for which one is kept back at most (`_turned_away`).
+_REFUSAL: Final = 0.001
+_LONGEST_DELAY: Final = 4.0
+#: Events of one session that are under way at a time, and begun in one turn of the event loop; the edits of a batch
+#: that take as much time as one event.
+_PLACES: Final = 16
+_EDITS_A_PLACE: Final = 8
+#: What an event of somebody who is not in the session takes of their own: a join asks for much.
+_PLACES_OF_A_STRANGER: Final = 8
 
 _load_message = loader(MessageForm())
 
@@ -109,6 +120,7 @@ class Collaboration:
             clock,
             elsewhere or NoElsewhere(),
         )
+        self._turns = Turns(_PLACES)
         self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
@@ -203,40 +215,61 @@ class Collaboration:
     def _receive(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:
         """A future for a command: the client's later events need not wait for it. A coroutine for an action."""
         began = perf_counter()
-        connection = None
         try:
             connection = self._connection(sid, began)
+        except Exception as error:
+            return self._turned_away(event, self._connections.get(sid), error, began, session_of(arguments))
+        session_id, size = _about(arguments)
+        if session_id in connection.sessions:
+            turn = (session_id, 1 + size // _EDITS_A_PLACE)
+        else:  # whoever is not in a session takes none of its places
+            turn = (f"user {connection.user_id}", _PLACES_OF_A_STRANGER)
+        if self._turns.take(*turn):
+            return self._handle(event, connection, arguments, began, turn)
+        return self._wait(event, connection, arguments, began, turn)
+
+    async def _wait(
+        self, event: str, connection: Connection, arguments: tuple[Any, ...], began: float, turn: Turn
+    ) -> Any:
+        """Others of the session are first. The client's next events wait with this one; it gives what `_handle` does,
+        and a command's answer may still be to come."""
+        await self._turns.wait(*turn)
+        answer = self._handle(event, connection, arguments, began, turn)
+        return await answer if isinstance(answer, CoroutineType) else answer
+
+    def _handle(
+        self, event: str, connection: Connection, arguments: tuple[Any, ...], began: float, turn: Turn
+    ) -> Ack | Awaitable[Ack]:
+        """``turn``: the event's places in its session, which are given back when it is answered."""
+        try:
             action = ACTIONS.handlers.get(event)
             if action is not None:
                 request, _ = self._read(action, connection, arguments, began)
-                return self._act(action, connection, request, began)
+                return self._act(action, connection, request, began, turn)
             declared = COMMANDS.handlers[event]
             request, actor = self._read(declared, connection, arguments, began)
             assert actor is not None, "a command is declared with its permission"
+            if "edits" in request:  # each is one more event
+                self._charge(connection, len(request["edits"]) - 1, began)
+                self._quotas.charge_session(request["session_id"], len(request["edits"]) - 1, began)
             command = declared.handle(Call(actor, self._config), request)
-            ack = self._submit(event, connection, request["session_id"], command, began)
+            ack = self._submit(event, connection, request["session_id"], command, began, turn)
             # A coroutine holds up the client's next event, and with it the reading from its socket.
             return ack if connection.pending < self._config.pending else _resolved(ack)
         except Exception as error:
-            return self._turned_away(event, sid, error, began, connection, session_of(arguments))
+            self._turns.give_back(*turn)
+            return self._turned_away(event, connection, error, began, session_of(arguments))
 
     def _turned_away(
-        self,
-        event: str,
-        sid: str,
-        error: Exception,
-        began: float,
-        connection: Connection | None,
-        session_id: str | None,
+        self, event: str, connection: Connection | None, error: Exception, began: float, session_id: str | None
     ) -> Ack | Awaitable[Ack]:
-        """The refusal. Who sends on in spite of `rate_limited` gets it late, and is not read from until then: refusing
-        as fast as somebody sends would cost the others the time that the limits are to keep for them."""
+        """The refusal. Who collects them gets them late, and is not read from until then: refusing as fast as somebody
+        sends would cost the others the time that the limits are to keep for them."""
         answer = self._refused(event, error, began, connection, session_id)
-        if isinstance(error, CollaborationError) and error.code is ErrorCode.RATE_LIMITED:
-            connection = self._connections.get(sid)
-            if connection is not None and connection.patience.take(began):
-                return _late(answer)
-        return answer
+        if connection is None:
+            return answer
+        delay = _delay(connection, began)
+        return _late(answer, delay) if delay else answer
 
     def _connection(self, sid: str, now: float) -> Connection:
         connection = self._connections.get(sid)
@@ -268,6 +301,22 @@ class Collaboration:
         return request, actor
 
     async def _act(
+        self,
+        declared: Declared[ActionHandler],
+        connection: Connection,
+        request: Request,
+        began: float,
+        turn: Turn,
+    ) -> Ack:
+        try:
+            ack = await self._acted(declared, connection, request, began)
+        finally:
+            self._turns.give_back(*turn)
+        if not ack["ok"] and (delay := _delay(connection, perf_counter())):
+            await asyncio.sleep(delay)
+        return ack
+
+    async def _acted(
         self, declared: Declared[ActionHandler], connection: Connection, request: Request, began: float
     ) -> Ack:
         session_id = request.get("session_id")
@@ -291,13 +340,19 @@ class Collaboration:
         self._quotas.charge_user(connection.user_id, tokens, now)
 
     def _submit(
-        self, event: str, connection: Connection, session_id: str, command: Command, began: float
+        self,
+        event: str,
+        connection: Connection,
+        session_id: str,
+        command: Command,
+        began: float,
+        turn: Turn,
     ) -> asyncio.Future[Ack]:
         connection.pending += 1
         ack: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         self._engine.timings.received.observe(perf_counter() - began)
         decided = self._engine.submit(session_id, command)
-        decided.add_done_callback(partial(self._settle, event, connection, ack, began))
+        decided.add_done_callback(partial(self._settle, event, connection, ack, began, turn))
         if self._trace is not None:
             ack.add_done_callback(partial(self._traced, event, connection, session_id, command.command_id, began))
         return ack
@@ -323,9 +378,11 @@ class Collaboration:
         connection: Connection,
         ack: asyncio.Future[Ack],
         began: float,
+        turn: Turn,
         decided: asyncio.Future[Answer],
     ) -> None:
         connection.pending -= 1
+        self._turns.give_back(*turn)
         if decided.cancelled():
             answer = self._refused(event, TimeoutError(), began)
         elif (error := decided.exception()) is not None:
@@ -380,7 +437,7 @@ class Collaboration:
             self._connection(sid, now)
         except CollaborationError as refused:
             error = refused
-        return self._turned_away(event, sid, error, now, self._connections.get(sid), None)
+        return self._turned_away(event, self._connections.get(sid), error, now, None)
 
     async def close(self) -> None:
         for connection in self._connections.values():
@@ -395,8 +452,23 @@ def _closed(connection: Connection | None) -> CollaborationError:
     return CollaborationError(ErrorCode.TOKEN_EXPIRED, "the token has expired; connect anew")
 
 
-async def _late(answer: Ack) -> Ack:
-    await asyncio.sleep(_DELAY)
+def _about(arguments: tuple[Any, ...]) -> tuple[Any, int]:
+    """(the session that an event names, the edits that it brings), as it came: nothing of it has been checked."""
+    request = arguments[0] if len(arguments) == 1 else None
+    if type(request) is not dict:
+        return None, 1
+    session_id, edits = request.get("session_id"), request.get("edits")
+    return session_id if type(session_id) is str else None, len(edits) if type(edits) is list else 1
+
+
+def _delay(connection: Connection, began: float) -> float:
+    """Seconds for which a refusal is kept back. One that took long to find out counts for more."""
+    now = perf_counter()
+    return connection.patience.borrow(max(1.0, (now - began) / _REFUSAL), _LONGEST_DELAY, now)
+
+
+async def _late(answer: Ack, delay: float) -> Ack:
+    await asyncio.sleep(delay)
     return answer
 
 
