@@ -8,8 +8,9 @@ itself was (p99, of its sends and of a timer), which is in those times too.
 
 An attack holds when p99 at most doubled or is below 15 ms: without an attack p99 is 5 to 8 ms from run to run, so that
 less than that floor cannot be told from noise. Exit code 1 when one does not, and when a bystander's edit was refused,
-lost, or later than 10 s. ``full throttle`` is no attack but fairness: one session's fifty people send all they can to a
-server without limits, and p99 of the bystander's session has to stay below 50 ms. Only ever aimed at the server that is started here.
+lost, or later than 10 s. ``full throttle`` is no attack but fairness: one session's fifty people send all they can to
+a server without limits, and p99 of the bystander's session has to stay below 50 ms. Only ever aimed at the server that
+is started here.
 """
 
 from __future__ import annotations

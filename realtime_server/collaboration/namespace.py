@@ -26,6 +26,7 @@ from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
 from realtime_server.collaboration.failures import as_error, is_fault, refusal, session_of
 from realtime_server.collaboration.notices import Notices
+from realtime_server.collaboration.pacing import PLACES, Turn, late, refusal_delay, turn_of
 from realtime_server.collaboration.people import NoElsewhere, People
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
@@ -40,8 +41,6 @@ from realtime_server.turns import Turns
 from schemas import MessageForm, loader
 
 Ack = dict[str, Any]
-#: A session, or somebody who is in none, and how many of their places an event has (`turns`).
-Turn = tuple[str, int]
 #: Told of every answered event: its name, "ok" or the error's code, seconds from arrival to answer.
 Observe = Callable[[str, str, float], None]
 
@@ -67,16 +66,6 @@ _NORMAL_CLOSURE: Final = 1000
 _COSTS: Final = {"join": 10.0, "sync": 4.0}
 #: Commits that are sent for one token.
 _COMMITS_A_TOKEN: Final = 10
-#: Seconds of work for which a refusal counts once, and for which one is kept back at most (`_turned_away`).
-_REFUSAL: Final = 0.001
-_LONGEST_DELAY: Final = 4.0
-#: Events of one session that are under way at a time, and begun in one turn of the event loop; the edits of a batch
-#: that take as much time as one event.
-_PLACES: Final = 16
-_EDITS_A_PLACE: Final = 8
-#: What an event of somebody who is not in the session takes of their own: a join asks for much.
-_PLACES_OF_A_STRANGER: Final = 8
-
 _load_message = loader(MessageForm())
 
 
@@ -120,7 +109,7 @@ class Collaboration:
             clock,
             elsewhere or NoElsewhere(),
         )
-        self._turns = Turns(_PLACES)
+        self._turns = Turns(PLACES)
         self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
@@ -218,14 +207,10 @@ class Collaboration:
         try:
             connection = self._connection(sid, began)
         except Exception as error:
-            return self._turned_away(event, self._connections.get(sid), error, began, session_of(arguments))
-        session_id, size = _about(arguments)
-        if session_id in connection.sessions:
-            turn = (session_id, 1 + size // _EDITS_A_PLACE)
-        else:  # whoever is not in a session takes none of its places
-            turn = (f"user {connection.user_id}", _PLACES_OF_A_STRANGER)
+            return self._turned_away(event, self._connections.get(sid), error, began, session_of(arguments), began)
+        turn = turn_of(connection, arguments)
         if self._turns.take(*turn):
-            return self._handle(event, connection, arguments, began, turn)
+            return self._handle(event, connection, arguments, began, turn, began)
         return self._wait(event, connection, arguments, began, turn)
 
     async def _wait(
@@ -234,42 +219,56 @@ class Collaboration:
         """Others of the session are first. The client's next events wait with this one; it gives what `_handle` does,
         and a command's answer may still be to come."""
         await self._turns.wait(*turn)
-        answer = self._handle(event, connection, arguments, began, turn)
+        answer = self._handle(event, connection, arguments, began, turn, perf_counter())
         return await answer if isinstance(answer, CoroutineType) else answer
 
     def _handle(
-        self, event: str, connection: Connection, arguments: tuple[Any, ...], began: float, turn: Turn
+        self,
+        event: str,
+        connection: Connection,
+        arguments: tuple[Any, ...],
+        began: float,
+        turn: Turn,
+        now: float,
     ) -> Ack | Awaitable[Ack]:
-        """``turn``: the event's places in its session, which are given back when it is answered."""
+        """``turn``: the event's places in its session, which are given back when it is answered. It came at ``began``,
+        and its turn is ``now``."""
         try:
             action = ACTIONS.handlers.get(event)
             if action is not None:
-                request, _ = self._read(action, connection, arguments, began)
+                request, _ = self._read(action, connection, arguments, now)
                 return self._act(action, connection, request, began, turn)
             declared = COMMANDS.handlers[event]
-            request, actor = self._read(declared, connection, arguments, began)
+            request, actor = self._read(declared, connection, arguments, now)
             assert actor is not None, "a command is declared with its permission"
-            if "edits" in request:  # each is one more event
-                self._charge(connection, len(request["edits"]) - 1, began)
-                self._quotas.charge_session(request["session_id"], len(request["edits"]) - 1, began)
+            edits = len(request["edits"]) if "edits" in request else 1
+            if edits > 1:
+                self._charge(connection, edits - 1, now)
+            self._quotas.charge_session(request["session_id"], 2 * edits - 1, now)
             command = declared.handle(Call(actor, self._config), request)
             ack = self._submit(event, connection, request["session_id"], command, began, turn)
             # A coroutine holds up the client's next event, and with it the reading from its socket.
             return ack if connection.pending < self._config.pending else _resolved(ack)
         except Exception as error:
             self._turns.give_back(*turn)
-            return self._turned_away(event, connection, error, began, session_of(arguments))
+            return self._turned_away(event, connection, error, began, session_of(arguments), now)
 
     def _turned_away(
-        self, event: str, connection: Connection | None, error: Exception, began: float, session_id: str | None
+        self,
+        event: str,
+        connection: Connection | None,
+        error: Exception,
+        began: float,
+        session_id: str | None,
+        now: float,
     ) -> Ack | Awaitable[Ack]:
         """The refusal. Who collects them gets them late, and is not read from until then: refusing as fast as somebody
         sends would cost the others the time that the limits are to keep for them."""
         answer = self._refused(event, error, began, connection, session_id)
         if connection is None:
             return answer
-        delay = _delay(connection, began)
-        return _late(answer, delay) if delay else answer
+        delay = refusal_delay(connection, now)
+        return late(answer, delay) if delay else answer
 
     def _connection(self, sid: str, now: float) -> Connection:
         connection = self._connections.get(sid)
@@ -312,7 +311,7 @@ class Collaboration:
             ack = await self._acted(declared, connection, request, began)
         finally:
             self._turns.give_back(*turn)
-        if not ack["ok"] and (delay := _delay(connection, perf_counter())):
+        if not ack["ok"] and (delay := refusal_delay(connection, perf_counter())):
             await asyncio.sleep(delay)
         return ack
 
@@ -437,7 +436,7 @@ class Collaboration:
             self._connection(sid, now)
         except CollaborationError as refused:
             error = refused
-        return self._turned_away(event, self._connections.get(sid), error, now, None)
+        return self._turned_away(event, self._connections.get(sid), error, now, None, now)
 
     async def close(self) -> None:
         for connection in self._connections.values():
@@ -450,26 +449,6 @@ def _closed(connection: Connection | None) -> CollaborationError:
     if connection is not None and connection.barred is ErrorCode.UNAUTHENTICATED:
         return CollaborationError(ErrorCode.UNAUTHENTICATED, "the token was revoked; connect anew with another one")
     return CollaborationError(ErrorCode.TOKEN_EXPIRED, "the token has expired; connect anew")
-
-
-def _about(arguments: tuple[Any, ...]) -> tuple[Any, int]:
-    """(the session that an event names, the edits that it brings), as it came: nothing of it has been checked."""
-    request = arguments[0] if len(arguments) == 1 else None
-    if type(request) is not dict:
-        return None, 1
-    session_id, edits = request.get("session_id"), request.get("edits")
-    return session_id if type(session_id) is str else None, len(edits) if type(edits) is list else 1
-
-
-def _delay(connection: Connection, began: float) -> float:
-    """Seconds for which a refusal is kept back. One that took long to find out counts for more."""
-    now = perf_counter()
-    return connection.patience.borrow(max(1.0, (now - began) / _REFUSAL), _LONGEST_DELAY, now)
-
-
-async def _late(answer: Ack, delay: float) -> Ack:
-    await asyncio.sleep(delay)
-    return answer
 
 
 async def _resolved(ack: asyncio.Future[Ack]) -> Ack:
