@@ -5,7 +5,7 @@ at once would have them all done in one turn, and everybody else's next step wou
 a session) has some places, and what finds none waits in order; places that were given back are free from the next turn
 on, after others' input has been read.
 
-Hot path: `take` and `give_back` run once per event (``python -m loadtest.stages``, stage "turns").
+Hot path: `take` and `give_back` run once per event, and make nothing that outlives the turn.
 """
 
 from __future__ import annotations
