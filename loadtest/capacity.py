@@ -55,19 +55,30 @@ class Search:
     async def peak(
         self, begin: float, *, seconds: int = 30, factor: float = 1.25, step_seconds: int = 3
     ) -> Step | None:
-        """The highest rate that held for ``seconds``; None where not even a tenth of ``begin`` did."""
+        """The highest rate that held for ``seconds``, to a tenth; None where not even a tenth of ``begin`` did."""
         await self._at(begin / 2, 1, step_seconds)
         rate, held = begin, begin / 2
-        while (await self._at(rate, 1, step_seconds)).holds(self._limit):
+        while await self._climbs(rate, step_seconds):
             held, rate = rate, rate * factor
-        rate = held
+        rate, best = held, None
         while rate > begin / 10:
             await self._rest(rate)
             step = await self._at(rate, 2, seconds)
             if step.holds(self._limit):
-                return step
-            rate = min(rate * 0.9, step.done)
-        return None
+                best, rate = step, rate * 1.1
+            elif best is not None:
+                break
+            else:
+                rate = min(rate * 0.9, step.done)
+        return best
+
+    async def _climbs(self, rate: float, seconds: int) -> bool:
+        """Whether the rate holds for a moment. One moment may be a bad one; three are not."""
+        for _ in range(3):
+            if (await self._at(rate, 1, seconds)).holds(self._limit):
+                return True
+            await self._rest(rate)
+        return False
 
     async def _rest(self, rate: float) -> None:
         """What the last step left behind is not the next one's fault."""

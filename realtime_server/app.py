@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
@@ -45,8 +45,11 @@ from realtime_server.transport.addresses import TrustedProxies
 from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
 
+#: Seconds. A busy server gathers output for so long at most: 1,000 people in 20 sessions make three times as many edits
+#: a second with a delivery p99 of less than 100 ms as with the transport's default (docs/performance.md).
+_OUTPUT_PAUSE: Final = 0.030
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
-_HARD_RATE = 4
+_HARD_RATE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ def _socket_server(settings: Settings) -> SocketServer:
         trusted_proxies=settings.ws_trusted_proxies,
         ping_interval=settings.ws_ping_interval,
         ping_timeout=settings.ws_ping_timeout,
+        output_pause=_OUTPUT_PAUSE,
         limits=Limits(
             frame_size=settings.ws_max_message_size,
             message_size=settings.ws_max_message_size,

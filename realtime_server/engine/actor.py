@@ -26,6 +26,7 @@ from realtime_server.core.snapshot import state_from_document
 from realtime_server.core.state import SessionState
 from realtime_server.engine.batch import Answer, Batch, Decided, Waiting, decide_batch
 from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.fold_turns import FoldTurns
 from realtime_server.engine.hinted import HintedCommits
 from realtime_server.engine.materialiser import Materialiser
 from realtime_server.engine.notifier import Notifier, Notify
@@ -91,13 +92,14 @@ class SessionActor:
         watched: Callable[[str], bool],
         on_exit: Callable[[SessionActor], None],
         timings: EngineTimings,
+        fold_turns: FoldTurns,
         trace: Trace | None = None,
         told: int | None = None,
     ) -> None:
         self.session_id = session_id
         self._stores, self._config, self._publish, self._clock = stores, config, publish, clock
         self._tell = tell
-        self._timings, self._trace = timings, trace
+        self._timings, self._trace, self._fold_turns = timings, trace, fold_turns
         self._watched, self._on_exit = watched, on_exit
         #: Up to where listeners here have been told; None while there is nobody who was.
         self.told = told
@@ -111,7 +113,7 @@ class SessionActor:
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
         self._notifier = None if stores.notices is None else Notifier(session_id, stores.notices, notify)
-        self._materialiser = Materialiser(stores.sessions, stores.records, 0, self._notifier)
+        self._materialiser = self._new_materialiser(0)
         self._loader = RecordLoader(session_id, stores.records)
         # Not the context of whoever happened to open the session.
         context = context_of(session_id=session_id)
@@ -177,7 +179,7 @@ class SessionActor:
             await self._open()
             while await self._wait():
                 await self._work()
-            await self._materialiser.finish(self._state)
+            await self._materialiser.finish()
         except CollaborationError as error:
             self._fail_all(error)
         except Exception:
@@ -192,7 +194,7 @@ class SessionActor:
         checkpoint = await self._stores.sessions.load(self.session_id)
         if checkpoint is not None:
             self._state = state_from_document(checkpoint)
-        self._materialiser = Materialiser(self._stores.sessions, self._stores.records, self._state.seq, self._notifier)
+        self._materialiser = self._new_materialiser(self._state.seq)
         await self._catch_up(publish=False)
         self._opened = True
         if self.told is not None and self.told < self._state.seq:
@@ -201,6 +203,12 @@ class SessionActor:
             after = max(self.told, self._state.seq - self._config.replay_limit)
             self._publish(await self._stores.log.read(self.session_id, after, self._state.seq - after))
         self.told = self._state.seq
+
+    def _new_materialiser(self, stored_seq: int) -> Materialiser:
+        stores = self._stores
+        return Materialiser(
+            stores.sessions, stores.records, lambda: self._state, self._fold_turns, self._notifier, stored_seq
+        )
 
     async def _wait(self) -> bool:
         """True when there is something to do; False when the actor can go."""
@@ -216,7 +224,7 @@ class SessionActor:
                     return True
                 if self._idle and await self._stored_and_still_idle():
                     return False
-                self._materialiser.start(self._state)
+                self._materialiser.start()
             if self._stale or self._hinted.ahead_of(self._state.seq):
                 return True
         return True
@@ -229,7 +237,7 @@ class SessionActor:
         return not in_use and unused >= self._config.idle_unload
 
     async def _stored_and_still_idle(self) -> bool:
-        await self._materialiser.finish(self._state)
+        await self._materialiser.finish()
         return self._idle and not self._commands and not self._questions
 
     def _lease_ended(self) -> bool:
@@ -271,7 +279,7 @@ class SessionActor:
             await self._load_wanted(questions)
             await self._process(todo, newest=refresh)
             if self._state.seq and any(question.stored for question in questions):
-                await self._materialiser.finish(self._state)
+                await self._materialiser.finish()
         except CollaborationError as error:
             self._stale = True
             _fail(todo, questions, error)
@@ -382,9 +390,9 @@ class SessionActor:
 
     # -- state -------------------------------------------------------------------------------------------------------
 
-    async def _load_wanted(self, questions: Iterable[_Question]) -> None:
+    async def _load_wanted(self, questions: Sequence[_Question]) -> None:
         """Twice: what a question needs may follow from the records that it needs."""
-        for _ in range(2):
+        for _ in range(2 if questions else 0):
             await self._load({name for question in questions for name in question.needs(self._state)})
 
     async def _load_needed(self, todo: Iterable[Waiting]) -> set[str]:
@@ -447,7 +455,7 @@ class SessionActor:
     def _after_commits(self) -> None:
         stored = self._materialiser.stored_seq
         if self._state.seq - stored >= self._config.checkpoint_every or (self._state.seq and not stored):
-            self._materialiser.start(self._state)
+            self._materialiser.start()
         if len(self._state.records) > self._config.records_kept and not self._materialiser.folding:
             # What is stored need not be in memory: it is loaded again when somebody touches it.
             kept = {name: item for name, item in self._state.records.items() if item.seq > stored}

@@ -15,6 +15,7 @@ from realtime_server.core.state import Conflict, SessionState
 from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores, Trace
 from realtime_server.engine.batch import Answer
 from realtime_server.engine.config import EngineConfig
+from realtime_server.engine.fold_turns import FoldTurns
 from realtime_server.engine.notifier import Notify
 from realtime_server.engine.poller import poll_forever
 from realtime_server.engine.sweeper import sweep_forever
@@ -88,6 +89,7 @@ class Engine:
         self._clock = clock
         self._trace = trace
         self.timings = EngineTimings()
+        self._fold_turns = FoldTurns()
         self._actors: dict[str, SessionActor] = {}
         self._watchers: Counter[str] = Counter()
         #: Followed sessions that had to close: up to where their listeners have been told.
@@ -250,6 +252,7 @@ class Engine:
             self.watched,
             self._forget,
             self.timings,
+            self._fold_turns,
             self._trace,
             self._told.pop(session_id, None),
         )

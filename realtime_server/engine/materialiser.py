@@ -1,4 +1,5 @@
-"""Folds the log into stored records, notifications and checkpoints, beside the actor and never in an edit's way.
+"""Folds the log into stored records, notifications and checkpoints, beside the actor and never in an edit's way
+(`fold_turns`).
 
 Records and notifications first, then the checkpoint: a crash in between leaves records that are ahead of it, which a
 replay recognises by their ``seq``, and notifications, which have the same ids when they are derived again. What a
@@ -10,31 +11,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
 
 from realtime_server.core.commits import Commit
 from realtime_server.core.evolve import set_records
 from realtime_server.core.snapshot import state_document
 from realtime_server.core.state import SessionState
+from realtime_server.engine.fold_turns import FoldTurns, Turn
 from realtime_server.engine.notifier import Notifier
 from realtime_server.errors import CollaborationError
 from realtime_server.ports import RecordStore, SessionStore
 
 log = logging.getLogger(__name__)
 
-#: Records written by one bulk write: it bounds the document that is built for it.
-_CHUNK = 1_000
+#: Records written by one bulk write: 2 ms of the event loop.
+_CHUNK: Final = 50
+#: After a write others have so many times as long as it took.
+_REST: Final = 2.0
 
 
 class Materialiser:
-    """Knows which records of one session are newer than their stored form. At most one fold runs at a time."""
+    """Knows which records of one session are newer than their stored form. At most one fold runs at a time.
+
+    ``state`` gives the newest durable state, all of whose commits were noted.
+    """
 
     def __init__(
-        self, sessions: SessionStore, records: RecordStore, stored_seq: int, notifier: Notifier | None = None
+        self,
+        sessions: SessionStore,
+        records: RecordStore,
+        state: Callable[[], SessionState],
+        turns: FoldTurns,
+        notifier: Notifier | None = None,
+        stored_seq: int = 0,
     ) -> None:
         self._sessions = sessions
         self._records = records
+        self._state = state
+        self._turns = turns
         self._notifier = notifier
         self._dirty: set[str] = set()
+        self._turn = Turn()
         self._task: asyncio.Task[None] | None = None
         #: The ``seq`` of the newest checkpoint that is stored.
         self.stored_seq = stored_seq
@@ -46,43 +65,47 @@ class Materialiser:
     def folding(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    def start(self, state: SessionState) -> None:
-        """Begin to fold everything up to this state, unless a fold is running."""
+    def start(self) -> None:
+        """Fold everything up to the newest state when this session's turn comes, unless a fold is under way."""
+        state = self._state()
         if not self.folding and state.seq > self.stored_seq:
-            taken = self._take()
-            self._task = asyncio.create_task(self._fold_quietly(state, taken), name=f"fold {state.session_id}")
+            self._turn = Turn()
+            self._task = asyncio.create_task(self._fold_quietly(self._turn), name=f"fold {state.session_id}")
 
     async def pause(self) -> None:
-        """Return when the fold that runs, if any, has ended, well or not."""
+        """Return when the fold that is under way, if any, has ended, well or not."""
         if self._task is not None:
+            self._turn.hurry()
             await asyncio.wait([self._task])
 
-    async def finish(self, state: SessionState) -> None:
-        """Fold everything up to this state and return when it is stored."""
-        if self._task is not None:
-            await self._task
-        if state.seq > self.stored_seq:
-            await self._fold(state, self._take())
+    async def finish(self) -> None:
+        """Fold everything up to the newest state and return when it is stored."""
+        await self.pause()
+        if self._state().seq > self.stored_seq:
+            await self._fold()
         elif self._notifier is not None:
             await self._notifier.deliver()
 
-    def _take(self) -> set[str]:
-        """What is dirty now: taken together with the state, before further commits make more of it."""
-        taken, self._dirty = self._dirty, set()
-        return taken
-
-    async def _fold_quietly(self, state: SessionState, taken: set[str]) -> None:
+    async def _fold_quietly(self, turn: Turn) -> None:
         try:
-            await self._fold(state, taken)
+            async with self._turns.taken(turn):
+                await self._fold(turn)
         except CollaborationError as error:
             # The log has everything; the next fold takes these records along.
-            log.warning("checkpoint of session %s at %d put off: %s", state.session_id, state.seq, error.message)
+            session_id = self._state().session_id
+            log.warning("checkpoint of session %s after %d put off: %s", session_id, self.stored_seq, error.message)
 
-    async def _fold(self, state: SessionState, taken: set[str]) -> None:
+    async def _fold(self, turn: Turn | None = None) -> None:
+        """Without a turn in one go."""
+        # Taken together, before further commits make more of either.
+        state, taken, self._dirty = self._state(), self._dirty, set()
         changed = [state.records[record_id] for record_id in taken if record_id in state.records]
         try:
             for start in range(0, len(changed), _CHUNK):
+                began = perf_counter()
                 await self._records.save(state.session_id, changed[start : start + _CHUNK])
+                if turn is not None:
+                    await turn.rest(_REST * (perf_counter() - began))
             if self._notifier is not None:
                 # All of this state's: they were noted together with its commits.
                 await self._notifier.deliver()

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Final
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -25,6 +26,12 @@ from realtime_server.storage.mongo_failures import DUPLICATE_KEY, unavailable
 _DOCUMENTS_AT_MOST: Final = 500
 #: Inserts under way at a time. With two, one is built and sent while the other waits for the journal.
 _INSERTS_AT_MOST: Final = 2
+#: Where so many documents a second come, inserts begin no closer together than so many seconds: nearly every document
+#: would have a call of its own, and the calls would take a fifth of the processor. Where fewer come nothing waits.
+_MANY: Final = 400.0
+_INTERVAL: Final = 0.005
+#: Seconds over which documents are counted.
+_COUNTED_OVER: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +48,28 @@ class _Append:
             self.outcome.set_exception(error)
 
 
+class _Pace:
+    """When the next insert begins. Times are `perf_counter`'s."""
+
+    def __init__(self) -> None:
+        self._next = self._since = 0.0
+        self._counted = 0
+        self._many = False
+
+    def reserve(self, now: float) -> float:
+        """Take the next place; the seconds until then."""
+        begin = max(now, self._next)
+        self._next = begin + _INTERVAL if self._many else begin
+        return begin - now
+
+    def count(self, now: float, documents: int) -> None:
+        self._counted += documents
+        passed = now - self._since
+        if passed >= _COUNTED_OVER:
+            self._many = self._counted >= _MANY * passed
+            self._since, self._counted = now, 0
+
+
 class CombinedAppends:
     """Ordered inserts into one collection, for many appenders at once.
 
@@ -53,6 +82,7 @@ class CombinedAppends:
         self._collection = collection
         self._waiting: deque[_Append] = deque()
         self._inserting = 0
+        self._pace = _Pace()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def append(self, documents: Sequence[Document]) -> Appended:
@@ -75,7 +105,12 @@ class CombinedAppends:
             self._inserting -= 1
 
     async def _insert_all(self) -> None:
-        while taken := self._take():
+        while self._waiting:
+            wait = self._pace.reserve(perf_counter())
+            if wait:
+                await asyncio.sleep(wait)
+            taken = self._take()
+            self._pace.count(perf_counter(), sum(len(item.documents) for item in taken))
             try:
                 await self._insert_or_fail(taken)
             except asyncio.CancelledError:
@@ -85,7 +120,8 @@ class CombinedAppends:
 
     async def _insert_or_fail(self, taken: Sequence[_Append]) -> None:
         try:
-            await self._insert(taken)
+            if taken:
+                await self._insert(taken)
         except PyMongoError as error:
             for item in taken:
                 item.fail(unavailable(error))

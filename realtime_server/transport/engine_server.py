@@ -24,7 +24,7 @@ from .calling import takes
 from .deadlines import Deadlines
 from .endings import Endings
 from .engine_socket import EngineSocket
-from .flushing import Flusher
+from .flushing import OUTPUT_PAUSE, Flusher
 from .frames import text_frame
 from .hooks import Hooks
 from .lane import Workers
@@ -45,6 +45,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         limits: the bounds; `max_http_buffer_size`, when given, sets `limits.frame_size`.
         trusted_proxies: networks whose `X-Forwarded-*` headers are believed (none by default).
         hooks: where the application hears of connections and refusals.
+        output_pause: seconds for which output is gathered at most while there would be time to write it (`Flusher`).
 
     `async_handlers` is accepted and without effect: one client's messages are always handled in order, and no
     client waits for another's. JSONP (`j=`) is refused: Engine.IO v4 has none, and it would go round the origin check.
@@ -56,6 +57,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         limits: Limits | None = None,
         trusted_proxies: Iterable[str] = (),
         hooks: Hooks | None = None,
+        output_pause: float = OUTPUT_PAUSE,
         max_http_buffer_size: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -68,6 +70,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         super().__init__(async_mode="aiohttp", monitor_clients=False, max_http_buffer_size=limits.frame_size, **kwargs)
         self.limits = limits
         self.hooks = hooks or Hooks()
+        self._output_pause = output_pause
         self.stats = TransportStats()
         self.sockets: dict[str, EngineSocket] = {}
         self.text_received: Receiver = self._text_received
@@ -116,7 +119,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.probes = Deadlines(loop, self.limits.upgrade_timeout, Probe.fail)
         self._bad_input = BadInputLog(logger, loop.time)
         self.workers = Workers(loop, self.job_failed)
-        self.flusher = Flusher(loop, self.stats)
+        self.flusher = Flusher(loop, self.stats, self._output_pause)
         self.polls = WaitingPolls(self)
         self.endings = Endings(self)
 

@@ -7,7 +7,7 @@ docs/performance.md).
 from __future__ import annotations
 
 import asyncio
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Final
 
 from .metrics import TransportStats
@@ -15,19 +15,37 @@ from .metrics import TransportStats
 if TYPE_CHECKING:
     from .engine_socket import EngineSocket
 
-#: Seconds. A timer is no finer than a millisecond; and nobody should feel that output is gathered.
+#: Seconds. A timer is no finer than a millisecond.
 _LEAST_PAUSE: Final = 0.0005
-_LONGEST_PAUSE: Final = 0.003
+#: Seconds for which output is gathered by default: nobody feels them.
+OUTPUT_PAUSE: Final = 0.003
+#: Seconds. So long it is gathered while the event loop has no rest at all.
+_NO_REST: Final = 0.030
+#: Seconds. In a turn of the event loop so short nothing was done: an empty one takes a few µs, a packet takes more.
+_EMPTY_TURN: Final = 20e-6
+#: How many times as long as it wrote a server does other work: with time to spare, and with none.
+_PAUSES: Final = (2.0, 8.0)
+#: Shares of a core between which the pauses grow from the least to the most.
+_BUSY: Final = (0.5, 0.9)
+#: Seconds between two looks at how busy the event loop is.
+_INTERVAL: Final = 0.05
 
 
 class Flusher:
-    """Writes the outboxes of one server: at the end of this turn of the event loop, or a few ms later under load.
+    """Writes the outboxes of one server: at the end of this turn of the event loop, or some ms later under load.
 
     Writing is a system call for each client, and under load the larger part of a broadcast's cost. After writing for a
-    while we therefore do other work for twice as long, and what is queued meanwhile leaves in one write.
+    while we therefore do other work for twice as long, and what is queued meanwhile leaves in one write. An event loop
+    that has no rest goes on gathering until it has done everything else.
+
+    ``longest_pause``: seconds that output may wait where there would be time to write it, the more of them the busier
+    the event loop is. More than the default 3 ms is for servers whose core, or whose clients', has other work too: they
+    have more messages for it in all, and each a little later.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, stats: TransportStats) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, stats: TransportStats, longest_pause: float = OUTPUT_PAUSE
+    ) -> None:
         self._loop = loop
         self._stats = stats
         self._dirty: list[EngineSocket] = []
@@ -35,6 +53,13 @@ class Flusher:
         self._marked_at = 0.0
         self.pause_until = 0.0
         """The `perf_counter` before which output is gathered."""
+        self.gather_until = 0.0
+        """The same for an event loop that has no rest."""
+        self._turned_at = 0.0
+        self._most = longest_pause
+        self._longest = min(OUTPUT_PAUSE, longest_pause)
+        self._times = _PAUSES[0]
+        self._looked_at, self._used = perf_counter(), thread_time()
 
     def mark(self, socket: EngineSocket) -> None:
         """`socket` has something to write."""
@@ -54,7 +79,16 @@ class Flusher:
         if pause < _LEAST_PAUSE:
             self._loop.call_soon(self.flush)
         else:
-            self._loop.call_later(pause, self.flush)
+            self._loop.call_later(pause, self._turn)
+
+    def _turn(self) -> None:
+        """One turn of the event loop while output is gathered; the first one is not judged."""
+        now = perf_counter()
+        if now >= self.gather_until or now - self._turned_at < _EMPTY_TURN:
+            self.flush()
+        else:
+            self._turned_at = now
+            self._loop.call_soon(self._turn)
 
     def flush(self) -> None:
         """Write everything that is marked."""
@@ -78,4 +112,18 @@ class Flusher:
         self._stats.bytes_sent += size
         ended = perf_counter()
         self._stats.writes.observe(ended - self._marked_at)
-        self.pause_until = ended + min(2 * (ended - began), _LONGEST_PAUSE)
+        if ended - self._looked_at >= _INTERVAL:
+            self._look(ended)
+        took = ended - began
+        self.pause_until = ended + min(self._times * took, self._longest)
+        self.gather_until = ended + min(_PAUSES[1] * took, _NO_REST)
+
+    def _look(self, now: float) -> None:
+        """How busy has the event loop been?"""
+        used = thread_time()
+        busy = (used - self._used) / (now - self._looked_at)
+        self._looked_at, self._used = now, used
+        if self._most > OUTPUT_PAUSE:
+            pressure = min(max((busy - _BUSY[0]) / (_BUSY[1] - _BUSY[0]), 0.0), 1.0)
+            self._longest = OUTPUT_PAUSE + pressure * (self._most - OUTPUT_PAUSE)
+            self._times = _PAUSES[0] + pressure * (_PAUSES[1] - _PAUSES[0])

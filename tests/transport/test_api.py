@@ -151,6 +151,32 @@ async def test_after_much_writing_the_output_of_several_turns_is_gathered_and_le
     assert await client.message() == '42["at once"]'
 
 
+async def test_a_server_without_rest_goes_on_gathering_and_writes_when_it_has_one(
+    served: Harness, server: SocketServer
+) -> None:
+    client, _ = await join(server, served)
+    (socket,) = server.eio.sockets.values()
+    loop, flusher = asyncio.get_running_loop(), server.eio.flusher
+    waiting: list[int] = []
+
+    def work(turns: int) -> None:
+        """A turn of the event loop that is full, and the next one."""
+        until_then = perf_counter() + 0.0002
+        while perf_counter() < until_then:
+            pass
+        if turns:
+            loop.call_soon(work, turns - 1)
+        else:
+            waiting.append(len(socket.outbox))
+
+    flusher.pause_until = perf_counter() + 0.001
+    flusher.gather_until = perf_counter() + 2
+    server.broadcast("one")
+    work(100)
+    assert await client.message() == '42["one"]'
+    assert waiting == [1]  # it was written after all that work, although its pause was over long before
+
+
 async def test_a_large_room_follows_who_enters_and_leaves(served: Harness, server: SocketServer) -> None:
     (late, late_sid), (first, first_sid), (second, second_sid), (third, third_sid), *others = [
         await join(server, served) for _ in range(12)
