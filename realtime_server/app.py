@@ -20,6 +20,7 @@ from realtime_server.collaboration.failures import refusal
 from realtime_server.collaboration.notices import say_elsewhere
 from realtime_server.core.commits import Commit
 from realtime_server.core.notifications import Notice
+from realtime_server.doorkeeper import Doorkeeper
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.overviews import OverviewWriter
@@ -52,6 +53,7 @@ from realtime_server.storage.embedded import embedded_mongod, shared_mongod
 from realtime_server.storage.mongo import MongoStore, open_store
 from realtime_server.tracing import Tracing, shut_down, tracing_of
 from realtime_server.transport import Limits, SocketServer
+from realtime_server.transport.addresses import TrustedProxies
 from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
 
@@ -111,9 +113,10 @@ DRAINING = web.AppKey("draining", Draining)
 
 def create_app(settings: Settings) -> web.Application:
     """The server as an aiohttp application: Socket.IO, health and metrics. Start it to open its resources."""
-    app = web.Application(client_max_size=settings.ws_max_message_size)
-    app[METRICS] = CollectorRegistry()
     sockets = _socket_server(settings)
+    door = Doorkeeper(sockets.eio.client_address, settings.ws_address_refusals, sockets.eio.sockets)
+    app = web.Application(client_max_size=settings.ws_max_message_size, middlewares=[door.middleware])
+    app[METRICS] = CollectorRegistry()
     app[DRAINING] = Draining(settings, sockets)
     for path in ("socket.io", settings.ws_path):
         sockets.attach(app, socketio_path=path)
@@ -131,7 +134,8 @@ def create_app(settings: Settings) -> web.Application:
 
 def create_rest_app(settings: Settings) -> web.Application:
     """The HTTP interface alone, for a process beside servers on the same database. It has an engine of its own."""
-    app = web.Application()
+    door = Doorkeeper(TrustedProxies(settings.ws_trusted_proxies).client_of, settings.ws_address_refusals)
+    app = web.Application(middlewares=[door.middleware])
     app[METRICS] = CollectorRegistry()
     app.cleanup_ctx.append(_watched)
     _trace(app, settings)

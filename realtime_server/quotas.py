@@ -35,6 +35,13 @@ class Bucket:
         self._tokens = tokens - 1.0
         return 0.0
 
+    def borrow(self, tokens: float, longest: float, now: float) -> float:
+        """Take tokens, on credit where there are none: the seconds until they are paid, ``longest`` at most."""
+        left = min(self._tokens + (now - self._at) * self._rate, self._burst) - tokens
+        self._at = now
+        self._tokens = max(left, -longest * self._rate)
+        return max(-self._tokens / self._rate, 0.0)
+
     def charge(self, tokens: float) -> None:
         """Take what something turned out to cost. It may leave a debt, of one burst at most, that is paid in time."""
         self._tokens = max(self._tokens - tokens, -self._burst)
@@ -62,6 +69,10 @@ class Quota:
         if bucket is None:
             bucket = self._new(key, now)
         return bucket.take(now)
+
+    def borrow(self, key: str, longest: float, now: float) -> float:
+        """One token of the key's, on credit where there is none (`Bucket.borrow`)."""
+        return (self._buckets.get(key) or self._new(key, now)).borrow(1.0, longest, now) if self._rate else 0.0
 
     def charge(self, key: str, tokens: float, now: float) -> None:
         """What something turned out to cost, beyond the one token (`Bucket.charge`)."""
@@ -115,3 +126,7 @@ class Quotas:
     def charge_user(self, user_id: str, tokens: float, now: float) -> None:
         """What a request of theirs turned out to cost, beyond the first token."""
         self._user.charge(user_id, tokens, now)
+
+    def charge_session(self, session_id: str, tokens: float, now: float) -> None:
+        """The same for a request about the session."""
+        self._session.charge(session_id, tokens, now)

@@ -97,6 +97,14 @@ class Settings:
         "New connections that one address may open at once after a pause",
         unit="connections",
     )
+    ws_address_refusals: float = _setting(
+        "WS_ADDRESS_REFUSALS",
+        "20",
+        values.number(0, 100_000),
+        "HTTP requests and connections of one address that are refused in the long run; further refusals are kept "
+        "back until it is their turn, 5 s at most; 0: never",
+        unit="refusals/s",
+    )
     ws_ping_interval: float = _setting(
         "WS_PING_INTERVAL", "25", values.number(1, 3600), "Time between pings to a client", unit="s"
     )

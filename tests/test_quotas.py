@@ -38,6 +38,13 @@ def test_a_debt_is_paid_in_time_and_never_grows_beyond_one_burst() -> None:
     assert not bucket.take(2.2)
 
 
+def test_what_is_borrowed_is_waited_for_and_a_debt_has_its_bound() -> None:
+    bucket = Bucket(10, 2, 0.0)
+    assert [bucket.borrow(1, 5, 0.0) for _ in range(4)] == pytest.approx([0, 0, 0.1, 0.2])
+    assert bucket.borrow(1e9, 5, 0.0) == pytest.approx(5)
+    assert bucket.borrow(1, 5, 5.1) == pytest.approx(0)
+
+
 def test_keys_do_not_share() -> None:
     quota = Quota("user", 1, 1)
     assert [quota.take(key, 0.0) > 0 for key in ("a", "a", "b")] == [False, True, False]

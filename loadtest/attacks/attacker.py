@@ -24,12 +24,16 @@ _FAILURES: Final = (aiohttp.ClientError, ConnectionError, TimeoutError, Refused,
 
 @dataclass(slots=True)
 class Ground:
-    """``tokens``: of fifty members of the session's project. ``count``: what was done, and how it was answered."""
+    """``tokens``: of fifty members of the session's project. ``count``: what was done, and how it was answered.
+
+    ``local``: where connections are from.
+    """
 
     url: str
     tokens: list[str]
     session_id: str
     http: aiohttp.ClientSession
+    local: tuple[str, int] | None = None
     count: Counter[str] = field(default_factory=Counter)
 
     async def members(self, number: int, *, listen: bool = True, each: int = 1) -> list[Connection]:
@@ -223,7 +227,7 @@ async def slow_writers(ground: Ground) -> None:
     )
 
     async def once(place: int) -> None:
-        _, writer = await asyncio.open_connection(address.hostname, address.port)
+        _, writer = await asyncio.open_connection(address.hostname, address.port, local_addr=ground.local)
         try:
             writer.write(starts[place % len(starts)])
             while not writer.is_closing():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,6 +23,18 @@ FIELD: Final = "note"
 POLICIES: Final = {FIELD: "last_writer_wins"}
 
 
+#: Seconds between two looks at how late this process itself is.
+_LOOK: Final = 0.002
+
+
+@dataclass(slots=True)
+class Work:
+    """Seconds, sorted. ``told``: from due to told, of every delivery. ``late``: how late this process itself was."""
+
+    told: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
+
+
 class Bystanders:
     """Edits at a steady rate, each timed from the moment when it was due until every one of the others was told."""
 
@@ -31,7 +44,7 @@ class Bystanders:
         self._connections: list[Connection] = []
         self._due: dict[str, float] = {}
         self._sent = 0
-        self.latencies: list[float] = []
+        self._work = Work()
 
     async def __aenter__(self) -> Self:
         assert self._target.secret is not None
@@ -57,24 +70,40 @@ class Bystanders:
             return
         due = self._due.get(envelope["data"]["edit_id"])
         if due is not None:
-            self.latencies.append(time.perf_counter() - due)
+            self._work.told.append(time.perf_counter() - due)
 
-    async def work(self, seconds: float) -> list[float]:
-        """Seconds from due to told, of every delivery, sorted. An edit that was not told to all within 10 s raises."""
-        self.latencies = []
+    async def work(self, seconds: float) -> Work:
+        """Work for so long. An edit that was not told to all within 10 s raises."""
+        self._work = Work()
+        looking = asyncio.create_task(self._look())
+        try:
+            await self._edit_steadily(seconds)
+        finally:
+            looking.cancel()
+        self._work.told.sort()
+        self._work.late.sort()
+        return self._work
+
+    async def _look(self) -> None:
+        while True:
+            due = time.perf_counter() + _LOOK
+            await asyncio.sleep(_LOOK)
+            self._work.late.append(time.perf_counter() - due)
+
+    async def _edit_steadily(self, seconds: float) -> None:
         began = time.perf_counter()
         count = int(RATE * seconds)
         waiting = []
         for number in range(count):
             due = began + number / RATE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            self._work.late.append(time.perf_counter() - due)
             waiting.append(await self._edit(due))
         async with asyncio.timeout(10):
             for ack in await asyncio.gather(*waiting):
                 assert ack["ok"], ack
-            while len(self.latencies) < count * PEOPLE:  # noqa: ASYNC110 - told by ten readers
+            while len(self._work.told) < count * PEOPLE:  # noqa: ASYNC110 - told by ten readers
                 await asyncio.sleep(0.01)
-        return sorted(self.latencies)
 
     async def _edit(self, due: float) -> asyncio.Future[dict[str, Any]]:
         self._sent += 1

@@ -67,8 +67,10 @@ class Connection:
             elif heard is not None and text.startswith(_EVENT):
                 event, payload = orjson.loads(text[len(_EVENT) :])
                 heard(event, payload)
+        ended = ConnectionError(f"the server closed the connection: {self.socket.close_code}")
         for future in self._waiting.values():
-            future.cancel()
+            if not future.done():
+                future.set_exception(ended)
 
     async def send(self, event: str, **request: Any) -> asyncio.Future[dict[str, Any]]:
         """Emit; the future is the acknowledgement, for whoever listens."""

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _load_auth = loader(ConnectAuth())
 _BEARER = "bearer "
-#: Refusals as `rate_limited` that a connection gets without a delay. A client that heeds ``retry_after`` meets few.
+#: Refusals that a connection gets without a delay, a millisecond's work each. A client in order meets few.
 _REFUSALS_A_SECOND = 5.0
 _REFUSALS_AT_ONCE = 20.0
 

@@ -24,8 +24,8 @@ _LAST_SECOND: Final = 253_402_300_799
 class Connection:
     """``sessions``: session -> project, of what was joined. ``pending``: commands that wait for the engine.
 
-    ``allowance``: the events that it may still send. ``patience``: the refusals as `rate_limited` that it gets at once;
-    further ones take a moment, in which nothing is read from it. ``barred``: why nothing is done for it any more: its
+    ``allowance``: the events that it may still send. ``patience``: the refusals that it gets at once; further
+    ones take a moment, in which nothing is read from it. ``barred``: why nothing is done for it any more: its
     token has expired (`token_expired`) or was revoked (`unauthenticated`), and it is being closed.
     """
 

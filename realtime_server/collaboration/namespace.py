@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from time import perf_counter
+from types import CoroutineType
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.declarations import ActionHandler, Answer, Call, Declared, Request
 from realtime_server.collaboration.failures import as_error, is_fault, refusal, session_of
 from realtime_server.collaboration.notices import Notices
+from realtime_server.collaboration.pacing import PLACES, Turn, late, refusal_delay, turn_of
 from realtime_server.collaboration.people import NoElsewhere, People
 from realtime_server.collaboration.rooms import NAMESPACE, Rooms, Sockets
 from realtime_server.core.commands import Actor, Command
@@ -37,6 +39,7 @@ from realtime_server.ports import Elsewhere, NoticeStore
 from realtime_server.presence.ports import Presence
 from realtime_server.quotas import Quotas, rate_limited
 from realtime_server.reconciliation.run import RunService
+from realtime_server.turns import Turns
 from schemas import MessageForm, loader
 
 Ack = dict[str, Any]
@@ -65,9 +68,6 @@ _NORMAL_CLOSURE: Final = 1000
 _COSTS: Final = {"join": 10.0, "sync": 4.0}
 #: Commits that are sent for one token.
 _COMMITS_A_TOKEN: Final = 10
-#: Seconds for which a refusal is kept back (`Collaboration._turned_away`).
-_DELAY: Final = 0.2
-
 _load_message = loader(MessageForm())
 
 
@@ -108,6 +108,7 @@ class Collaboration:
         self._observe = observe
         self._trace = trace
         self.people = People(self.of_user, self.disconnect_user, rooms, clock, elsewhere, self.notices.heard)
+        self._turns = Turns(PLACES)
         self._rechecks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._register(sockets)
@@ -220,40 +221,71 @@ class Collaboration:
     def _receive(self, event: str, sid: str, *arguments: Any) -> Ack | Awaitable[Ack]:
         """A future for a command: the client's later events need not wait for it. A coroutine for an action."""
         began = perf_counter()
-        connection = None
         try:
             connection = self._connection(sid, began)
+        except Exception as error:
+            return self._turned_away(event, self._connections.get(sid), error, began, session_of(arguments), began)
+        turn = turn_of(connection, arguments)
+        if self._turns.take(*turn):
+            return self._handle(event, connection, arguments, began, turn, began)
+        return self._wait(event, connection, arguments, began, turn)
+
+    async def _wait(
+        self, event: str, connection: Connection, arguments: tuple[Any, ...], began: float, turn: Turn
+    ) -> Any:
+        """Others of the session are first. The client's next events wait with this one; it gives what `_handle` does,
+        and a command's answer may still be to come."""
+        await self._turns.wait(*turn)
+        answer = self._handle(event, connection, arguments, began, turn, perf_counter())
+        return await answer if isinstance(answer, CoroutineType) else answer
+
+    def _handle(
+        self,
+        event: str,
+        connection: Connection,
+        arguments: tuple[Any, ...],
+        began: float,
+        turn: Turn,
+        now: float,
+    ) -> Ack | Awaitable[Ack]:
+        """``turn``: the event's places in its session, which are given back when it is answered. It came at ``began``,
+        and its turn is ``now``."""
+        try:
             action = ACTIONS.handlers.get(event)
             if action is not None:
-                request, _ = self._read(action, connection, arguments, began)
-                return self._act(action, connection, request, began)
+                request, _ = self._read(action, connection, arguments, now)
+                return self._act(action, connection, request, began, turn)
             declared = COMMANDS.handlers[event]
-            request, actor = self._read(declared, connection, arguments, began)
+            request, actor = self._read(declared, connection, arguments, now)
             assert actor is not None, "a command is declared with its permission"
+            edits = len(request["edits"]) if "edits" in request else 1
+            if edits > 1:
+                self._charge(connection, edits - 1, now)
+            self._quotas.charge_session(request["session_id"], 2 * edits - 1, now)
             command = declared.handle(Call(actor, self._config), request)
-            ack = self._submit(event, connection, request["session_id"], command, began)
+            ack = self._submit(event, connection, request["session_id"], command, began, turn)
             # A coroutine holds up the client's next event, and with it the reading from its socket.
             return ack if connection.pending < self._config.pending else _resolved(ack)
         except Exception as error:
-            return self._turned_away(event, sid, error, began, connection, session_of(arguments))
+            self._turns.give_back(*turn)
+            return self._turned_away(event, connection, error, began, session_of(arguments), now)
 
     def _turned_away(
         self,
         event: str,
-        sid: str,
+        connection: Connection | None,
         error: Exception,
         began: float,
-        connection: Connection | None,
         session_id: str | None,
+        now: float,
     ) -> Ack | Awaitable[Ack]:
-        """The refusal. Who sends on in spite of `rate_limited` gets it late, and is not read from until then: refusing
-        as fast as somebody sends would cost the others the time that the limits are to keep for them."""
+        """The refusal. Who collects them gets them late, and is not read from until then: refusing as fast as somebody
+        sends would cost the others the time that the limits are to keep for them."""
         answer = self._refused(event, error, began, connection, session_id)
-        if isinstance(error, CollaborationError) and error.code is ErrorCode.RATE_LIMITED:
-            connection = self._connections.get(sid)
-            if connection is not None and connection.patience.take(began):
-                return _late(answer)
-        return answer
+        if connection is None:
+            return answer
+        delay = refusal_delay(connection, now)
+        return late(answer, delay) if delay else answer
 
     def _connection(self, sid: str, now: float) -> Connection:
         connection = self._connections.get(sid)
@@ -285,6 +317,22 @@ class Collaboration:
         return request, actor
 
     async def _act(
+        self,
+        declared: Declared[ActionHandler],
+        connection: Connection,
+        request: Request,
+        began: float,
+        turn: Turn,
+    ) -> Ack:
+        try:
+            ack = await self._acted(declared, connection, request, began)
+        finally:
+            self._turns.give_back(*turn)
+        if not ack["ok"] and (delay := refusal_delay(connection, perf_counter())):
+            await asyncio.sleep(delay)
+        return ack
+
+    async def _acted(
         self, declared: Declared[ActionHandler], connection: Connection, request: Request, began: float
     ) -> Ack:
         session_id = request.get("session_id")
@@ -308,13 +356,19 @@ class Collaboration:
         self._quotas.charge_user(connection.user_id, tokens, now)
 
     def _submit(
-        self, event: str, connection: Connection, session_id: str, command: Command, began: float
+        self,
+        event: str,
+        connection: Connection,
+        session_id: str,
+        command: Command,
+        began: float,
+        turn: Turn,
     ) -> asyncio.Future[Ack]:
         connection.pending += 1
         ack: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         self._engine.timings.received.observe(perf_counter() - began)
         decided = self._engine.submit(session_id, command)
-        decided.add_done_callback(partial(self._settle, event, connection, ack, began))
+        decided.add_done_callback(partial(self._settle, event, connection, ack, began, turn))
         if self._trace is not None:
             ack.add_done_callback(partial(self._traced, event, connection, session_id, command.command_id, began))
         return ack
@@ -340,9 +394,11 @@ class Collaboration:
         connection: Connection,
         ack: asyncio.Future[Ack],
         began: float,
+        turn: Turn,
         decided: asyncio.Future[Answer],
     ) -> None:
         connection.pending -= 1
+        self._turns.give_back(*turn)
         if decided.cancelled():
             answer = self._refused(event, TimeoutError(), began)
         elif (error := decided.exception()) is not None:
@@ -397,7 +453,7 @@ class Collaboration:
             self._connection(sid, now)
         except CollaborationError as refused:
             error = refused
-        return self._turned_away(event, sid, error, now, self._connections.get(sid), None)
+        return self._turned_away(event, self._connections.get(sid), error, now, None, now)
 
     async def close(self) -> None:
         for connection in self._connections.values():
@@ -410,11 +466,6 @@ def _closed(connection: Connection | None) -> CollaborationError:
     if connection is not None and connection.barred is ErrorCode.UNAUTHENTICATED:
         return CollaborationError(ErrorCode.UNAUTHENTICATED, "the token was revoked; connect anew with another one")
     return CollaborationError(ErrorCode.TOKEN_EXPIRED, "the token has expired; connect anew")
-
-
-async def _late(answer: Ack) -> Ack:
-    await asyncio.sleep(_DELAY)
-    return answer
 
 
 async def _resolved(ack: asyncio.Future[Ack]) -> Ack:

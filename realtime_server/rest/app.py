@@ -15,7 +15,7 @@ from realtime_server.log_context import log_context
 from realtime_server.rest import pages
 from realtime_server.rest.bodies import compress
 from realtime_server.rest.counts import COUNTS, RecordCounts
-from realtime_server.rest.dispatch import HEAVY, REQUEST_ID_KEY, UPLOADS, handler_of
+from realtime_server.rest.dispatch import EACH, HEAVY, REQUEST_ID_KEY, TURNS, UPLOADS, handler_of
 from realtime_server.rest.limits import Turnstile
 from realtime_server.rest.operations import PREFIX
 from realtime_server.rest.problems import REQUEST_ID, of_http_error, problem, request_id_of
@@ -24,6 +24,7 @@ from realtime_server.rest.services import CONFIG, SERVICES, RestConfig, Services
 from realtime_server.rest.tallies import TALLIES, Tallies
 from realtime_server.settings import Settings
 from realtime_server.tracing import OUTCOME
+from realtime_server.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ def create_rest(config: RestConfig, observe: Observe = _nobody) -> web.Applicati
     app[_OBSERVE] = observe
     names = app[_NAMES] = {_options: "options"}
     app[HEAVY], app[UPLOADS] = Turnstile(config.heavy), Turnstile(config.uploads)
+    app[TURNS] = Turns(EACH)
     app[TALLIES] = Tallies()
     app[COUNTS] = RecordCounts(time.monotonic)
     for path in dict.fromkeys(operation.path for operation in OPERATIONS):

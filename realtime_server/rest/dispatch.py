@@ -22,12 +22,16 @@ from realtime_server.rest.operations import Answer, Call, Download, Operation
 from realtime_server.rest.refusals import HttpRefusal, invalid
 from realtime_server.rest.services import CONFIG, SERVICES, Verifier
 from realtime_server.tracing import USER
+from realtime_server.turns import Turns
 from schemas import loader
 from schemas.common import CLIENT_ID
 
 REQUEST_ID_KEY: Final = web.RequestKey("request_id", str)
 HEAVY: Final = web.AppKey("heavy", Turnstile)
 UPLOADS: Final = web.AppKey("uploads", Turnstile)
+TURNS: Final = web.AppKey("turns", Turns)
+#: Requests of one person that are handled at a time.
+EACH: Final = 4
 
 #: Bytes of an answer that cost a person one request.
 _BYTES_A_TOKEN: Final = 4_096
@@ -64,17 +68,30 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.St
             key=_key(request) if operation.keyed else None,
             request_id=request[REQUEST_ID_KEY],
         )
-        if operation.heavy:
+        if operation.takes_body and operation.body is None:  # a file, which comes as long as it takes
+            answer = await operation.handler(call)
+        elif operation.heavy:
             with request.config_dict[HEAVY].turn():
                 answer = await operation.handler(call)
         else:
-            answer = await operation.handler(call)
+            answer = await _in_turn(request.config_dict[TURNS], call, operation)
         response = _respond(request, answer)
         # A page of a thousand records costs as much as a hundred small answers.
         services.quotas.charge_user(identity.user_id, _size(response) // _BYTES_A_TOKEN, perf_counter())
         return response
 
     return handle
+
+
+async def _in_turn(turns: Turns, call: Call, operation: Operation) -> Answer:
+    """A person's requests are handled a few at a time; heavy ones and files have turnstiles of their own."""
+    user_id = call.identity.user_id
+    if not turns.take(user_id):
+        await turns.wait(user_id)
+    try:
+        return await operation.handler(call)
+    finally:
+        turns.give_back(user_id)
 
 
 def _size(response: web.StreamResponse) -> int:

@@ -29,6 +29,8 @@ RECORD_ORDER: Final = "record_order"
 _WRITE_BATCH: Final = 1_000
 #: The same for what people changed: with its history such a record takes ten times as long.
 _FOLD_BATCH: Final = 100
+#: Documents read at a time, and turned into records before the next: 2 to 5 ms that belong to nobody else.
+_READ_BATCH: Final = 100
 
 
 class MongoRecordStore:
@@ -102,15 +104,14 @@ class MongoRecordStore:
             query["record_id"] = {"$gt": after}
         if source is not None:
             query["source"] = source
+        cursor = self._records.find(query, RECORD_PROJECTION, batch_size=_READ_BATCH)
+        cursor = cursor.sort("record_id", ASCENDING).limit(limit).hint(RECORD_ORDER)
+        found: list[RecordState] = []
         with bounded():
-            documents = await (
-                self._records.find(query, RECORD_PROJECTION)
-                .sort("record_id", ASCENDING)
-                .limit(limit)
-                .hint(RECORD_ORDER)
-                .to_list()
-            )
-        return [stored_record(document) for document in documents]
+            async with cursor:
+                while documents := await cursor.to_list(_READ_BATCH):
+                    found += [stored_record(document) for document in documents]
+        return found
 
     async def count(self, session_id: str) -> int:
         with bounded():

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from aiohttp import web
+
 from .limits import Limits, TokenBucket
 
 _SWEEP_ABOVE = 10_000
@@ -52,6 +54,17 @@ class TrustedProxies:
                 return hop
         return hops[0] if hops else peer
 
+    def client_of(self, request: web.BaseRequest) -> str:
+        """The address that a request is from."""
+        return self.client(peer_address(request), request.headers)
+
+
+def peer_address(request: web.BaseRequest) -> str:
+    """The other end of the TCP connection; empty on a Unix socket."""
+    transport = request.transport
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    return str(peer[0]) if isinstance(peer, tuple) else ""
+
 
 class AddressLimiter:
     """Counts open connections and holds the rate of new ones, for all and for each address."""
@@ -74,6 +87,11 @@ class AddressLimiter:
         self._open[address] += 1
         self.total += 1
         return None
+
+    def charge_refusal(self, address: str, now: float) -> None:
+        """A connection of `address` came to nothing: that costs it more than one that is of use."""
+        if self._limits.connection_rate is not None:
+            self._bucket(address, now).charge(self._limits.refusal_cost)
 
     def leave(self, address: str) -> None:
         """A connection that was admitted is gone."""

@@ -160,7 +160,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
 
     def client_address(self, request: web.BaseRequest) -> str:
         """The address the request is from, seen past trusted proxies."""
-        return self.proxies.client(http.peer_address(request), request.headers)
+        return self.proxies.client_of(request)
 
     @property
     def is_stopping(self) -> bool:

@@ -214,6 +214,7 @@ class EngineSocket:
         """Bad input: count it, say so once, and end the session."""
         if not self.closing:
             self.server.refused(reason, self.address)
+            self.server.addresses.charge_refusal(self.address, self.server.loop.time())
             self.shut(self.server.reason.TRANSPORT_ERROR, code=code)
 
     def hold_input(self) -> None:

@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from . import polling, websocket
+from .addresses import peer_address
 from .answers import error, ok
 from .engine_socket import EngineSocket
 from .limits import Limits
@@ -24,13 +25,6 @@ _FORWARDED: Final = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_
 def with_frame_size(limits: Limits, size: int) -> Limits:
     """`limits` with upstream's `max_http_buffer_size` put in."""
     return replace(limits, frame_size=size, message_size=max(size, limits.message_size))
-
-
-def peer_address(request: web.BaseRequest) -> str:
-    """The other end of the TCP connection; empty on a Unix socket."""
-    transport = request.transport
-    peer = transport.get_extra_info("peername") if transport is not None else None
-    return str(peer[0]) if isinstance(peer, tuple) else ""
 
 
 def environ_of(server: EngineServer, request: web.Request) -> dict[str, Any]:

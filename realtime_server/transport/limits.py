@@ -43,6 +43,8 @@ class Limits:
     """New connections per second from one address, sustained."""
     connection_burst: int = 2_000
     """New connections that one address may open at once before `connection_rate` holds."""
+    refusal_cost: float = 5.0
+    """New connections that one refused CONNECT, or one connection that was ended for bad input, counts as."""
     connect_timeout: float = 10.0
     """Time a client has, after the transport opened, to send its first Socket.IO CONNECT."""
     upgrade_timeout: float = 10.0
@@ -89,6 +91,10 @@ class TokenBucket:
             return False
         self._tokens = tokens - 1.0
         return True
+
+    def charge(self, tokens: float) -> None:
+        """Take so many. It may leave a debt, of one burst at most, that is paid in time."""
+        self._tokens = max(self._tokens - tokens, -float(self._burst))
 
     def is_full(self, now: float) -> bool:
         """True when forgetting this bucket would change nothing."""

@@ -44,6 +44,7 @@ class Membership:
             if not server.always_connect:
                 await self._accept(socket, member)
             return
+        server.eio.addresses.charge_refusal(socket.address, server.eio.loop.time())
         member.held = None  # what the application sent a client that it then refused
         if socket.peer.members.get(namespace) is member:
             del socket.peer.members[namespace]

@@ -58,7 +58,7 @@ async def test_after_the_time_that_was_told_the_same_request_succeeds(start_serv
 async def test_a_persons_limit_is_one_over_all_their_tabs_and_over_http(
     start_server: StartServer, http: aiohttp.ClientSession
 ) -> None:
-    server = await start_server(**LIMITS["user"])
+    server = await start_server(COLLABORATION_USER_RATE="0.1", COLLABORATION_USER_BURST="40")
     await server.create_session()
     tabs = [await server.member("mallory") for _ in range(2)]
     alice = await server.member("alice")
