@@ -13,7 +13,7 @@ Turn = tuple[str, int]
 
 #: Events of one session that are under way at a time, and begun in one turn of the event loop. With fewer, a busy
 #: process stores fewer commits with one write; with more, others wait longer while one session sends all it can
-#: (``python -m loadtest.attacks "full throttle"``: p99 42 ms with 16, 64 ms with 32).
+#: (``python -m loadtest.attacks "full throttle"``).
 PLACES: Final = 16
 #: The edits of a batch that take as much time as one event.
 _EDITS_A_PLACE: Final = 8
