@@ -72,7 +72,7 @@ bench-transport: $(TEST_STAMP)
 bench: $(TEST_STAMP)
 	$(BIN)/python -m loadtest.bench $(BENCH)
 
-# What a bystander feels while the server is attacked; ATTACKS=--help says how to choose. About four minutes.
+# What a bystander feels while the server is attacked; ATTACKS=--help says how to choose. About five minutes.
 attacks: $(TEST_STAMP)
 	$(BIN)/python -m loadtest.attacks $(ATTACKS)
 

@@ -10,7 +10,7 @@ from tests.server.conftest import Server, StartServer, record_edit, token_of
 
 
 async def test_a_client_that_does_not_read_is_dropped_and_holds_up_nobody(start_server: StartServer) -> None:
-    server = await start_server(WS_RATE_BURST="10000", COLLABORATION_SESSION_RATE="0")
+    server = await start_server(WS_RATE_BURST="100000", COLLABORATION_USER_RATE="0", COLLABORATION_SESSION_RATE="0")
     await server.create_session()
     alice, bob = await server.member("alice"), await server.member("bob")
     deaf = await server.member("rita")
