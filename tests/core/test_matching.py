@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime_server.core.matching.batches import in_words
 from realtime_server.core.matching.proposals import Proposal
 from realtime_server.core.matching.propose import propose, statement_sign
 from realtime_server.core.matching.rules import DEFAULT_RULES, Kind, Rule
@@ -228,3 +229,17 @@ def test_dates_far_apart_do_not_meet() -> None:
     ledger.append(item("LX", 4_243, 0, "Payment Ekman Telecom Ltd"))
     statement.append(item("SX", 4_243, far, "GIRO EKMAN TELECOM"))
     assert frozenset({"LX", "SX"}) not in found(ledger, statement)
+
+
+@pytest.mark.parametrize(
+    ("chance", "words"),
+    [
+        (2e-9, "hardly by chance"),
+        (2e-6, "by chance once in 500,000 times"),
+        (0.3, "by chance once in 3 times"),
+        (1.0, "by chance one such sum"),
+        (3.2, "by chance 3 such sums"),
+    ],
+)
+def test_how_likely_a_sum_is_by_chance_is_said_in_words(chance: float, words: str) -> None:
+    assert in_words(chance) == words

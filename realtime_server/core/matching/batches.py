@@ -260,6 +260,14 @@ def _group(work: Workspace, hit: _Hit, sure: float) -> Group:
     members, target = tuple(sorted(hit.members)), (hit.target,)
     ledger, statement = (target, members) if hit.side == 0 else (members, target)
     where = "statement" if hit.side == 0 else "ledger"
-    rarity = f"by chance {hit.chance:.1g} such sums" if hit.chance >= 1e-6 else "hardly by chance"
-    reasons = (f"{len(members)} records of the {where} {_WAYS[hit.way]}", rarity)
+    reasons = (f"{len(members)} records of the {where} {_WAYS[hit.way]}", in_words(hit.chance))
     return Group(ledger, statement, sure, sure > 0.99, reasons)
+
+
+def in_words(chance: float) -> str:
+    """How many such sums there would be by chance."""
+    if chance < 1e-6:
+        return "hardly by chance"
+    if chance < 0.5:
+        return f"by chance once in {float(f'{1 / chance:.1g}'):,.0f} times"
+    return f"by chance {chance:,.0f} such sums" if chance >= 1.5 else "by chance one such sum"
