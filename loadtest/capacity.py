@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from loadtest.controller import Generator
 from loadtest.histogram import Histogram
@@ -38,6 +38,10 @@ def measured(windows: list[Window], asked: float) -> Step:
     return Step(asked, done, delivery.quantile(0.99) or endless, ack.quantile(0.99) or endless, len(windows), told)
 
 
+#: Rates that are held in one search: a server that never recovers from a step would be tried for an hour.
+_HOLDS: Final = 8
+
+
 class Search:
     """Finds the peak on a generator whose clients are in."""
 
@@ -61,7 +65,9 @@ class Search:
         while await self._climbs(rate, step_seconds):
             held, rate = rate, rate * factor
         rate, best = held, None
-        while rate > begin / 10:
+        for _ in range(_HOLDS):
+            if rate <= begin / 10:
+                break
             await self._rest(rate)
             step = await self._at(rate, 2, seconds)
             if step.holds(self._limit):

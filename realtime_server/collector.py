@@ -26,8 +26,10 @@ _INTERVAL: Final = 0.25
 _QUIET, _STILL = 0.2, 0.02
 #: Seconds between two looks at everything, where the loop is still.
 _HOUR: Final = 3_600.0
-#: Everything is looked through at once when the process has needed so many times the memory it had after the last time.
+#: Everything is looked through at once when the process has needed so many times the memory it had after the last time,
+#: and so many KiB more: a look takes half a second of everybody's, and a small process may well double.
 _GROWTH: Final = 2.0
+_GROWN: Final = 512 * 1024
 
 
 @dataclass(slots=True)
@@ -39,7 +41,8 @@ class Schedule:
 
     def due(self, busy: float, now: float, memory: int) -> int | None:
         """``busy``: the share of a core that the event loop has used lately."""
-        if memory >= _GROWTH * self.memory or (busy < _STILL and now - self.last_full >= _HOUR):
+        grown = memory >= max(_GROWTH * self.memory, self.memory + _GROWN)
+        if grown or (busy < _STILL and now - self.last_full >= _HOUR):
             self.last_full, self.memory = now, memory
             return 2
         return 1 if busy < _QUIET else None

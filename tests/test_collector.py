@@ -19,26 +19,32 @@ class _Knot:
 @pytest.mark.parametrize(
     ("busy", "now", "memory", "generation"),
     [
-        (0.19, 10.0, 1_000, 1),
-        (0.20, 10.0, 1_000, None),
-        (1.00, 10_000.0, 1_999, None),
-        (0.01, 3_599.0, 1_000, 1),
-        (0.01, 3_600.0, 1_000, 2),
-        (1.00, 10.0, 2_000, 2),
+        (0.19, 10.0, 1_000_000, 1),
+        (0.20, 10.0, 1_000_000, None),
+        (1.00, 10_000.0, 1_999_999, None),
+        (0.01, 3_599.0, 1_000_000, 1),
+        (0.01, 3_600.0, 1_000_000, 2),
+        (1.00, 10.0, 2_000_000, 2),
     ],
 )
 def test_what_is_looked_through_depends_on_how_busy_it_is_and_on_memory(
     busy: float, now: float, memory: int, generation: int | None
 ) -> None:
-    assert Schedule(0.0, 1_000).due(busy, now, memory) == generation
+    assert Schedule(0.0, 1_000_000).due(busy, now, memory) == generation
 
 
 def test_after_looking_through_everything_the_hour_and_the_memory_count_anew() -> None:
-    schedule = Schedule(0.0, 1_000)
-    assert schedule.due(1.0, 5.0, 2_000) == 2
-    assert schedule.due(1.0, 6.0, 3_999) is None
-    assert schedule.due(0.0, 3_604.0, 3_999) == 1
-    assert schedule.due(0.0, 3_605.0, 3_999) == 2
+    schedule = Schedule(0.0, 1_000_000)
+    assert schedule.due(1.0, 5.0, 2_000_000) == 2
+    assert schedule.due(1.0, 6.0, 3_999_999) is None
+    assert schedule.due(0.0, 3_604.0, 3_999_999) == 1
+    assert schedule.due(0.0, 3_605.0, 3_999_999) == 2
+
+
+def test_a_small_process_may_double_without_a_look() -> None:
+    schedule = Schedule(0.0, 100_000)
+    assert schedule.due(1.0, 5.0, 600_000) is None
+    assert schedule.due(1.0, 6.0, 624_288) == 2
 
 
 async def test_a_cycle_that_outlived_a_look_is_found_when_the_loop_has_nothing_to_do() -> None:

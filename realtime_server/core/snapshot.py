@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import orjson
 from immutables import Map
 
 from realtime_server.core.history import history_of
@@ -30,6 +31,7 @@ from realtime_server.core.state import (
     SessionState,
     SessionStatus,
     UndoEntry,
+    UserHistory,
 )
 
 _PLAIN = (
@@ -50,26 +52,51 @@ def state_document(state: SessionState) -> dict[str, Any]:
         "resolved": [list(item) for item in state.resolved.items()],
         "precedents": [[*pair, *counts] for pair, counts in state.precedents.items()],
         "comments": [[comment_id, *comment] for comment_id, comment in state.comments.items()],
-        "histories": [
-            {"user_id": user_id, "undo": _entries(item.undo), "redo": _entries(item.redo)}
-            for user_id, item in state.histories.items()
-        ],
+        "histories": _histories(state.histories),
         "reconciliation": reconciliation_document(state.reconciliation),
     }
 
 
-def _entries(entries: tuple[UndoEntry, ...]) -> list[Any]:
-    # There may be 20,000 of them, nearly all with one field: taken for itself, that is done in half the time, and
-    # nobody else's turn comes before the last is done.
-    return [
-        [entry.seq, [[*entry.fields[0], entry.versions[0]]]]
-        if len(entry.fields) == 1
-        else [entry.seq, [[*place, version] for place, version in zip(entry.fields, entry.versions, strict=True)]]
-        for entry in entries
-    ]
+def _histories(histories: Mapping[str, UserHistory]) -> str:
+    """``[[user_id, undo, redo], …]`` as JSON, an entry as ``[seq, [[record_id, field_name], …], versions]``.
+
+    There may be 20,000 entries, and nobody else's turn comes before the last is written: as text that takes 2 ms, as a
+    document's own lists 11 ms here and 5 ms more in the driver.
+    """
+    return orjson.dumps(
+        [(user_id, _entries(item.undo), _entries(item.redo)) for user_id, item in histories.items()]
+    ).decode()
+
+
+def _entries(entries: tuple[UndoEntry, ...]) -> list[tuple[Any, ...]]:
+    return [(entry.seq, entry.fields, entry.versions) for entry in entries]
+
+
+def _histories_from(found: str | list[Any]) -> Map[str, UserHistory]:
+    """Of older checkpoints too, which have lists."""
+    if isinstance(found, str):
+        return Map(
+            {
+                user_id: history_of(_entries_from(undo), _entries_from(redo))
+                for user_id, undo, redo in orjson.loads(found)
+            }
+        )
+    return Map(
+        {
+            item["user_id"]: history_of(_older_entries_from(item["undo"]), _older_entries_from(item["redo"]))
+            for item in found
+        }
+    )
 
 
 def _entries_from(items: list[Any]) -> tuple[UndoEntry, ...]:
+    return tuple(
+        UndoEntry(seq, tuple((record_id, name) for record_id, name in fields), tuple(versions))
+        for seq, fields, versions in items
+    )
+
+
+def _older_entries_from(items: list[Any]) -> tuple[UndoEntry, ...]:
     return tuple(
         UndoEntry(seq, tuple((item[0], item[1]) for item in fields), tuple(item[2] for item in fields))
         for seq, fields in items
@@ -91,12 +118,7 @@ def state_from_document(document: Mapping[str, Any]) -> SessionState:
         resolved=Map({item[0]: item[1] for item in document["resolved"]}),
         precedents=Map({tuple(item[:3]): tuple(item[3:]) for item in document.get("precedents", ())}),
         comments=Map({item[0]: (item[1], item[2]) for item in document["comments"]}),
-        histories=Map(
-            {
-                item["user_id"]: history_of(_entries_from(item["undo"]), _entries_from(item["redo"]))
-                for item in document["histories"]
-            }
-        ),
+        histories=_histories_from(document["histories"]),
         reconciliation=reconciliation_from(document.get("reconciliation")),
     )
 
