@@ -18,7 +18,7 @@ from realtime_server.engine.erasing import erase
 from realtime_server.errors import CollaborationError
 from realtime_server.ports import CommitLog
 from realtime_server.settings import Settings
-from realtime_server.storage.audit import verify_session
+from realtime_server.storage.audit import soundness
 from realtime_server.storage.configured import existing_store
 
 _PAGE = 100
@@ -71,11 +71,9 @@ async def _erase(
                     actor=actor, command_id=generated_command_id(by, uuid.uuid4().hex), user_id=user_id
                 )
                 erased = await erase(engine, store.log, store.sessions, store.notices, session_id, [command])
-                verdict = await verify_session(store, session_id)
-                problem = None if verdict is None else verdict.problem
-                state = "sound" if problem is None else f"broken at {problem.seq}: {problem.problem}"
+                is_sound, state = await soundness(store, session_id)
                 click.echo(f"{session_id}: erased from {erased.commits} commits by commit {erased.seq}; {state}")
-                sound, count = sound and problem is None, count + 1
+                sound, count = sound and is_sound, count + 1
         finally:
             await engine.close()
     click.echo(f"{user_id}: the name is erased from {count} sessions")

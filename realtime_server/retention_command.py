@@ -11,7 +11,7 @@ from realtime_server.engine.engine import Engine
 from realtime_server.engine.retention import NameRetention
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.settings import MAX_RETENTION, Settings
-from realtime_server.storage.audit import verify_session
+from realtime_server.storage.audit import soundness
 from realtime_server.storage.configured import existing_store
 
 
@@ -59,12 +59,10 @@ async def _run(settings: Settings, days: int, *, dry_run: bool) -> bool:
                     click.echo(f"{about}; not erased: {error.message}")
                     sound = False
                     continue
-                verdict = await verify_session(store, due.session_id)
-                problem = None if verdict is None else verdict.problem
-                state = "sound" if problem is None else f"broken at {problem.seq}: {problem.problem}"
+                is_sound, state = await soundness(store, due.session_id)
                 click.echo(f"{about}; erased from {commits} commits; {state}")
                 sessions += 1
-                sound = sound and problem is None
+                sound = sound and is_sound
         finally:
             await engine.close()
     what = "would be erased" if dry_run else "are erased"

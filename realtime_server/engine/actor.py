@@ -390,9 +390,9 @@ class SessionActor:
 
     # -- state -------------------------------------------------------------------------------------------------------
 
-    async def _load_wanted(self, questions: Sequence[_Question]) -> None:
+    async def _load_wanted(self, questions: Iterable[_Question]) -> None:
         """Twice: what a question needs may follow from the records that it needs."""
-        for _ in range(2 if questions else 0):
+        for _ in range(2):
             await self._load({name for question in questions for name in question.needs(self._state)})
 
     async def _load_needed(self, todo: Iterable[Waiting]) -> set[str]:

@@ -107,3 +107,10 @@ async def verify_session(
         elif verdict is not None:
             break
     return (verdict or auditor.finish()) if known else None
+
+
+async def soundness(store: MongoStore, session_id: str) -> tuple[bool, str]:
+    """Whether the log is sound, and that in words: what commands that write to logs say afterwards."""
+    verdict = await verify_session(store, session_id)
+    problem = None if verdict is None else verdict.problem
+    return problem is None, "sound" if problem is None else f"broken at {problem.seq}: {problem.problem}"

@@ -112,7 +112,7 @@ class Flusher:
         self._stats.bytes_sent += size
         ended = perf_counter()
         self._stats.writes.observe(ended - self._marked_at)
-        if ended - self._looked_at >= _INTERVAL:
+        if self._most > OUTPUT_PAUSE and ended - self._looked_at >= _INTERVAL:
             self._look(ended)
         took = ended - began
         self.pause_until = ended + min(self._times * took, self._longest)
@@ -123,7 +123,6 @@ class Flusher:
         used = thread_time()
         busy = (used - self._used) / (now - self._looked_at)
         self._looked_at, self._used = now, used
-        if self._most > OUTPUT_PAUSE:
-            pressure = min(max((busy - _BUSY[0]) / (_BUSY[1] - _BUSY[0]), 0.0), 1.0)
-            self._longest = OUTPUT_PAUSE + pressure * (self._most - OUTPUT_PAUSE)
-            self._times = _PAUSES[0] + pressure * (_PAUSES[1] - _PAUSES[0])
+        pressure = min(max((busy - _BUSY[0]) / (_BUSY[1] - _BUSY[0]), 0.0), 1.0)
+        self._longest = OUTPUT_PAUSE + pressure * (self._most - OUTPUT_PAUSE)
+        self._times = _PAUSES[0] + pressure * (_PAUSES[1] - _PAUSES[0])
