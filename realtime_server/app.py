@@ -57,9 +57,10 @@ from realtime_server.transport.addresses import TrustedProxies
 from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
 
-#: Seconds. A busy server gathers output for so long at most: 3,100 edits a second of 1,000 people in 20 sessions have a
-#: delivery p99 of 84 and 88 ms, and of 356 ms with the transport's default (docs/performance.md).
-_OUTPUT_PAUSE: Final = 0.030
+#: Seconds. A busy server gathers output for so long at most, and events before they are handled (`Pressure`):
+#: docs/performance.md, "What an edit costs".
+_OUTPUT_PAUSE: Final = 0.010
+_INPUT_PAUSE: Final = 0.020
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
 _HARD_RATE: Final = 4
 
@@ -160,6 +161,7 @@ def _socket_server(settings: Settings) -> SocketServer:
         ping_interval=settings.ws_ping_interval,
         ping_timeout=settings.ws_ping_timeout,
         output_pause=_OUTPUT_PAUSE,
+        input_pause=_INPUT_PAUSE,
         limits=Limits(
             frame_size=settings.ws_max_message_size,
             message_size=settings.ws_max_message_size,

@@ -1,4 +1,4 @@
-"""Garbage in cycles is found: the young at any time, the rest when the loop has time or memory says so."""
+"""Garbage in cycles is found: when the loop has time, in samples while it has none, and when memory says so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from realtime_server.collector import Schedule, collecting_when_idle
+from realtime_server.collector import Sampling, Schedule, collecting_when_idle
 
 
 class _Knot:
@@ -51,6 +51,29 @@ async def test_a_cycle_that_outlived_a_look_is_found_when_the_loop_has_nothing_t
     with collecting_when_idle():
         knot = _Knot()
         gc.collect(0)  # it lives, and is not among the youngest any more
+        found = asyncio.Event()
+        weakref.finalize(knot, found.set)
+        del knot
+        await asyncio.wait_for(found.wait(), 30)
+
+
+def test_one_interval_in_eight_is_looked_through_and_the_next_one_too_where_garbage_was_found() -> None:
+    sampling = Sampling()
+    assert [sampling.due() for _ in range(9)] == [False] * 7 + [True, False]
+    sampling.found(499)
+    assert not sampling.due()
+    sampling.found(500)
+    assert [sampling.due() for _ in range(2)] == [True, False]
+
+
+async def test_garbage_of_a_busy_loop_is_found_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = iter([100, 100])
+    monkeypatch.setattr("realtime_server.collector._peak_memory", lambda: next(peaks, 2_000_000))
+    monkeypatch.setattr("realtime_server.collector._QUIET", -1.0)
+    monkeypatch.setattr("realtime_server.collector._INTERVAL", 0.001)
+    with collecting_when_idle():
+        knot = _Knot()
+        gc.freeze()  # as an interval that is passed over
         found = asyncio.Event()
         weakref.finalize(knot, found.set)
         del knot

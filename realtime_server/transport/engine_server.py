@@ -24,13 +24,15 @@ from .calling import takes
 from .deadlines import Deadlines
 from .endings import Endings
 from .engine_socket import EngineSocket
-from .flushing import OUTPUT_PAUSE, Flusher
+from .flushing import Flusher
 from .frames import text_frame
 from .hooks import Hooks
+from .inbox import Inbox
 from .lane import Workers
 from .limits import Limits
 from .metrics import TransportCollector, TransportStats
 from .polling import WaitingPolls
+from .pressure import OUTPUT_PAUSE, Pressure
 from .upgrading import Probe
 
 logger = logging.getLogger("realtime_server.transport")
@@ -45,7 +47,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         limits: the bounds; `max_http_buffer_size`, when given, sets `limits.frame_size`.
         trusted_proxies: networks whose `X-Forwarded-*` headers are believed (none by default).
         hooks: where the application hears of connections and refusals.
-        output_pause: seconds for which output is gathered at most while there would be time to write it (`Flusher`).
+        output_pause: seconds for which output is gathered at most while there would be time to write it, the longer
+            the busier the event loop is (`Flusher`). More than the default is for servers whose core, or whose
+            clients', has other work too: they have more messages for it in all, and each a little later.
+        input_pause: seconds for which clients' messages wait at most to be handled together, where many come and the
+            event loop is busy (`Inbox`). For handlers that go through much code; by default each begins at once.
 
     `async_handlers` is accepted and without effect: one client's messages are always handled in order, and no
     client waits for another's. JSONP (`j=`) is refused: Engine.IO v4 has none, and it would go round the origin check.
@@ -58,6 +64,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         trusted_proxies: Iterable[str] = (),
         hooks: Hooks | None = None,
         output_pause: float = OUTPUT_PAUSE,
+        input_pause: float = 0.0,
         max_http_buffer_size: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -70,7 +77,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         super().__init__(async_mode="aiohttp", monitor_clients=False, max_http_buffer_size=limits.frame_size, **kwargs)
         self.limits = limits
         self.hooks = hooks or Hooks()
-        self._output_pause = output_pause
+        self._pauses = output_pause, input_pause
         self.stats = TransportStats()
         self.sockets: dict[str, EngineSocket] = {}
         self.text_received: Receiver = self._text_received
@@ -82,6 +89,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.connects: Deadlines[EngineSocket]
         self.probes: Deadlines[Probe]
         self.workers: Workers
+        self.pressure: Pressure
+        self.inbox: Inbox
         self.flusher: Flusher
         self.polls: WaitingPolls
         self.endings: Endings
@@ -119,7 +128,9 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.probes = Deadlines(loop, self.limits.upgrade_timeout, Probe.fail)
         self._bad_input = BadInputLog(logger, loop.time)
         self.workers = Workers(loop, self.job_failed)
-        self.flusher = Flusher(loop, self.stats, self._output_pause)
+        self.pressure = Pressure(*self._pauses)
+        self.inbox = Inbox(loop, self.pressure)
+        self.flusher = Flusher(loop, self.stats, self.pressure)
         self.polls = WaitingPolls(self)
         self.endings = Endings(self)
 

@@ -156,6 +156,20 @@ class EngineSocket:
     # -- receiving
 
     def receive_text(self, payload: bytes) -> None:
+        """One text message of the WebSocket."""
+        if self.server.inbox.gathers:
+            self.server.inbox.put(self, payload, is_text=True)
+        else:
+            self.handle_text(payload)
+
+    def receive_binary(self, payload: bytes) -> None:
+        """One binary message of the WebSocket."""
+        if self.server.inbox.gathers:
+            self.server.inbox.put(self, payload, is_text=False)
+        else:
+            self.handle_binary(payload)
+
+    def handle_text(self, payload: bytes) -> None:
         """One text packet from either transport."""
         if self.closing:
             return
@@ -187,8 +201,8 @@ class EngineSocket:
         elif payload not in (NOOP, b"5"):  # a late noop or upgrade is harmless; open, ping and all others are not
             self.refuse("malformed_packet", 1002)
 
-    def receive_binary(self, payload: bytes) -> None:
-        """One binary message."""
+    def handle_binary(self, payload: bytes) -> None:
+        """One binary packet of the WebSocket."""
         if self.closing:
             return
         server = self.server
@@ -205,9 +219,11 @@ class EngineSocket:
             self.refuse("event_rate", 1008)
 
     def link_failed(self, code: int, reason: str) -> None:
+        self.server.inbox.drain()
         self.refuse(reason, code)
 
     def link_closed(self) -> None:
+        self.server.inbox.drain()  # what the client sent before it went
         self.shut(self.server.reason.TRANSPORT_CLOSE, abort=True, keep_jobs=True)
 
     def refuse(self, reason: str, code: int = 1002) -> None:

@@ -7,28 +7,23 @@ docs/performance.md).
 from __future__ import annotations
 
 import asyncio
-from time import perf_counter, thread_time
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from .metrics import TransportStats
+from .pressure import Pressure
 
 if TYPE_CHECKING:
     from .engine_socket import EngineSocket
 
 #: Seconds. A timer is no finer than a millisecond.
 _LEAST_PAUSE: Final = 0.0005
-#: Seconds for which output is gathered by default: nobody feels them.
-OUTPUT_PAUSE: Final = 0.003
-#: Seconds. So long it is gathered while the event loop has no rest at all.
+#: While the event loop has no rest at all output is gathered for so many times as long as was written, and for so many
+#: seconds at most.
+_NO_REST_TIMES: Final = 8.0
 _NO_REST: Final = 0.030
 #: Seconds. In a turn of the event loop so short nothing was done: an empty one takes a few µs, a packet takes more.
 _EMPTY_TURN: Final = 20e-6
-#: How many times as long as it wrote a server does other work: with time to spare, and with none.
-_PAUSES: Final = (2.0, 8.0)
-#: Shares of a core between which the pauses grow from the least to the most.
-_BUSY: Final = (0.5, 0.9)
-#: Seconds between two looks at how busy the event loop is.
-_INTERVAL: Final = 0.05
 
 
 class Flusher:
@@ -37,17 +32,12 @@ class Flusher:
     Writing is a system call for each client, and under load the larger part of a broadcast's cost. After writing for a
     while we therefore do other work for twice as long, and what is queued meanwhile leaves in one write. An event loop
     that has no rest goes on gathering until it has done everything else.
-
-    ``longest_pause``: seconds that output may wait where there would be time to write it, the more of them the busier
-    the event loop is. More than the default 3 ms is for servers whose core, or whose clients', has other work too: they
-    have more messages for it in all, and each a little later.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, stats: TransportStats, longest_pause: float = OUTPUT_PAUSE
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, stats: TransportStats, pressure: Pressure) -> None:
         self._loop = loop
         self._stats = stats
+        self._pressure = pressure
         self._dirty: list[EngineSocket] = []
         """Sockets with something to write; `flush` is scheduled while there are any."""
         self._marked_at = 0.0
@@ -56,10 +46,6 @@ class Flusher:
         self.gather_until = 0.0
         """The same for an event loop that has no rest."""
         self._turned_at = 0.0
-        self._most = longest_pause
-        self._longest = min(OUTPUT_PAUSE, longest_pause)
-        self._times = _PAUSES[0]
-        self._looked_at, self._used = perf_counter(), thread_time()
 
     def mark(self, socket: EngineSocket) -> None:
         """`socket` has something to write."""
@@ -112,17 +98,8 @@ class Flusher:
         self._stats.bytes_sent += size
         ended = perf_counter()
         self._stats.writes.observe(ended - self._marked_at)
-        if self._most > OUTPUT_PAUSE and ended - self._looked_at >= _INTERVAL:
-            self._look(ended)
+        pressure = self._pressure
+        pressure.look(ended)
         took = ended - began
-        self.pause_until = ended + min(self._times * took, self._longest)
-        self.gather_until = ended + min(_PAUSES[1] * took, _NO_REST)
-
-    def _look(self, now: float) -> None:
-        """How busy has the event loop been?"""
-        used = thread_time()
-        busy = (used - self._used) / (now - self._looked_at)
-        self._looked_at, self._used = now, used
-        pressure = min(max((busy - _BUSY[0]) / (_BUSY[1] - _BUSY[0]), 0.0), 1.0)
-        self._longest = OUTPUT_PAUSE + pressure * (self._most - OUTPUT_PAUSE)
-        self._times = _PAUSES[0] + pressure * (_PAUSES[1] - _PAUSES[0])
+        self.pause_until = ended + min(pressure.times * took, pressure.output)
+        self.gather_until = ended + min(_NO_REST_TIMES * took, _NO_REST)

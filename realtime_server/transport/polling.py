@@ -124,7 +124,7 @@ async def post(server: EngineServer, socket: EngineSocket, request: web.Request)
         socket.refuse("too_many_packets")
         return error(3)
     for packet in packets:
-        socket.receive_text(packet)  # after one that ended the session, the others are dropped there
+        socket.handle_text(packet)  # after one that ended the session, the others are dropped there
     return error(3) if socket.was_cut else ok()
 
 

@@ -113,6 +113,7 @@ class Receiver:
             socket.refuse("malformed_packet")  # a second CONNECT
 
     def _event(self, socket: EngineSocket, member: Member, packet_id: int | None, data: list[Any]) -> None:
+        socket.server.pressure.events += 1
         if socket.lane.put(self._handle, socket, member, packet_id, data) > self._limits.pending_input:
             socket.hold_input()
 
