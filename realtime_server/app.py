@@ -59,7 +59,7 @@ from realtime_server.web_files import add_web_files
 
 #: Seconds. A busy server gathers output for so long at most, and events before they are handled (`Pressure`):
 #: docs/performance.md, "What an edit costs".
-_OUTPUT_PAUSE: Final = 0.010
+_OUTPUT_PAUSE: Final = 0.020
 _INPUT_PAUSE: Final = 0.020
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
 _HARD_RATE: Final = 4

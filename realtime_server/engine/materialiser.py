@@ -26,10 +26,10 @@ from realtime_server.ports import RecordStore, SessionStore
 
 log = logging.getLogger(__name__)
 
-#: Records written by one bulk write: 2 ms of the event loop.
-_CHUNK: Final = 50
+#: Records written by one bulk write: with full histories up to 8 ms of the event loop, and as much of mongod.
+_CHUNK: Final = 25
 #: After a write others have so many times as long as it took.
-_REST: Final = 2.0
+_REST: Final = 4.0
 
 
 class Materialiser:

@@ -25,13 +25,15 @@ _LARGEST: Final = 1024 * 1024
 class Inbox:
     """The frames of one server's clients, in the order in which they came."""
 
-    __slots__ = ("_frames", "_loop", "_pressure", "_size")
+    __slots__ = ("_began", "_frames", "_loop", "_pressure", "_size")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pressure: Pressure) -> None:
         self._loop = loop
         self._pressure = pressure
         self._frames: deque[tuple[EngineSocket, bytes, bool]] = deque()
         self._size = 0
+        self._began = 0.0
+        """When what had gathered was last handled."""
 
     @property
     def gathers(self) -> bool:
@@ -39,9 +41,9 @@ class Inbox:
         return bool(self._pressure.input or self._frames)
 
     def put(self, socket: EngineSocket, payload: bytes, *, is_text: bool) -> None:
-        """Handle a frame some ms from now."""
+        """Handle a frame when the last ones have been handled long enough ago."""
         if not self._frames:
-            self._loop.call_later(self._pressure.input, self._begin)
+            self._loop.call_later(max(0.0, self._began + self._pressure.input - perf_counter()), self._begin)
         self._frames.append((socket, payload, is_text))
         self._size += len(payload)
         if self._size > _LARGEST:
@@ -52,7 +54,8 @@ class Inbox:
         self._handle(float("inf"))
 
     def _begin(self) -> None:
-        self._handle(perf_counter() + _STRETCH)
+        self._began = perf_counter()
+        self._handle(self._began + _STRETCH)
 
     def _handle(self, until: float) -> None:
         frames = self._frames
