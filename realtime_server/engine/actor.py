@@ -115,6 +115,8 @@ class SessionActor:
         self._notifier = None if stores.notices is None else Notifier(session_id, stores.notices, notify)
         self._materialiser = self._new_materialiser(0)
         self._loader = RecordLoader(session_id, stores.records)
+        #: The checkpoint behind which records were last let go.
+        self._evicted_to = 0
         # Not the context of whoever happened to open the session.
         context = context_of(session_id=session_id)
         self._task = asyncio.create_task(self._run(), name=f"session {session_id}", context=context)
@@ -456,8 +458,12 @@ class SessionActor:
         stored = self._materialiser.stored_seq
         if self._state.seq - stored >= self._config.checkpoint_every or (self._state.seq and not stored):
             self._materialiser.start()
-        if len(self._state.records) > self._config.records_kept and not self._materialiser.folding:
-            # What is stored need not be in memory: it is loaded again when somebody touches it.
+        if len(self._state.records) > self._config.records_kept and (
+            stored != self._evicted_to or not self._materialiser.folding
+        ):
+            # What is stored need not be in memory: it is loaded again when somebody touches it. Once after each fold:
+            # where one begins as soon as another ends there is no moment without.
+            self._evicted_to = stored
             kept = {name: item for name, item in self._state.records.items() if item.seq > stored}
             if len(kept) < len(self._state.records):
                 self._state = replace(self._state, records=type(self._state.records)(kept))
