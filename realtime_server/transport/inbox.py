@@ -1,7 +1,7 @@
 """What clients sent on their WebSockets and is handled together, some ms later, while the server is short of time.
 
 Each frame by itself, between other work, is handled by code that has left the processor's caches: 4,000 edits a second
-with their fan-out take 209 µs each so, and 180 to 198 when they are handled 80 at a time (docs/performance.md).
+with their fan-out take 209 µs each so, and 195 when they are handled 80 at a time (docs/performance.md).
 """
 
 from __future__ import annotations
