@@ -21,6 +21,7 @@ from realtime_server.errors import ConfigurationError
 from realtime_server.storage import mongod_host, mongod_process
 from realtime_server.storage.embedded import (
     DataDirectoryInUse,
+    default_cache_gb,
     embedded_mongod,
     running_mongod,
     shared_mongod,
@@ -88,7 +89,7 @@ async def test_nothing_but_a_private_socket_is_opened(tmp_path: Path) -> None:
         options = await client.admin.command("getCmdLineOpts")
         assert options["parsed"]["net"]["bindIp"] == str(address.socket_path)
         status = await client.admin.command("serverStatus")
-        assert status["wiredTiger"]["cache"]["maximum bytes configured"] == 256 * 1024 * 1024
+        assert status["wiredTiger"]["cache"]["maximum bytes configured"] == int(default_cache_gb() * 1024) * 1024**2
 
 
 async def test_a_second_server_on_the_same_directory_is_refused_in_one_line(tmp_path: Path) -> None:
