@@ -80,7 +80,7 @@ def collecting_when_idle() -> Iterator[None]:
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, _NEVER, _NEVER)
+    gc.set_threshold(_YOUNG, _NEVER, _NEVER)
     schedule, sampling = Schedule(perf_counter(), _peak_memory()), Sampling()
     wall, cpu = perf_counter(), thread_time()
     timer: asyncio.TimerHandle

@@ -70,7 +70,7 @@ def default_cache_gb() -> float:
     """WiredTiger's cache on this machine, in GB (`CACHE_GB`)."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     least, most = CACHE_GB
-    return min(max(memory / 16, least), most)
+    return round(min(max(memory / 16, least), most), 2)
 
 
 @asynccontextmanager
