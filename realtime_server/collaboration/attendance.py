@@ -107,6 +107,9 @@ class Attendance:
         """Everything in the answer is as of the one state that was read; the rest comes as broadcasts."""
         state = await self._engine.inspect(session_id, conflict_records, refresh=refresh)
         recovered, commits = await self._missed(state, since)
+        notifications = await self._notices.unread(actor, state.project_id)
+        # Presence has no ``seq`` by which a client could tell what is newer: it is read last, and nothing is awaited
+        # between this and the answer: else it could name somebody whose leaving the client was told of before it.
         members = await self._presence.members(session_id)
         return {
             "session": views.session_view(state),
@@ -116,7 +119,7 @@ class Attendance:
             "locks": views.lock_views(state, self._clock()),
             "conflicts": views.conflict_views(state),
             "reconciliation": views.reconciliation_view(state),
-            "notifications": await self._notices.unread(actor, state.project_id),
+            "notifications": notifications,
             "recovered": recovered,
             "commits": commits,
         }
@@ -184,6 +187,9 @@ class Attendance:
         name = name_of(state, connection.actor_in(session_id, state.project_id))
         seat = Seat(connection.sid, connection.user_id, name, role, self._clock())
         await self._presence.enter(session_id, seat, self._config.max_users)
+        if session_id not in connection.sessions:
+            # It left meanwhile, and did not know that its seat would be taken anew.
+            await self._presence.leave(session_id, connection.sid)
 
     async def _leave_revoked(self, connection: Connection) -> None:
         gone = [item for item in connection.sessions.items() if item[1] not in connection.identity.roles]

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Final
 
 from realtime_server.core.sessions import admit, session_full
+from realtime_server.presence.departed import Departed
 from realtime_server.presence.members import Member, Seat, member_of
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.ports import Announce
@@ -66,6 +67,7 @@ class RedisPresence(MemoryPresence):
         #: The seats of this process that are in Redis, or on the way there; and those of others, as heard.
         self._own: dict[str, dict[str, SharedSeat]] = {}
         self._others: dict[str, dict[str, SharedSeat]] = {}
+        self._departed = Departed()
         self._entering: Counter[str] = Counter()
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._revision = clock()
@@ -107,7 +109,10 @@ class RedisPresence(MemoryPresence):
             claim = await self._bus.ask(partial(self._seats.claim, session_id, claimed, maximum), patient=True)
         except _AWAY as error:
             log.warning("whether session %s is full was not to be had from Redis: %s", session_id, error)
-            return admit(self._roster.people(session_id), seat.user_id, maximum) is None
+            room = admit(self._roster.people(session_id), seat.user_id, maximum) is None
+            if not room:
+                self._give_back(session_id, claimed)
+            return room
         except BaseException:
             # Nobody waits any more, and the place may be taken.
             self._give_back(session_id, claimed)
@@ -120,7 +125,9 @@ class RedisPresence(MemoryPresence):
         return claim is not Claim.FULL
 
     def _give_back(self, session_id: str, claimed: SharedSeat) -> None:
-        self._tell(session_id, replace(claimed, revision=claimed.revision + 1), present=False)
+        """Redis may have given the place; whoever had a seat here already keeps it."""
+        if claimed.seat.connection_id not in self._own.get(session_id, {}):
+            self._give_up(session_id, claimed)
 
     def _shared(self, seat: Seat) -> SharedSeat:
         self._revision += 1
@@ -129,14 +136,21 @@ class RedisPresence(MemoryPresence):
     def _changed(self, session_id: str, connection_id: str) -> None:
         seat = self._roster.find(session_id, connection_id)
         if seat is not None:
+            self._departed.back(session_id, connection_id)
             shared = self._own.setdefault(session_id, {})[connection_id] = self._shared(seat)
             self._tell(session_id, shared, present=True)
             return
         own = self._own.get(session_id, {}).pop(connection_id, None)
-        gone = own or self._others.get(session_id, {}).pop(connection_id, None)
-        if gone is not None:
-            self._tell(session_id, replace(gone, revision=gone.revision + 1), present=False)
+        known = own or self._others.get(session_id, {}).pop(connection_id, None)
+        if known is not None:
+            self._give_up(session_id, known)
         self._close_if_unused(session_id)
+
+    def _give_up(self, session_id: str, seat: SharedSeat) -> None:
+        self._revision = max(self._revision, seat.revision) + 1
+        gone = replace(seat, revision=self._revision)
+        self._departed.add(session_id, gone, asyncio.get_running_loop().time())
+        self._tell(session_id, gone, present=False)
 
     async def members(self, session_id: str) -> list[Member]:
         """Of a session that is not open here, as Redis has it."""
@@ -212,12 +226,15 @@ class RedisPresence(MemoryPresence):
         for item in changes.put:
             self._put(session_id, item)
         for item in changes.gone:
+            self._departed.add(session_id, item, asyncio.get_running_loop().time())
             self._drop(session_id, item)
 
     def _put(self, session_id: str, item: SharedSeat) -> None:
         others, connection_id = self._others[session_id], item.seat.connection_id
         known = others.get(connection_id)
         if connection_id in self._own.get(session_id, {}) or (known and known.revision >= item.revision):
+            return
+        if self._departed.knows(session_id, item):
             return
         others[connection_id] = item
         self._roster.put(session_id, item.seat)
@@ -229,6 +246,14 @@ class RedisPresence(MemoryPresence):
         known = self._others[session_id].get(connection_id) or own.get(connection_id)
         if known is None or known.revision > item.revision:
             return
+        if connection_id in own:
+            if known.seat.alive:
+                # Another process took this one for dead, and it is not.
+                self._revision = max(self._revision, item.revision)
+                self._changed(session_id, connection_id)
+                return
+            # Also to Redis: what this process said of the seat last may have come after the other one's word.
+            self._tell(session_id, item, present=False)
         self._stop_waiting(session_id, connection_id)
         self._others[session_id].pop(connection_id, None)
         own.pop(connection_id, None)
@@ -291,6 +316,7 @@ class RedisPresence(MemoryPresence):
 
     async def _round(self) -> None:
         now = asyncio.get_running_loop().time()
+        self._departed.forget(now)
         anew = self._anew.is_set()
         self._anew.clear()
         known, alive = await self._seats.renew()
@@ -304,10 +330,16 @@ class RedisPresence(MemoryPresence):
             self._give_up_dead(alive)
 
     async def _say_anew(self, alive: set[str]) -> None:
-        """Redis was away, or is empty: say who is here, and hear who is elsewhere."""
+        """Redis was away, or is empty: say who is here, who is not any more, and hear who is elsewhere.
+
+        Under new revisions, because others may have taken for gone who is here."""
         for session_id, own in self._own.items():
-            for item in own.values():
-                self._tell(session_id, item, present=True)
+            for connection_id, item in own.items():
+                own[connection_id] = self._shared(item.seat)
+                self._tell(session_id, own[connection_id], present=True)
+        for session_id, gone in self._departed.of_process(self._bus.instance):
+            if gone.seat.connection_id not in self._own.get(session_id, {}):
+                self._tell(session_id, gone, present=False)
         self._news.set()
         for session_id in list(self._others):
             await self._read(session_id, alive)

@@ -178,6 +178,9 @@ async def _make_session(url: str) -> tuple[str, dict[str, dict[str, Any]]]:
 
 async def _settle(team: list[Member], history: History) -> None:
     """Two go, one of them without a word. Then wait until everybody has everything, and sees who is there."""
+    async with asyncio.timeout(_QUIET_WITHIN):
+        for member in team:
+            await member.ready.wait()
     await team[-1].leave()
     await team[-2].leave(quietly=True)
     there = team[:-2]

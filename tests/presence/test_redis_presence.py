@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -14,7 +15,7 @@ import pytest
 
 from realtime_server.engine.engine import wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.presence.members import Doing
+from realtime_server.presence.members import Doing, Seat
 from realtime_server.presence.redis import RedisPresence
 from realtime_server.presence.redis_seats import Seats, SharedSeat
 from realtime_server.redis_bus import RedisBus, open_bus
@@ -345,3 +346,119 @@ async def test_a_session_that_nobody_here_is_in_costs_nothing_and_can_be_asked_a
     await first.presence.leave("s", alice.connection_id)
     await until(second.people, lambda found: not found)
     assert second.told.changes == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("fault", ["flushed", "connections lost"])
+async def test_nobody_stays_behind_who_moved_between_instances_while_redis_forgot_or_hung_up(
+    process: StartProcess, redis: RedisServer, seed: int, fault: str
+) -> None:
+    chance = random.Random(seed)
+    processes = [await process(lease=2.0, renew=0.3) for _ in range(2)]
+    there: dict[str, tuple[Process, Seat]] = {}
+    ended = False
+
+    async def wander(name: str) -> None:
+        while True:
+            at, taken = chance.choice(processes), seat(name, device="tab")
+            await at.presence.enter("s", taken, 1_000)
+            there[name] = at, taken
+            await asyncio.sleep(chance.uniform(0, 0.1))
+            if ended:
+                return
+            del there[name]
+            await at.presence.leave("s", taken.connection_id, grace=0.5)
+            await asyncio.sleep(chance.uniform(0, 0.05))
+
+    wandering = [asyncio.create_task(wander(name)) for name in people(20)]
+    for _ in range(30):
+        await asyncio.sleep(chance.uniform(0.05, 0.15))
+        if fault == "flushed":
+            await redis.command("FLUSHALL")
+        else:
+            await redis.command("CLIENT", "KILL", "TYPE", chance.choice(["normal", "pubsub"]))
+    ended = True
+    await asyncio.gather(*wandering)
+    for name in people(20)[::2]:
+        at, taken = there[name]
+        await at.presence.leave("s", taken.connection_id)
+    expected = dict.fromkeys(people(20)[1::2], 1)
+    for each in processes:
+        await until(each.people, lambda found: found == expected)
+
+
+async def test_who_leaves_while_they_are_read_is_not_seen_again(
+    process: StartProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await process(lease=60), await process(lease=60)
+    alice = seat("alice")
+    await first.presence.enter("s", alice, 5)
+    was_read, go_on = asyncio.Event(), asyncio.Event()
+    read = second.presence._seats.of_session
+
+    async def read_and_wait(session_id: str) -> list[SharedSeat]:
+        found = await read(session_id)
+        was_read.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(second.presence._seats, "of_session", read_and_wait)
+    entering = asyncio.create_task(second.presence.enter("s", seat("bob"), 5))
+    await was_read.wait()
+    heard = second.bus.counts["received"]
+    await first.presence.leave("s", alice.connection_id)
+    await eventually(lambda: second.bus.counts["received"] > heard)
+    go_on.set()
+    await entering
+    assert await second.people() == {"bob": 1}
+
+
+async def test_what_an_instance_still_had_to_say_of_somebody_who_is_elsewhere_by_now_is_not_stored(
+    process: StartProcess,
+) -> None:
+    first, second = await process(lease=60), await process(lease=60)
+    before, after = seat("alice", device="tab"), seat("alice", device="tab")
+    await second.presence.enter("s", seat("bob"), 5)
+    await first.presence.enter("s", seat("ann"), 5)
+    await first.presence.enter("s", before, 5)
+    await first.presence.leave("s", before.connection_id, grace=60)
+    await second.sees({"bob": 1, "ann": 1, "alice": 0})
+    await second.presence.enter("s", after, 5)
+    # Whatever comes first: the first one says anew who it has, or hears that alice is at the second.
+    first.presence._anew.set()
+    await first.sees({"bob": 1, "ann": 1, "alice": 1})
+    await second.presence.leave("s", after.connection_id)
+    for each in (first, second):
+        await each.sees({"bob": 1, "ann": 1})
+    third = await process()
+    await third.sees({"bob": 1, "ann": 1})
+
+
+async def test_people_of_an_instance_that_was_wrongly_taken_for_dead_are_there_again(process: StartProcess) -> None:
+    first, second = await process(lease=60), await process(lease=60)
+    alice = seat("alice")
+    await first.presence.enter("s", alice, 5)
+    await second.presence.enter("s", seat("bob"), 5)
+    await second.sees({"alice": 1, "bob": 1})
+    for _ in range(2):  # as in two rounds in which the first one's lease had run out
+        second.presence._give_up_dead({second.bus.instance})
+    await second.told.until(lambda: ("left", "alice") in second.told.kinds)
+    await second.sees({"bob": 1, "alice": 1})
+    await first.sees({"alice": 1, "bob": 1})
+    await first.presence.leave("s", alice.connection_id)
+    await second.sees({"bob": 1})
+
+
+async def test_whoever_leaves_and_comes_again_by_the_same_connection_is_there(process: StartProcess) -> None:
+    first, second = await process(lease=60), await process(lease=60)
+    alice = seat("alice")
+    await second.presence.enter("s", seat("bob"), 5)
+    for _ in range(20):
+        await first.presence.enter("s", alice, 5)
+        await first.presence.leave("s", alice.connection_id)
+    await first.presence.enter("s", alice, 5)
+    first.presence._anew.set()
+    await eventually(lambda: not first.presence._anew.is_set())
+    await second.sees({"bob": 1, "alice": 1})
+    third = await process()
+    await third.sees({"bob": 1, "alice": 1})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from realtime_server.presence.members import Seat
 from tests.server.conftest import JsConnect, Server, StartServer, ordered, record_edit, token_of
 
 
@@ -264,3 +266,42 @@ async def test_javascript_clients_join_edit_clash_and_catch_up(server: Server, j
     assert {event for event, _ in rita.told} == {"message"}
     assert picture["commits"] == [item for item in rita.commits() if item["seq"] > last["seq"]]
     assert (await alice.refused("resolve", conflict_id="x", strategy="keep_current"))["code"] == "forbidden"
+
+
+async def test_who_leaves_while_a_join_reads_is_not_in_its_answer(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await server.member("alice"), await server.client("bob")
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    page = server.services.store.notices.page
+
+    async def read_and_wait(*asked: Any, **more: Any) -> Any:
+        found = await page(*asked, **more)
+        reading.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(server.services.store.notices, "page", read_and_wait)
+    joining = asyncio.create_task(bob.done("join"))
+    await reading.wait()
+    await alice.done("leave")
+    await bob.hears("presence.left", user_id="alice")
+    go_on.set()
+    assert [member["user_id"] for member in (await joining)["members"]] == ["bob"]
+
+
+async def test_who_leaves_while_their_new_name_is_shown_has_left(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await server.member("alice"), await server.member("bob")
+    enter, presence = server.collaboration.presence.enter, server.collaboration.presence
+
+    async def leave_first(session_id: str, seat: Seat, maximum: int) -> None:
+        connection = next(iter(server.collaboration.of_user("bob")))
+        await server.collaboration.attendance.leave(connection, session_id)
+        await enter(session_id, seat, maximum)
+
+    monkeypatch.setattr(presence, "enter", leave_first)
+    await bob.done("authenticate", None, token=token_of("bob", name="Robert"))
+    assert [member.user_id for member in await presence.members("s1")] == ["alice"]
+    await alice.hears("presence.left", user_id="bob")
