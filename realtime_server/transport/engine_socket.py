@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from engineio import packet as engine_packet
@@ -55,6 +56,7 @@ class EngineSocket:
         "sid",
         "upgraded",
         "upgrading",
+        "waiting",
     )
 
     def __init__(self, server: EngineServer, sid: str, address: str) -> None:
@@ -70,6 +72,8 @@ class EngineSocket:
         self.peer: Any = None
         self.reason = ""
         self.lane = Lane(server.workers)
+        self.waiting: deque[tuple[bytes, bool]] | None = None
+        """Frames that the inbox has, and whether they are text; None when it has none."""
         self.outbox: list[bytes] = self._bounded(())
         limits = server.limits
         self._bucket = (
@@ -157,14 +161,14 @@ class EngineSocket:
 
     def receive_text(self, payload: bytes) -> None:
         """One text message of the WebSocket."""
-        if self.server.inbox.gathers:
+        if self.waiting or self.server.pressure.input:
             self.server.inbox.put(self, payload, is_text=True)
         else:
             self.handle_text(payload)
 
     def receive_binary(self, payload: bytes) -> None:
         """One binary message of the WebSocket."""
-        if self.server.inbox.gathers:
+        if self.waiting or self.server.pressure.input:
             self.server.inbox.put(self, payload, is_text=False)
         else:
             self.handle_binary(payload)
@@ -219,11 +223,11 @@ class EngineSocket:
             self.refuse("event_rate", 1008)
 
     def link_failed(self, code: int, reason: str) -> None:
-        self.server.inbox.drain()
+        self.server.inbox.drain(self)
         self.refuse(reason, code)
 
     def link_closed(self) -> None:
-        self.server.inbox.drain()  # what the client sent before it went
+        self.server.inbox.drain(self)  # what the client sent before it went
         self.shut(self.server.reason.TRANSPORT_CLOSE, abort=True, keep_jobs=True)
 
     def refuse(self, reason: str, code: int = 1002) -> None:
@@ -235,15 +239,22 @@ class EngineSocket:
 
     def hold_input(self) -> None:
         """Stop reading until the handlers have caught up."""
-        link = self.link
-        if link is not None and link.transport is not None:
-            link.transport.pause_reading()
-        self.lane.when_drained(self.server.limits.pending_input // 2, self._resume_input)
+        self.pause_input()
+        self.lane.when_drained(self.server.limits.pending_input // 2, self.resume_input)
 
-    def _resume_input(self) -> None:
+    def pause_input(self) -> None:
+        """Stop reading; what was read is handled all the same."""
         link = self.link
-        if link is not None and link.transport is not None:
-            link.transport.resume_reading()
+        if link is not None and link.transport is not None and not link.closing:
+            link.transport.pause_reading()
+
+    def resume_input(self) -> None:
+        """Go on with what was read; and read again, unless there is too much of it still."""
+        self.server.inbox.take_up(self)
+        link = self.link
+        if link is None or link.transport is None or self.lane.holds or self.server.inbox.holds(self):
+            return
+        link.transport.resume_reading()
 
     # -- heartbeat
 
@@ -329,6 +340,7 @@ class EngineSocket:
         self.closing = True
         self.reason = reason
         self.server.forget_deadlines(self)
+        self.server.inbox.forget(self)
         outbox, self.outbox = self.outbox, ClosedOutbox()
         link, probe = self.link, self.probe
         if link is not None:

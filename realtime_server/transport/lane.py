@@ -270,6 +270,15 @@ class Lane:
         if self.busy:
             self._workers.give(self)
 
+    def __len__(self) -> int:
+        """How many jobs wait."""
+        return len(self._jobs or ())
+
+    @property
+    def holds(self) -> bool:
+        """Whether `when_drained` has not called yet."""
+        return self._drained is not None
+
     def when_drained(self, low: int, call: Callable[[], None]) -> None:
         """Call `call` once when no more than `low` jobs wait."""
         self._low, self._drained = low, call

@@ -36,7 +36,13 @@ async def client_of(served: Harness) -> WebSocketClient:
 def short_of_time(served: Harness) -> None:
     """As after a look at a loop without rest, and for as long as the next look is away."""
     served.eio.pressure.set(1.0, 10_000)
-    assert served.eio.inbox.gathers
+    assert served.eio.pressure.input
+
+
+@pytest.fixture
+def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses stay as a test sets them."""
+    monkeypatch.setattr(Pressure, "look", lambda pressure, now: None)
 
 
 async def test_clients_are_handled_together_and_each_in_order(served: Harness, server: SocketServer) -> None:
@@ -61,13 +67,78 @@ async def test_clients_are_handled_together_and_each_in_order(served: Harness, s
     for number in range(4):
         for client in clients:
             await client.send(f'42{number}["note",{number}]')
-    await until(lambda: len(served.eio.inbox._frames) == 20)
-    served.eio.inbox.drain()
+    await until(lambda: len(served.eio.inbox) == 20)
+    served.eio.inbox._begin()
     for client in clients:
         assert [await client.message() for _ in range(4)] == [f"43{number}[{number}]" for number in range(4)]
     for sid in {sid for sid, _ in seen}:
         assert [number for each, number in seen if each == sid] == [0, 1, 2, 3]
     assert len(set(turns)) <= 4, "each client's first in one turn, the others behind it"
+
+
+@pytest.mark.usefixtures("nobody_looks")
+async def test_one_frame_is_not_behind_all_those_of_another_client(served: Harness, server: SocketServer) -> None:
+    seen: list[str] = []
+    server.on("note", lambda sid, who: seen.append(who))
+    loud, quiet = [await client_of(served) for _ in range(2)]
+    served.eio.pressure.input = 1e9
+    await loud.send(*['42["note","loud"]'] * 60)
+    await until(lambda: len(served.eio.inbox) == 60)
+    await quiet.send('42["note","quiet"]')
+    await until(lambda: len(served.eio.inbox) == 61)
+    asyncio.get_running_loop().call_soon(served.eio.inbox._begin)
+    await until(lambda: len(seen) == 61)
+    assert seen.index("quiet") == 1
+
+
+@pytest.mark.usefixtures("nobody_looks")
+async def test_who_sends_more_than_the_handlers_do_waits_and_everybody_else_does_not(
+    served: Harness, server: SocketServer
+) -> None:
+    seen: list[tuple[str, int]] = []
+    go_on = asyncio.Event()
+
+    async def note(sid: str, who: str, number: int) -> None:
+        if who == "loud":
+            await go_on.wait()
+        seen.append((who, number))
+
+    server.on("note", note)
+    loud, quiet = [await client_of(served) for _ in range(2)]
+    served.eio.pressure.input = 0.001
+    await loud.send(*[f'42["note","loud",{number}]' for number in range(500)])
+    await until(lambda: len(served.eio.inbox) > 64 and not served.eio.inbox._turns)
+    (busy,) = served.eio.inbox._passing
+    assert len(busy.lane) < 40, "decoded when their handlers can have them"
+    assert busy.link is not None
+    assert busy.link.transport is not None
+    assert not busy.link.transport.is_reading()
+    await quiet.send('42["note","quiet",0]')
+    await until(lambda: seen == [("quiet", 0)])
+    go_on.set()
+    await until(lambda: len(seen) == 501)
+    assert seen[1:] == [("loud", number) for number in range(500)]
+    assert busy.link.transport.is_reading()
+    await loud.send('42["note","loud",500]')
+    await until(lambda: seen[-1] == ("loud", 500))
+
+
+@pytest.mark.parametrize("where", ["turns", "passing"])
+@pytest.mark.usefixtures("nobody_looks")
+async def test_nothing_of_a_client_that_was_cut_is_kept(served: Harness, server: SocketServer, where: str) -> None:
+    server.on("note", lambda sid: asyncio.Event().wait())
+    client = await client_of(served)
+    inbox = served.eio.inbox
+    served.eio.pressure.input = 1e9
+    await client.send(*['42["note"]'] * 60)
+    await until(lambda: len(inbox) == 60)
+    (socket,) = inbox._turns
+    if where == "passing":
+        inbox._begin()
+        await until(lambda: socket in inbox._passing)
+    await socket.close(abort=True)
+    inbox._begin()
+    assert (inbox._size, len(inbox), len(inbox._passing), len(inbox._held)) == (0, 0, 0, 0)
 
 
 async def test_binary_comes_in_its_place(served: Harness, server: SocketServer) -> None:
