@@ -9,6 +9,7 @@ import pytest
 
 from realtime_server.presence.members import Seat
 from tests.server.conftest import JsConnect, Server, StartServer, ordered, record_edit, token_of
+from tests.support import eventually
 
 
 async def test_a_join_gives_the_whole_picture(server: Server) -> None:
@@ -305,3 +306,35 @@ async def test_who_leaves_while_their_new_name_is_shown_has_left(
     await bob.done("authenticate", None, token=token_of("bob", name="Robert"))
     assert [member.user_id for member in await presence.members("s1")] == ["alice"]
     await alice.hears("presence.left", user_id="bob")
+
+
+async def test_joins_wait_for_each_other_and_nothing_is_read_for_who_has_gone_meanwhile(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, carol = [await server.client(name) for name in ("alice", "bob", "carol")]
+    server.collaboration.attendance._joins = asyncio.Semaphore(1)
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    inspect = server.services.engine.inspect
+    begun = 0
+
+    async def wait_and_inspect(*asked: Any, **more: Any) -> Any:
+        nonlocal begun
+        begun += 1
+        reading.set()
+        await go_on.wait()
+        return await inspect(*asked, **more)
+
+    monkeypatch.setattr(server.services.engine, "inspect", wait_and_inspect)
+    joining = [asyncio.create_task(client.ask("join")) for client in (alice, bob, carol)]
+    await reading.wait()
+    await eventually(lambda: len(server.collaboration.attendance._joins._waiters or ()) == 2)
+    assert begun == 1
+    gone = next(iter(server.collaboration.of_user("bob")))
+    await bob.cut()
+    await eventually(lambda: not gone.open)
+    go_on.set()
+    first, last = await joining[0], await joining[2]
+    joining[1].cancel()
+    assert first["ok"]
+    assert {member["user_id"] for member in last["members"]} == {"alice", "carol"}
+    assert begun == 4, "twice for each of two joins"
