@@ -33,7 +33,7 @@ Clock = Callable[[], int]
 #: Joins under way at a time; more wait in order. Two thousand sessions that were opened at once, each with half a dozen
 #: questions to the database, were so much for one event loop that some answers came after the driver's 5 s, and people
 #: were refused though the database was well.
-JOINS: Final = 128
+_JOINS: Final = 128
 
 
 class Attendance:
@@ -54,7 +54,7 @@ class Attendance:
         self._notices = notices
         self._config = config
         self._clock = clock
-        self._joins = asyncio.Semaphore(JOINS)
+        self._joins = asyncio.Semaphore(_JOINS)
         #: Seconds for which somebody whose connection was dropped is waited for.
         self.grace = config.presence_grace
         self._warnings = Warnings(engine, rooms, clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from realtime_server.presence.redis_seats import SharedSeat
@@ -12,19 +12,20 @@ REMEMBERED: Final = 60.0
 
 
 class Departed:
-    """Seats that were given up, by session and connection. Times are seconds of one monotonic clock.
+    """Seats that were given up, by session and connection. ``clock`` gives seconds, and never goes back.
 
     As many as left within `REMEMBERED` seconds, which the limits of events bound.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         #: The oldest first.
         self._seats: dict[tuple[str, str], tuple[SharedSeat, float]] = {}
 
-    def add(self, session_id: str, gone: SharedSeat, now: float) -> None:
+    def add(self, session_id: str, gone: SharedSeat) -> None:
         place = session_id, gone.seat.connection_id
-        earlier, _ = self._seats.pop(place, (gone, now))
-        self._seats[place] = max(earlier, gone, key=lambda item: item.revision), now
+        earlier, _ = self._seats.pop(place, (gone, 0.0))
+        self._seats[place] = max(earlier, gone, key=lambda item: item.revision), self._clock()
 
     def back(self, session_id: str, connection_id: str) -> None:
         """The connection has a seat again."""
@@ -39,8 +40,9 @@ class Departed:
         """(session, seat)"""
         return ((session_id, gone) for (session_id, _), (gone, _) in self._seats.items() if gone.process == process)
 
-    def forget(self, now: float) -> None:
+    def forget_old(self) -> None:
         """Those who left too long ago."""
+        now = self._clock()
         while self._seats:
             place, (_, at) = next(iter(self._seats.items()))
             if now - at < REMEMBERED:

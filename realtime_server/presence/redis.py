@@ -67,7 +67,7 @@ class RedisPresence(MemoryPresence):
         #: The seats of this process that are in Redis, or on the way there; and those of others, as heard.
         self._own: dict[str, dict[str, SharedSeat]] = {}
         self._others: dict[str, dict[str, SharedSeat]] = {}
-        self._departed = Departed()
+        self._departed = Departed(asyncio.get_running_loop().time)
         self._entering: Counter[str] = Counter()
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._revision = clock()
@@ -149,7 +149,7 @@ class RedisPresence(MemoryPresence):
     def _give_up(self, session_id: str, seat: SharedSeat) -> None:
         self._revision = max(self._revision, seat.revision) + 1
         gone = replace(seat, revision=self._revision)
-        self._departed.add(session_id, gone, asyncio.get_running_loop().time())
+        self._departed.add(session_id, gone)
         self._tell(session_id, gone, present=False)
 
     async def members(self, session_id: str) -> list[Member]:
@@ -226,7 +226,7 @@ class RedisPresence(MemoryPresence):
         for item in changes.put:
             self._put(session_id, item)
         for item in changes.gone:
-            self._departed.add(session_id, item, asyncio.get_running_loop().time())
+            self._departed.add(session_id, item)
             self._drop(session_id, item)
 
     def _put(self, session_id: str, item: SharedSeat) -> None:
@@ -316,7 +316,7 @@ class RedisPresence(MemoryPresence):
 
     async def _round(self) -> None:
         now = asyncio.get_running_loop().time()
-        self._departed.forget(now)
+        self._departed.forget_old()
         anew = self._anew.is_set()
         self._anew.clear()
         known, alive = await self._seats.renew()

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import binascii
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engineio import packet as engine_packet
@@ -72,8 +73,8 @@ class EngineSocket:
         self.peer: Any = None
         self.reason = ""
         self.lane = Lane(server.workers)
-        self.waiting: deque[tuple[bytes, bool]] | None = None
-        """Frames that the inbox has, and whether they are text; None when it has none."""
+        self.waiting: deque[tuple[bytes, Callable[[bytes], None]]] | None = None
+        """Frames that the inbox has, and what handles each; None when it has none."""
         self.outbox: list[bytes] = self._bounded(())
         limits = server.limits
         self._bucket = (
@@ -162,14 +163,14 @@ class EngineSocket:
     def receive_text(self, payload: bytes) -> None:
         """One text message of the WebSocket."""
         if self.waiting or self.server.pressure.input:
-            self.server.inbox.put(self, payload, is_text=True)
+            self.server.inbox.put(self, payload, self.handle_text)
         else:
             self.handle_text(payload)
 
     def receive_binary(self, payload: bytes) -> None:
         """One binary message of the WebSocket."""
         if self.waiting or self.server.pressure.input:
-            self.server.inbox.put(self, payload, is_text=False)
+            self.server.inbox.put(self, payload, self.handle_binary)
         else:
             self.handle_binary(payload)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -57,8 +58,8 @@ class Inbox:
         """Whether a client is not read from until what it sent is handled."""
         return socket in self._held
 
-    def put(self, socket: EngineSocket, payload: bytes, *, is_text: bool) -> None:
-        """Handle a frame when the last ones have been handled long enough ago."""
+    def put(self, socket: EngineSocket, payload: bytes, handle: Callable[[bytes], None]) -> None:
+        """`handle` a client's frame when the last ones have been handled long enough ago."""
         waiting = socket.waiting
         if waiting is None:
             waiting = socket.waiting = deque()
@@ -66,7 +67,7 @@ class Inbox:
             if len(self._turns) == 1:
                 pause = self._began + self._pressure.input - perf_counter()
                 self._timer = self._loop.call_later(max(0.0, pause), self._begin)
-        waiting.append((payload, is_text))
+        waiting.append((payload, handle))
         self._size += len(payload)
         if len(waiting) > _MANY or self._size > _LARGEST:
             self._held.add(socket)
@@ -121,17 +122,14 @@ class Inbox:
                 self._loop.call_soon(self._begin)
                 return
 
-    def _handle_one(self, socket: EngineSocket, waiting: deque[tuple[bytes, bool]]) -> None:
-        payload, is_text = waiting.popleft()
+    def _handle_one(self, socket: EngineSocket, waiting: deque[tuple[bytes, Callable[[bytes], None]]]) -> None:
+        payload, handle = waiting.popleft()
         self._size -= len(payload)
         if not waiting and socket in self._held:
             self._held.discard(socket)
             socket.resume_input()
         try:
-            if is_text:
-                socket.handle_text(payload)
-            else:
-                socket.handle_binary(payload)
+            handle(payload)
         except Exception as error:  # a defect of ours, and this client's alone
             self._loop.call_exception_handler({"message": "a frame could not be handled", "exception": error})
             socket.shut(socket.server.reason.TRANSPORT_ERROR, abort=True)
