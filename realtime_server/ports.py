@@ -134,7 +134,7 @@ class Elsewhere(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session as lists show it, as of its last checkpoint (at most a few seconds old while it is live).
+    """A session as lists show it, as of its newest checkpoint: while it is live its engine knows better.
 
     Instants in milliseconds since 1970; ``expires_at`` None: never.
     """

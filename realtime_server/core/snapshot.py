@@ -57,6 +57,16 @@ def state_document(state: SessionState) -> dict[str, Any]:
     }
 
 
+def found_by(state: SessionState) -> tuple[str, SessionStatus, int, bool]:
+    """What searches over all sessions read of checkpoints: (name, status, expires_in, is a matching run under way).
+
+    A checkpoint in which one of these is not as it was before is due at once, however little else has happened: until
+    it is stored, nobody takes up the run of an instance that died, and lists show a session that was ended.
+    """
+    run = state.reconciliation.run
+    return state.name, state.status, state.expires_in, run is not None and run.active
+
+
 def _histories(histories: Mapping[str, UserHistory]) -> str:
     """``[[user_id, undo, redo], …]`` as JSON, an entry as ``[seq, [[record_id, field_name], …], versions]``.
 

@@ -113,7 +113,7 @@ class SessionActor:
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
         self._notifier = None if stores.notices is None else Notifier(session_id, stores.notices, notify)
-        self._materialiser = self._new_materialiser(0)
+        self._materialiser = self._new_materialiser()
         self._loader = RecordLoader(session_id, stores.records)
         #: The checkpoint behind which records were last let go.
         self._evicted_to = 0
@@ -196,7 +196,7 @@ class SessionActor:
         checkpoint = await self._stores.sessions.load(self.session_id)
         if checkpoint is not None:
             self._state = state_from_document(checkpoint)
-        self._materialiser = self._new_materialiser(self._state.seq)
+        self._materialiser = self._new_materialiser()
         await self._catch_up(publish=False)
         self._opened = True
         if self.told is not None and self.told < self._state.seq:
@@ -206,10 +206,11 @@ class SessionActor:
             self._publish(await self._stores.log.read(self.session_id, after, self._state.seq - after))
         self.told = self._state.seq
 
-    def _new_materialiser(self, stored_seq: int) -> Materialiser:
+    def _new_materialiser(self) -> Materialiser:
+        """As long as the state is the newest checkpoint."""
         stores = self._stores
         return Materialiser(
-            stores.sessions, stores.records, lambda: self._state, self._fold_turns, self._notifier, stored_seq
+            stores.sessions, stores.records, lambda: self._state, self._fold_turns, self._notifier, self._state
         )
 
     async def _wait(self) -> bool:
@@ -456,7 +457,7 @@ class SessionActor:
 
     def _after_commits(self) -> None:
         stored = self._materialiser.stored_seq
-        if self._state.seq - stored >= self._config.checkpoint_every or (self._state.seq and not stored):
+        if self._materialiser.due(self._config.checkpoint_every):
             self._materialiser.start()
         if len(self._state.records) > self._config.records_kept and (
             stored != self._evicted_to or not self._materialiser.folding

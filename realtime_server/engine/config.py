@@ -14,7 +14,7 @@ class EngineConfig:
     ``attempts``         how often a batch is decided anew because other instances were faster
     ``checkpoint_every`` commits after which a checkpoint is begun; what opening a session replays
     ``tail_limit``       commits that may be ahead of the newest checkpoint; then further commands wait for it
-    ``checkpoint_after`` a session with fewer new commits than that is checkpointed after so long
+    ``checkpoint_after`` a session with fewer new commits than that is checkpointed when it has rested for so long
     ``idle_unload``      a session nobody watches or uses leaves memory after so long
     ``replay_limit``     commits sent to a client that catches up; one further behind reloads
     ``recent_commits``   newest commits kept in memory per open session
@@ -29,7 +29,7 @@ class EngineConfig:
     attempts: int = 50
     checkpoint_every: int = 4_000
     tail_limit: int = 16_000
-    checkpoint_after: float = 5.0
+    checkpoint_after: float = 60.0
     idle_unload: float = 60.0
     replay_limit: int = 1_000
     recent_commits: int = 512

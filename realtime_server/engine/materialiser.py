@@ -17,7 +17,7 @@ from typing import Final
 
 from realtime_server.core.commits import Commit
 from realtime_server.core.evolve import set_records
-from realtime_server.core.snapshot import state_document
+from realtime_server.core.snapshot import found_by, state_document
 from realtime_server.core.state import SessionState
 from realtime_server.engine.fold_turns import FoldTurns, Turn
 from realtime_server.engine.notifier import Notifier
@@ -35,7 +35,7 @@ _REST: Final = 4.0
 class Materialiser:
     """Knows which records of one session are newer than their stored form. At most one fold runs at a time.
 
-    ``state`` gives the newest durable state, all of whose commits were noted.
+    ``state`` gives the newest durable state, all of whose commits were noted. ``stored``: the newest checkpoint.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Materialiser:
         records: RecordStore,
         state: Callable[[], SessionState],
         turns: FoldTurns,
-        notifier: Notifier | None = None,
-        stored_seq: int = 0,
+        notifier: Notifier | None,
+        stored: SessionState,
     ) -> None:
         self._sessions = sessions
         self._records = records
@@ -55,8 +55,9 @@ class Materialiser:
         self._dirty: set[str] = set()
         self._turn = Turn()
         self._task: asyncio.Task[None] | None = None
-        #: The ``seq`` of the newest checkpoint that is stored.
-        self.stored_seq = stored_seq
+        #: The ``seq`` of the newest checkpoint that is stored, and what searches find it by.
+        self.stored_seq = stored.seq
+        self._found_by = found_by(stored)
 
     def note(self, commit: Commit) -> None:
         self._dirty |= set_records(commit)
@@ -64,6 +65,15 @@ class Materialiser:
     @property
     def folding(self) -> bool:
         return self._task is not None and not self._task.done()
+
+    def due(self, commits: int) -> bool:
+        """Whether a checkpoint should not wait: so many commits are behind none, or searches would not see the session
+        as it is."""
+        state = self._state()
+        return state.seq - self.stored_seq >= commits or self._hidden(state)
+
+    def _hidden(self, state: SessionState) -> bool:
+        return found_by(state) != self._found_by or (state.seq > 0 and not self.stored_seq)
 
     def start(self) -> None:
         """Fold everything up to the newest state when this session's turn comes, unless a fold is under way."""
@@ -90,6 +100,8 @@ class Materialiser:
         try:
             async with self._turns.taken(turn):
                 await self._fold(turn)
+                while self._hidden(self._state()):
+                    await self._fold(turn)
         except CollaborationError as error:
             # The log has everything; the next fold takes these records along.
             session_id = self._state().session_id
@@ -113,4 +125,5 @@ class Materialiser:
         except BaseException:
             self._dirty |= taken
             raise
-        self.stored_seq = max(self.stored_seq, state.seq)
+        if state.seq > self.stored_seq:
+            self.stored_seq, self._found_by = state.seq, found_by(state)

@@ -97,7 +97,7 @@ async def list_sessions(call: Call) -> Answer:
 
 
 async def _as_live(call: Call, found: Sequence[SessionSummary]) -> list[SessionSummary]:
-    """Checkpoints are a few seconds behind while people work; live sessions are shown as they are."""
+    """Checkpoints are behind while people work; live sessions are shown as they are."""
     engine, overviews = call.services.engine, call.services.overviews
     here = {item.session_id: engine.live(item.session_id) for item in found}
     elsewhere: Mapping[str, SessionOverview] = {}
