@@ -235,7 +235,7 @@ class Settings:
     )
     checkpoint_every: int = _setting(
         "COLLABORATION_CHECKPOINT_EVERY",
-        "4000",
+        "8000",
         values.integer(1, 100_000),
         "The log is folded into the records after so many commits",
         unit="commits",

@@ -27,7 +27,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     assert settings.auth_jwt_secret is None
     assert settings.cors_allowed_origins == ()
     assert (settings.replay_limit, settings.actor_queue_limit, settings.commit_batch_size) == (1000, 1000, 256)
-    assert settings.checkpoint_every == 4_000
+    assert settings.checkpoint_every == 8_000
     assert (settings.session_idle_unload, settings.lock_grace, settings.presence_grace) == (60, 30, 1.5)
     assert settings.ws_max_message_size == 64 * 1024
     assert (settings.log_level, settings.log_format) == ("info", "text")

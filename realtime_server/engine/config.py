@@ -27,7 +27,7 @@ class EngineConfig:
     queue_limit: int = 1_000
     batch_size: int = 256
     attempts: int = 50
-    checkpoint_every: int = 4_000
+    checkpoint_every: int = 8_000
     tail_limit: int = 16_000
     checkpoint_after: float = 60.0
     idle_unload: float = 60.0

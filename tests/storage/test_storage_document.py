@@ -17,7 +17,7 @@ from immutables import Map
 
 from realtime_server.core import limits
 from realtime_server.core.commits import Commit, Draft, canonical, digest, verify
-from realtime_server.core.snapshot import state_document, state_from_document
+from realtime_server.core.snapshot import record_from_document, state_document, state_from_document
 from realtime_server.core.state import FieldState, RecordState
 from realtime_server.ports import NewRecord
 from realtime_server.storage.audit_export import exported
@@ -66,6 +66,15 @@ def test_undo_stacks_of_an_older_checkpoint_are_read() -> None:
     older = [{"user_id": "bob", "undo": [[2, [["ledger:4711", "amount", 2]]]], "redo": []}]
     assert state_from_document({**document, "histories": older}) == state_from_document(document)
     assert state_from_document(document).histories["bob"].undo
+
+
+def test_histories_of_records_stored_earlier_are_read() -> None:
+    """They were lists of the document's own, as undo stacks were."""
+    document = orjson.loads(block("json record"))
+    amount = document["fields"]["amount"]
+    older = {**document, "fields": {"amount": {**amount, "history": orjson.loads(amount["history"])}}}
+    assert record_from_document(older) == record_from_document(document)
+    assert record_from_document(document).fields["amount"].history == ((0, "1250.00"),)
 
 
 def test_the_example_checkpoint_is_what_is_stored() -> None:
