@@ -119,15 +119,17 @@ def _turn(action: Callable[[], object]) -> float:
 
 
 def measure() -> dict[str, dict[str, float]]:
-    """Stage -> ``us`` (microseconds) and ``units``."""
-    found = {}
-    for name, action in _stages().items():
-        action()
-        best, unit = float("inf"), float("inf")
-        for _ in range(_TURNS):
-            best, unit = min(best, _turn(action)), min(unit, _turn(_reference))
-        found[name] = {"us": round(best * 1e6, 2), "units": round(best / unit, 4)}
-    return found
+    """Stage -> ``us`` (microseconds) and ``units``.
+
+    Every stage has a turn in each round, and the reference after it: a disturbance of some seconds then costs rounds,
+    of which there are enough, and not the whole measurement of one stage or of its unit.
+    """
+    actions = _stages()
+    best, unit = dict.fromkeys(actions, float("inf")), float("inf")
+    for _ in range(_TURNS):
+        for name, action in actions.items():
+            best[name], unit = min(best[name], _turn(action)), min(unit, _turn(_reference))
+    return {name: {"us": round(took * 1e6, 2), "units": round(took / unit, 4)} for name, took in best.items()}
 
 
 def slower(before: Mapping[str, Mapping[str, float]], now: Mapping[str, Mapping[str, float]]) -> list[str]:
