@@ -7,7 +7,9 @@ they travel in small parts: pickling 100,000 records at once would hold the serv
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,6 +49,15 @@ def start() -> None:
     """Called once in a new worker."""
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)
+    threading.Thread(target=_end_with_the_server, name="waits for the server's end", daemon=True).start()
+
+
+def _end_with_the_server() -> None:
+    """A server that is killed ends nobody: its worker would wait for work for ever, with its records in memory."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        server.join()
+        os._exit(0)
 
 
 def begin(job_id: str) -> None:
