@@ -102,6 +102,29 @@ class Bench:
         return [commit async for commit in self.stores.log.scan(SESSION)]
 
 
+class GatedStore:
+    """A real store whose `save` waits at a gate; ``came`` and ``stored`` hold ``label`` of what it was first given."""
+
+    def __init__(self, store: Any, label: Callable[[Any], Any], *, is_open: bool) -> None:
+        self._store, self._label = store, label
+        self.gate = asyncio.Event()
+        if is_open:
+            self.gate.set()
+        self.came: list[Any] = []
+        self.stored: list[Any] = []
+        self.somebody_came = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def save(self, first: Any, *more: Any) -> None:
+        self.came.append(self._label(first))
+        self.somebody_came.set()
+        await self.gate.wait()
+        await self._store.save(first, *more)
+        self.stored.append(self._label(first))
+
+
 def _record(number: int) -> NewRecord:
     values = {
         "amount": f"{number}.00",

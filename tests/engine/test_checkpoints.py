@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from operator import itemgetter
 
 import pytest
 
 from realtime_server.core.commands import Command, EndSession
 from realtime_server.core.reconciliation_commands import CancelRun, StartRun
-from realtime_server.ports import SessionStore
-from tests.engine.conftest import ADMIN, SESSION, Bench, edit
+from tests.engine.conftest import ADMIN, SESSION, Bench, GatedStore, edit
 from tests.support import eventually
 
 START = StartRun(actor=ADMIN, command_id="ada/run", run_id="run-1")
@@ -20,36 +18,14 @@ CANCEL = CancelRun(actor=ADMIN, command_id="ada/cancel")
 END = EndSession(actor=ADMIN, command_id="ada/end")
 
 
-class WatchedSessions:
-    """The real checkpoints behind a gate, and which were stored."""
-
-    def __init__(self, sessions: SessionStore) -> None:
-        self._sessions = sessions
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.came: list[int] = []
-        self.stored: list[int] = []
-        self.somebody_came = asyncio.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sessions, name)
-
-    async def save(self, checkpoint: Mapping[str, Any]) -> None:
-        self.came.append(checkpoint["seq"])
-        self.somebody_came.set()
-        await self.gate.wait()
-        await self._sessions.save(checkpoint)
-        self.stored.append(checkpoint["seq"])
-
-
 @pytest.fixture
-def sessions(bench: Bench) -> WatchedSessions:
-    watched = WatchedSessions(bench.stores.sessions)
+def sessions(bench: Bench) -> GatedStore:
+    watched = GatedStore(bench.stores.sessions, itemgetter("seq"), is_open=True)
     bench.stores = replace(bench.stores, sessions=watched)
     return watched
 
 
-async def test_edits_alone_make_no_checkpoint(bench: Bench, sessions: WatchedSessions) -> None:
+async def test_edits_alone_make_no_checkpoint(bench: Bench, sessions: GatedStore) -> None:
     engine = bench.engine(checkpoint_after=3_600)
     await bench.create(engine)
     await eventually(lambda: sessions.stored == [1])
@@ -58,7 +34,7 @@ async def test_edits_alone_make_no_checkpoint(bench: Bench, sessions: WatchedSes
     assert sessions.came == [1]
 
 
-async def test_a_session_that_rests_is_stored(bench: Bench, sessions: WatchedSessions) -> None:
+async def test_a_session_that_rests_is_stored(bench: Bench, sessions: GatedStore) -> None:
     engine = bench.engine(checkpoint_after=0.05)
     await bench.create(engine)
     await engine.submit(SESSION, edit(ADMIN, "1.50"))
@@ -66,9 +42,7 @@ async def test_a_session_that_rests_is_stored(bench: Bench, sessions: WatchedSes
 
 
 @pytest.mark.parametrize("command", [START, END], ids=["a run is started", "the session is ended"])
-async def test_what_searches_look_for_is_stored_at_once(
-    bench: Bench, sessions: WatchedSessions, command: Command
-) -> None:
+async def test_what_searches_look_for_is_stored_at_once(bench: Bench, sessions: GatedStore, command: Command) -> None:
     engine = bench.engine(checkpoint_after=3_600)
     await bench.create(engine)
     await engine.submit(SESSION, edit(ADMIN, "1.50"))
@@ -80,7 +54,7 @@ async def test_what_searches_look_for_is_stored_at_once(
 
 
 async def test_a_run_that_ends_while_its_beginning_is_stored_is_not_looked_for(
-    bench: Bench, sessions: WatchedSessions
+    bench: Bench, sessions: GatedStore
 ) -> None:
     engine = bench.engine(checkpoint_after=3_600)
     await bench.create(engine)

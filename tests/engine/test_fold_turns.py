@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from realtime_server.core.commands import CreateSession
-from realtime_server.core.state import RecordState
 from realtime_server.engine.fold_turns import FoldTurns, Turn
-from realtime_server.ports import NewRecord, RecordStore
-from tests.engine.conftest import ADMIN, Bench, edit
+from realtime_server.ports import NewRecord
+from tests.engine.conftest import ADMIN, Bench, GatedStore, edit
 
 
 class Folding:
@@ -107,27 +104,8 @@ async def test_who_is_waited_for_takes_no_rest() -> None:
     assert resting.done()
 
 
-class GatedRecords:
-    """The real records behind a gate, and who was at it."""
-
-    def __init__(self, records: RecordStore) -> None:
-        self._records = records
-        self.gate = asyncio.Event()
-        self.came: list[str] = []
-        self.somebody_came = asyncio.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._records, name)
-
-    async def save(self, session_id: str, records: Sequence[RecordState]) -> None:
-        self.came.append(session_id)
-        self.somebody_came.set()
-        await self.gate.wait()
-        await self._records.save(session_id, records)
-
-
 async def test_one_session_is_folded_while_another_waits_and_edits_wait_for_neither(bench: Bench) -> None:
-    records = GatedRecords(bench.stores.records)
+    records = GatedStore(bench.stores.records, str, is_open=False)
     bench.stores = replace(bench.stores, records=records)
     engine = bench.engine(checkpoint_every=5, checkpoint_after=3_600)
     names = ("one", "two", "three")
