@@ -267,6 +267,29 @@ describe("notifications", () => {
     expect(session.notifications.unread.get()).toBe(1);
   });
 
+  it("of other projects are counted as well, on every join", async () => {
+    const elsewhere = told({ notification_id: "t.1.mentioned.x", session_id: "t", project_id: "q" });
+    server.http = () => ({ items: [told(), elsewhere], unread: 2, next_cursor: null });
+    session.notifications.entered({ unread: 1, items: [told()] }, { otherProjects: true });
+    await waitFor(() => expect(session.notifications.unread.get()).toBe(2));
+    expect(session.notifications.items.get()).toEqual([told(), elsewhere]);
+    session.notifications.entered({ unread: 1, items: [told()] }, { otherProjects: true });
+    expect(session.notifications.unread.get()).toBe(2);
+  });
+
+  it("that come while the list is fetched are neither lost nor forgotten in the count", async () => {
+    let answer = (_: unknown) => {};
+    server.http = () => new Promise((resolve) => (answer = resolve));
+    session.notifications.receive(told());
+    const loaded = session.notifications.load();
+    const late = told({ notification_id: "s.3.mentioned.x", at: "2026-11-22T12:00:00.000Z" });
+    session.notifications.receive(late);
+    answer({ items: [told()], unread: 1, next_cursor: null });
+    await loaded;
+    expect(session.notifications.items.get()).toEqual([late, told()]);
+    expect(session.notifications.unread.get()).toBe(2);
+  });
+
   it("that cannot be listed say so, with a retry", async () => {
     const user = userEvent.setup();
     show(<NewsBell book={session.notifications} record={record} onOpen={() => undefined} />);

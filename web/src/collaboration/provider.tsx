@@ -53,9 +53,11 @@ function Entered({ sessionId, token, url, storage, children }: EnteredProps) {
     const offline = () => entered?.network(false);
     void tokens.current().then((current) => {
       if (left) return;
+      const claims = claimsOf(current);
       entered = new CollaborationSession({
         session_id: sessionId,
-        user_id: claimsOf(current)?.sub ?? "",
+        user_id: claims?.sub ?? "",
+        otherProjects: Object.keys(claims?.projects ?? {}).length > 1,
         channel: new SocketChannel({ url, token: tokens.current }),
         rest: new Rest({ url, token: tokens.current }),
         storage,

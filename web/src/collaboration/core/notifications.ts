@@ -30,10 +30,14 @@ export class NotificationBook {
     return () => this.#listeners.delete(listener);
   }
 
-  /** What a join brings: how many are unread in the project, and the newest of them. */
-  entered({ unread, items }: Unread): void {
-    this.unread.set(unread);
+  /**
+   * What a join brings: how many are unread in the session's project, and the newest of them. For somebody who has a part
+   * in other projects that is not the whole, which is fetched.
+   */
+  entered({ unread, items }: Unread, { otherProjects = false } = {}): void {
+    this.unread.update((known) => (otherProjects ? Math.max(known, unread) : unread));
     this.#add(items);
+    if (otherProjects) void this.load().catch(() => undefined); // the list, when it is opened, tries again and says why not
   }
 
   receive(notification: Notification): void {
@@ -46,11 +50,17 @@ export class NotificationBook {
   /** Fetch the list anew, or its next page. `RestError` when it cannot be had. */
   async load(next = false): Promise<void> {
     const cursor = next ? this.#cursor : undefined;
+    const before = identities(this.items.get());
     const page = await this.#rest.get<NotificationsPage>("/notifications", { limit: PAGE, cursor });
     this.#cursor = page.next_cursor ?? undefined;
     this.more.set(this.#cursor !== undefined);
-    this.unread.set(page.unread);
-    if (!next) this.items.set([]);
+    if (!next) {
+      // What came while this was under way, and is too new for the page, is not in its number either.
+      const listed = identities(page.items);
+      const since = this.items.get().filter(({ notification_id: id }) => !before.has(id) && !listed.has(id));
+      this.items.set(since);
+      this.unread.set(page.unread + since.filter((item) => !item.read).length);
+    }
     this.#add(page.items);
   }
 
@@ -77,10 +87,12 @@ export class NotificationBook {
   }
 
   #add(news: readonly Notification[]): void {
-    const known = new Set(this.items.get().map((item) => item.notification_id));
+    const known = identities(this.items.get());
     const added = news.filter((item) => !known.has(item.notification_id));
     if (added.length > 0) this.items.update((all) => [...all, ...added].sort(inOrder).slice(0, MAX_KEPT));
   }
 }
+
+const identities = (items: readonly Notification[]): Set<string> => new Set(items.map((item) => item.notification_id));
 
 const inOrder = (a: Notification, b: Notification): number => Number(a.read) - Number(b.read) || b.at.localeCompare(a.at);

@@ -21,6 +21,8 @@ export interface SessionOptions {
   session_id: string;
   /** Who the token stands for. */
   user_id: string;
+  /** Whether they have a part in other projects too: then a join does not say all that concerns them. */
+  otherProjects?: boolean;
   channel: Channel;
   rest: Pick<Rest, "records" | "get" | "pages" | "post" | "write" | "fetch">;
   storage: EditStorage;
@@ -222,7 +224,7 @@ export class CollaborationSession {
     const caughtUp = since !== undefined && answer.recovered;
     if (caughtUp) for (const commit of answer.commits) this.#log.receive(commit);
     this.#shared.entered(answer);
-    this.notifications.entered(answer.notifications);
+    this.notifications.entered(answer.notifications, { otherProjects: this.#options.otherProjects ?? false });
     if (!caughtUp) this.records.remember();
     this.#log.startAt(answer.seq);
     this.seq.update((seq) => Math.max(seq, answer.seq));
