@@ -10,11 +10,15 @@ import type { Tabs } from "../src/collaboration/core/tabs";
 
 /**
  * How the server misbehaves, one name each:
- * - `drops_after_submit`  the edit is done, and the connection breaks before its answer leaves
- * - `answers_late`        answers wait until `release()`
+ * - `drops_after_submit`  the edit or lock is done, and the connection breaks before its answer leaves
+ * - `answers_late`        answers to edits wait until `release()`
+ * - `locks_late`          locks wait until `release()`
  * - `loses_broadcasts`    broadcasts do not arrive, until the next that does shows the gap
+ * - `refuses_sync`        the next question for what was missed is refused for the moment
+ * - `silent_join`         the next join is not answered
  */
-export type Behaviour = "drops_after_submit" | "answers_late" | "loses_broadcasts";
+export type Behaviour =
+  | "drops_after_submit" | "answers_late" | "locks_late" | "loses_broadcasts" | "refuses_sync" | "silent_join";
 
 interface Connected { user_id: string; events: ChannelEvents; joined: boolean }
 
@@ -27,6 +31,11 @@ export class FakeServer {
   reachable = true;
   replayLimit = 100;
   refuses: ErrorCode | undefined;
+  refusesJoin: ErrorCode | undefined;
+  /** How tokens are renewed. */
+  refresh = (): Promise<string> => Promise.reject(new Error("no"));
+  /** How often all records were asked for. */
+  loads = 0;
   /** What concerns whoever comes and is not read yet. */
   waiting: Unread = { unread: 0, items: [] };
   /** Answers over HTTP beside the records; throws a `RestError` for what is refused. */
@@ -63,6 +72,7 @@ export class FakeServer {
   /** Let the answers go that `answers_late` held back. */
   release(): void {
     this.behaviours.delete("answers_late");
+    this.behaviours.delete("locks_late");
     for (const answer of this.#late.splice(0)) answer();
   }
 
@@ -125,7 +135,7 @@ export class FakeServer {
       rest: this.#rest(),
       storage,
       tabs,
-      tokens: { current: () => Promise.resolve("t"), refresh: () => Promise.reject(new Error("no")) },
+      tokens: { current: () => Promise.resolve("t"), refresh: () => this.refresh() },
     });
   }
 
@@ -133,6 +143,7 @@ export class FakeServer {
     const server = this;
     return {
       async *records(): AsyncGenerator<RecordsPage> {
+        server.loads++;
         const as_of = server.seq;
         const items = structuredClone([...server.rows.values()]);
         const half = Math.ceil(items.length / 2);
@@ -173,6 +184,10 @@ export class FakeServer {
       retry: () => {
         if (!server.#clients.has(client)) queueMicrotask(connect);
       },
+      reopen: () => {
+        if (server.#clients.has(client)) server.#drop(client);
+        queueMicrotask(connect);
+      },
       close: () => {
         server.#clients.delete(client);
         client.events = undefined as unknown as ChannelEvents;
@@ -191,8 +206,10 @@ export class FakeServer {
   async #request<T>(client: Connected, event: string, body: object, again: () => void): Promise<Ack<T>> {
     if (!this.#clients.has(client)) throw new NoAnswer("not connected");
     this.received.push({ event, body: body as Record<string, unknown> });
+    if (event === "join" && this.behaviours.delete("silent_join")) throw new NoAnswer("operation has timed out");
+    if (event === "lock" && this.behaviours.has("locks_late")) await new Promise<void>((resolve) => this.#late.push(resolve));
     const answer = this.#answer(client, event, body) as Ack<T>;
-    if (event === "edit" && this.behaviours.delete("drops_after_submit")) {
+    if ((event === "edit" || event === "lock") && this.behaviours.delete("drops_after_submit")) {
       this.#drop(client, again);
       throw new NoAnswer("socket has been disconnected");
     }
@@ -205,6 +222,7 @@ export class FakeServer {
   #answer(client: Connected, event: string, body: object): Ack<object> {
     if (event === "join") return this.#join(client, body as { since?: number });
     if (event === "sync") {
+      if (this.behaviours.delete("refuses_sync")) return refuse("overloaded");
       const { since } = body as { since: number };
       return { ok: true, seq: this.seq, commits: this.log.slice(since) } as Ack<object>;
     }
@@ -227,6 +245,7 @@ export class FakeServer {
   }
 
   #join(client: Connected, { since }: { since?: number }): Ack<object> {
+    if (this.refusesJoin) return refuse(this.refusesJoin);
     client.joined = true;
     const recovered = since !== undefined && this.seq - since <= this.replayLimit;
     const members: Member[] = [...this.#clients].map(({ user_id }) => ({

@@ -87,6 +87,81 @@ describe("joining", () => {
   });
 });
 
+describe("getting in", () => {
+  it("asks again where a join is not answered and the connection stays", async () => {
+    const server = new FakeServer();
+    server.behaviours.add("silent_join");
+    const session = await enter(server);
+    expect(server.received.filter(({ event }) => event === "join")).toHaveLength(2);
+    expect(session.connection.get()).toEqual({ state: "online" });
+  });
+
+  it("works for whoever was refused and tries once more", async () => {
+    const server = new FakeServer();
+    server.refusesJoin = "forbidden";
+    const session = server.client("alice");
+    open.push(session);
+    session.start();
+    await session.connection.when(({ state }) => state === "refused");
+    server.refusesJoin = undefined;
+    session.retry();
+    await session.connection.when(({ state }) => state === "online");
+  });
+
+  it("renews a token that is not taken, once", async () => {
+    const server = new FakeServer();
+    let renewed = 0;
+    server.refresh = async () => `t${++renewed}`;
+    server.refusesJoin = "unauthenticated";
+    const session = server.client("alice");
+    open.push(session);
+    session.start();
+    await session.connection.when(({ state }) => state === "refused");
+    expect(renewed).toBe(1);
+    server.refusesJoin = undefined;
+    session.retry();
+    await session.connection.when(({ state }) => state === "online");
+  });
+
+  it("goes on by itself with a renewed token", async () => {
+    const server = new FakeServer();
+    server.refresh = async () => {
+      server.refusesJoin = undefined;
+      return "new";
+    };
+    server.refusesJoin = "token_expired";
+    await enter(server);
+  });
+});
+
+describe("following the log", () => {
+  it("asks again for what it missed when it could not be told", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.behaviours.add("loses_broadcasts").add("refuses_sync");
+    server.editBy("bob", "ledger:1", "amount", "11.00");
+    server.behaviours.delete("loses_broadcasts");
+    server.editBy("bob", "ledger:2", "amount", "12.00");
+    await session.seq.when((seq) => seq === server.seq);
+    expect(value(session, "ledger:1", "amount")).toBe("11.00");
+    expect(server.received.filter(({ event }) => event === "sync")).toHaveLength(2);
+  });
+
+  it("loads the records of an import once, however many pieces it comes in", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    const before = server.loads;
+    for (let n = 4; n <= 8; n++) {
+      const record_id = `ledger:${n}`;
+      server.rows.set(record_id, { ...server.row("ledger:1"), record_id, external_id: `${n}` });
+      server.commit("alice", "record.imported", { records: 1 });
+    }
+    await session.records.size.when((size) => size === 8);
+    await session.loading.when(({ state }) => state === "done");
+    expect(server.loads - before).toBe(1);
+  });
+});
+
 describe("an edit", () => {
   it("shows at once, before the server has answered", async () => {
     const server = new FakeServer();
@@ -226,6 +301,23 @@ describe("the offline queue", () => {
     expect(storage.edits.size).toBe(0);
   });
 
+  it("sends nothing that the device has not kept yet, even if it takes an older value's place", async () => {
+    const server = new FakeServer();
+    const storage = new MemoryEditStorage();
+    const gates: (() => void)[] = [];
+    const put = storage.put.bind(storage);
+    storage.put = (edit) => new Promise((resolve) => gates.push(() => resolve(put(edit))));
+    const session = await enter(server, "alice", storage);
+    session.edits.edit("ledger:1", "amount", "20.00");
+    session.edits.edit("ledger:1", "amount", "21.00");
+    gates[0]!();
+    await new Promise((resolve) => setTimeout(resolve)); // everything that follows from it has happened
+    expect(server.received.some(({ event }) => event === "edit")).toBe(false);
+    gates[1]!();
+    await settled(session);
+    expect(server.received.filter(({ event }) => event === "edit").map(({ body }) => body.new_value)).toEqual(["21.00"]);
+  });
+
   it("holds one edit for a field that was edited twice before it was sent", async () => {
     const server = new FakeServer();
     const session = await enter(server);
@@ -283,6 +375,27 @@ describe("a lock", () => {
     await session.locks.when((locks) => locks.has("ledger:1"));
     await session.leases.release("ledger:1");
     expect(session.locks.get().has("ledger:1")).toBe(true);
+  });
+
+  it("that comes when nobody wants it any more is given back", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.behaviours.add("locks_late");
+    const asked = session.leases.acquire("ledger:1");
+    await session.leases.release("ledger:1");
+    server.release();
+    await asked;
+    await session.seq.when((seq) => server.log[seq - 1]!.message_type === "lock.released");
+    expect(server.locks.size).toBe(0);
+  });
+
+  it("that was granted as the connection broke is given back after the next join", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.behaviours.add("drops_after_submit");
+    expect(await session.leases.acquire("ledger:1")).toMatchObject({ ok: false, error: { code: "unavailable" } });
+    await session.seq.when((seq) => server.log[seq - 1]!.message_type === "lock.released");
+    expect(server.locks.size).toBe(0);
   });
 
   it("of somebody else is refused with who holds it", async () => {

@@ -1,9 +1,10 @@
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { Socket } from "socket.io-client";
 import {
-  SocketChannel, type Commit, type Conflict, type Connection, type HistoryPage, type HowToEdit, type Loading, type Lock, type Member,
+  fixedToken, SocketChannel, type Commit, type Conflict, type Connection, type HistoryPage, type HowToEdit, type Loading, type Lock, type Member,
   type Reconciliation, type RecordView, type Refusal, type Signal, type StoredEdit, type Value, RestError,
 } from "./core";
+import { Entry } from "./core/entry";
 import { useSession } from "./provider";
 import { useSignal } from "../ui/useSignal";
 
@@ -46,19 +47,16 @@ export function useCollaborationWebSocket(
   useEffect(() => {
     const channel = new SocketChannel({ url, token: () => Promise.resolve(token) });
     setSocket(channel.socket);
-    channel.open({
-      up: () => {
-        void channel.request("join", { session_id: sessionId }).then(
-          (answer) => setConnected(answer.ok),
-          () => setConnected(false),
-        );
-      },
-      down: () => setConnected(false),
-      refused: () => setConnected(false),
+    const entry = new Entry(sessionId, channel, fixedToken(token), {
+      since: () => undefined,
+      entered: () => setConnected(true),
+      online: () => undefined,
+      interrupted: () => setConnected(false),
       envelope: () => undefined,
     });
+    entry.open();
     return () => {
-      channel.close();
+      entry.close();
       setSocket(null);
       setConnected(false);
     };

@@ -41,6 +41,19 @@ test("the page that make run prints lets somebody in with one click", async () =
   await context.close();
 });
 
+test("whoever may not enter is told why, and asked for anew when they try again", async () => {
+  const context = await people.context();
+  const page = await context.newPage();
+  await page.goto(`${server.url}/sessions/none#token=${server.token("bob")}`);
+  const why = page.getByText("There is no such session", { exact: false });
+  await why.waitFor();
+  const another = page.waitForEvent("websocket");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await another;
+  await why.waitFor();
+  await context.close();
+});
+
 test("each sees who is here, where they are, and what they write, as it happens", async () => {
   const session = await server.session("Presence");
   const alice = await people.enter("alice", session);

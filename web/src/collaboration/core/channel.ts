@@ -15,8 +15,10 @@ export interface ChannelEvents {
 export interface Channel {
   /** Begin, or begin again after `refused`. */
   open(events: ChannelEvents): void;
-  /** Try now rather than after the pause between attempts. */
+  /** Try now rather than after the pause between attempts; nothing where there is a connection. */
   retry(): void;
+  /** Connect anew, with the token of now, whether there is a connection or not. */
+  reopen(): void;
   close(): void;
   /** Rejects with `NoAnswer` when the connection is lost or `timeout` (ms) passes first. */
   request<T>(event: string, body: object, timeout?: number): Promise<Ack<T>>;

@@ -99,7 +99,8 @@ export class EditQueue {
     for (const edit of await storage.list(user_id, session_id)) {
       if (edit.owner !== owner) continue;
       const mine = { ...edit, owner: tabs.id, offline: true };
-      await storage.put(mine);
+      // Where that cannot be, the storage has it under the other name, and whoever comes next finds it there.
+      await storage.put(mine).catch(() => undefined);
       this.#sent.add(mine.edit_id);
       found.push(mine);
     }
@@ -191,9 +192,11 @@ export class EditQueue {
     let pause = PAUSE.first;
     try {
       for (let edit = this.#head(); edit !== undefined; edit = this.#head()) {
-        await this.#storing.get(edit.edit_id);
-        edit = this.#head();
-        if (!edit) break;
+        const storing = this.#storing.get(edit.edit_id);
+        if (storing) {
+          await storing;
+          continue; // another value may have taken its place meanwhile, and be on its way to the storage itself
+        }
         this.#sent.add(edit.edit_id);
         const answer = await this.#ask(edit);
         if (answer !== undefined && (answer.ok || !AGAIN.has(answer.error.code))) {

@@ -30,6 +30,8 @@ export class Entry {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   /** Counts attempts to join: an answer to an older one is worth nothing. */
   #attempt = 0;
+  /** Whether the token was renewed since the last join: one that is refused as well is not worth another. */
+  #renewed = false;
 
   constructor(session_id: string, channel: Channel, tokens: TokenSource, events: EntryEvents) {
     this.#session_id = session_id;
@@ -65,16 +67,20 @@ export class Entry {
 
   /** After `refused`: the person has signed in again, or wants to try once more. */
   retry(): void {
+    this.#renewed = false;
     this.#event({ type: "open" });
-    this.#channel.retry();
+    this.#channel.reopen();
   }
 
   async refused(error: Refusal): Promise<void> {
     if (error.code === "token_expired" || error.code === "unauthenticated") {
       try {
-        await this.#tokens.refresh();
-        this.#channel.retry();
-        return;
+        if (!this.#renewed) {
+          await this.#tokens.refresh();
+          this.#renewed = true;
+          this.#channel.reopen();
+          return;
+        }
       } catch {
         // Only the person can help: below.
       }
@@ -124,17 +130,24 @@ export class Entry {
       answer = await this.#channel.request<Joined>("join", { session_id: this.#session_id, ...(since === undefined ? {} : { since }) });
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      if (attempt === this.#attempt) this.#channel.retry();
+      // Where the connection is there all the same, nothing else would bring the next attempt.
+      this.#joinLater(attempt);
       return;
     }
     if (attempt !== this.#attempt) return;
     if (answer.ok) {
+      this.#renewed = false;
       clearTimeout(this.#awayTimer);
       this.#events.entered(answer, since);
       this.#event({ type: "joined" });
       this.#events.online();
-    } else if (answer.error.retryable) {
+    } else if (answer.error.retryable) this.#joinLater(attempt);
+    else await this.refused(answer.error);
+  }
+
+  #joinLater(attempt: number): void {
+    if (attempt === this.#attempt) {
       this.#retryTimer = setTimeout(() => attempt === this.#attempt && void this.#join(), TRY_AGAIN);
-    } else await this.refused(answer.error);
+    }
   }
 }

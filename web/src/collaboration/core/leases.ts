@@ -26,6 +26,8 @@ const NO_CONNECTION: Refusal = {
 export class Leases {
   readonly #options: LeaseOptions;
   readonly #wanted = new Map<string, number>();
+  /** Records that may be locked for nobody: the connection was lost before the server said what became of them. */
+  readonly #unsure = new Set<string>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: LeaseOptions) {
@@ -41,29 +43,29 @@ export class Leases {
   async acquire(record_id: string): Promise<LeaseAnswer> {
     this.#wanted.set(record_id, (this.#wanted.get(record_id) ?? 0) + 1);
     this.#timer ??= setInterval(() => void this.#renew(), RENEW_EVERY);
-    const answer = await this.#ask("lock", { record_id, ttl: LEASE });
+    const answer = await this.#lock(record_id);
     if (!answer.ok) this.#drop(record_id);
     return answer;
   }
 
   async release(record_id: string): Promise<void> {
     if (!this.#wanted.has(record_id) || this.#drop(record_id) > 0) return;
-    await this.#options.settled(record_id);
-    if (this.#wanted.has(record_id)) return;
-    const lock = this.mine(record_id);
-    if (lock) await this.#ask("unlock", { record_id, token: lock.token });
+    await this.#giveBack(record_id);
   }
 
   /** Somebody's lock has ended or changed hands. Another tab of the same person may have given back what is wanted here. */
   ended(record_id: string, user_id: string, cause: "released" | "expired" | "taken_over"): void {
     if (user_id !== this.#options.user_id || !this.#wanted.has(record_id)) return;
     if (cause === "taken_over") this.#wanted.delete(record_id);
-    else void this.#ask("lock", { record_id, ttl: LEASE });
+    else void this.#lock(record_id);
   }
 
   /** Back in the session: leases may have ended meanwhile. */
   restored(): void {
-    for (const record_id of this.#wanted.keys()) void this.#ask("lock", { record_id, ttl: LEASE });
+    for (const record_id of this.#wanted.keys()) void this.#lock(record_id);
+    const unsure = [...this.#unsure];
+    this.#unsure.clear();
+    for (const record_id of unsure) void this.#giveBack(record_id);
   }
 
   close(): void {
@@ -91,16 +93,33 @@ export class Leases {
       const lock = this.mine(record_id);
       await (lock
         ? this.#ask("renew", { record_id, token: lock.token, ttl: LEASE })
-        : this.#ask("lock", { record_id, ttl: LEASE }));
+        : this.#lock(record_id));
     }
   }
 
-  async #ask(event: "lock" | "renew" | "unlock", body: object): Promise<LeaseAnswer> {
+  /** Let go of while it was being asked for, a lock is given back: it would be held for nobody until the lease ends. */
+  async #lock(record_id: string): Promise<LeaseAnswer> {
+    const answer = await this.#ask("lock", { record_id, ttl: LEASE });
+    if (answer.ok && !this.#wanted.has(record_id)) void this.#giveBack(record_id, answer.token);
+    return answer.ok ? { ok: true } : answer;
+  }
+
+  /** Unless somebody here wants it again by then. `token`: where the lock's commit may not have come yet. */
+  async #giveBack(record_id: string, token?: number): Promise<void> {
+    await this.#options.settled(record_id);
+    if (this.#wanted.has(record_id)) return;
+    const held = token ?? this.mine(record_id)?.token;
+    if (held !== undefined) await this.#ask("unlock", { record_id, token: held });
+  }
+
+  async #ask(event: "lock" | "renew" | "unlock", body: { record_id: string; token?: number; ttl?: number }): Promise<Ack<Locked>> {
     try {
-      const answer = await this.#options.request(event, body);
-      return answer.ok ? { ok: true } : answer;
+      return await this.#options.request(event, body);
     } catch (error) {
-      if (error instanceof NoAnswer) return { ok: false, error: NO_CONNECTION };
+      if (error instanceof NoAnswer) {
+        this.#unsure.add(body.record_id);
+        return { ok: false, error: NO_CONNECTION };
+      }
       throw error;
     }
   }

@@ -12,6 +12,9 @@ export interface Loading {
   error?: Refusal;
 }
 
+/** Milliseconds between two looks at whether records that were imported can be loaded. */
+const SOON = 1_000;
+
 /** Loads over HTTP what the log is laid over: records first, then matches, people and comments. */
 export class Loader {
   readonly loading = new Signal<Loading>({ state: "waiting", loaded: 0 });
@@ -23,6 +26,7 @@ export class Loader {
   readonly #shared: SharedState;
   /** Counts loads: pages of an older one are worth nothing. */
   #load = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session_id: string, rest: Pick<Rest, "records" | "get" | "pages">, into: {
     records: RecordTable; matches: MatchBook; shared: SharedState;
@@ -37,9 +41,19 @@ export class Loader {
 
   stop(): void {
     this.#load++;
+    clearTimeout(this.#timer);
   }
 
-  /** Load all records: after the first join, when too much was missed, or when records were imported. */
+  /** Records were imported. An import brings them in many pieces: they are loaded together, a load after the other. */
+  imported(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.loading.get().state === "loading") this.imported();
+      else void this.reload();
+    }, SOON);
+  }
+
+  /** Load all records: after the first join, when too much was missed, or after an import. */
   async reload(): Promise<void> {
     const load = ++this.#load;
     this.#records.remember();

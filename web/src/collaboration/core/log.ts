@@ -11,12 +11,17 @@ export interface LogEvents {
 
 /** Most commits that wait for a gap to be filled; beyond it they are dropped, and the sync brings them again. */
 const MAX_HELD = 5_000;
+/** Milliseconds until a gap that could not be filled is asked for again. */
+const AGAIN = 1_000;
 
 /** Follows a session's log: notices gaps, fills them, passes every commit on exactly once and in order. */
 export class LogFollower {
   #seq: number | undefined;
   #held = new Map<number, Commit>();
   #syncing = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The newest commit that was seen, whether it could be passed on or not. */
+  #newest = 0;
   readonly #events: LogEvents;
 
   constructor(events: LogEvents) {
@@ -32,14 +37,16 @@ export class LogFollower {
   startAt(seq: number): void {
     this.#seq = seq;
     this.#release();
+    void this.#fill();
   }
 
   receive(commit: Commit): void {
     if (this.#seq !== undefined && commit.seq <= this.#seq) return;
+    this.#newest = Math.max(this.#newest, commit.seq);
     if (this.#held.size < MAX_HELD) this.#held.set(commit.seq, commit);
     if (this.#seq === undefined) return;
     this.#release();
-    if (this.#held.size > 0) void this.#fill();
+    void this.#fill();
   }
 
   #release(): void {
@@ -56,10 +63,17 @@ export class LogFollower {
   /** The connection is gone: what is held may have holes on both sides, and the next join brings it again. */
   interrupted(): void {
     this.#held.clear();
+    this.#newest = 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  get #isBehind(): boolean {
+    return this.#seq !== undefined && this.#seq < this.#newest;
   }
 
   async #fill(): Promise<void> {
-    if (this.#syncing || this.#seq === undefined) return;
+    if (this.#syncing || this.#timer !== undefined || this.#seq === undefined || !this.#isBehind) return;
     this.#syncing = true;
     try {
       const answer = await this.#events.sync(this.#seq);
@@ -72,6 +86,12 @@ export class LogFollower {
       }
     } finally {
       this.#syncing = false;
+      if (this.#isBehind) {
+        this.#timer = setTimeout(() => {
+          this.#timer = undefined;
+          void this.#fill();
+        }, AGAIN);
+      }
     }
   }
 }

@@ -154,7 +154,7 @@ export class CollaborationSession {
   }
 
   start(): void {
-    void this.edits.restore();
+    void this.edits.restore().catch(() => undefined); // a storage that cannot be read has nothing to bring
     this.#entry.open();
   }
 
@@ -164,6 +164,7 @@ export class CollaborationSession {
     this.#standing.stop();
     this.#loader.stop();
     this.edits.offline();
+    this.#log.interrupted();
     this.#entry.close();
     this.#options.tabs.close();
   }
@@ -269,11 +270,12 @@ export class CollaborationSession {
 
   #commit(commit: Commit): void {
     this.seq.set(commit.seq);
-    this.records.apply(commit, this.loading.get().state !== "done");
+    const { state } = this.loading.get();
+    this.records.apply(commit, state === "waiting" || state === "loading");
     this.edits.committed(commit);
     this.matches.apply(commit);
     this.#shared.apply(commit);
-    if (commit.message_type === "record.imported") void this.reload();
+    if (commit.message_type === "record.imported") this.#loader.imported();
     this.#standing.committed(commit);
     for (const listener of [...this.#commitListeners]) listener(commit);
   }

@@ -54,7 +54,11 @@ export class SocketChannel implements Channel {
   }
 
   retry(): void {
-    if (this.socket.connected || !this.#events) return;
+    if (!this.socket.connected) this.reopen();
+  }
+
+  reopen(): void {
+    if (!this.#events) return;
     clearTimeout(this.#timer);
     this.socket.disconnect();
     this.socket.connect();

@@ -4,6 +4,8 @@ import { Signal } from "./signal";
 
 /** Milliseconds between two questions how the reconciliation stands, while people work. */
 const EVERY = 1_000;
+/** Milliseconds after which is asked again what the server could not answer for the moment. */
+const AGAIN = 5_000;
 /** Families whose commits change what remains unexplained, or the way to the sign-off. */
 const CONTENT: ReadonlySet<string> = new Set(["edit", "match", "record", "conflict", "reconciliation"]);
 
@@ -38,7 +40,10 @@ export class StandingWatch {
   async #now(): Promise<void> {
     try {
       const answer = await this.#ask();
-      if (!answer.ok) return;
+      if (!answer.ok) {
+        if (answer.error.retryable) this.ask(AGAIN);
+        return;
+      }
       this.standing.set(answer);
       this.#told(answer);
     } catch (error) {
