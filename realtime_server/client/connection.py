@@ -28,8 +28,10 @@ _ACK_TIMEOUT: Final = 10.0
 _BACKOFF: Final = (0.2, 10.0)
 #: What may be over by itself in a moment. Somebody's lock is not: that is for a person to wait for, or not.
 _PASSING: Final = frozenset({ErrorCode.OVERLOADED, ErrorCode.UNAVAILABLE, ErrorCode.RATE_LIMITED})
+#: Refusals that are the token's, whatever was asked for.
+_OF_THE_TOKEN: Final = frozenset({ErrorCode.UNAUTHENTICATED, ErrorCode.TOKEN_EXPIRED})
 #: Refusals of a connection that no waiting helps against.
-_FINAL: Final = frozenset({ErrorCode.UNAUTHENTICATED, ErrorCode.TOKEN_EXPIRED, ErrorCode.FORBIDDEN, ErrorCode.INVALID})
+_FINAL: Final = _OF_THE_TOKEN | {ErrorCode.FORBIDDEN, ErrorCode.INVALID}
 
 #: A token, or whoever makes one when it is needed: at every connection, and when the last one is about to expire.
 Token = str | Callable[[], str | Awaitable[str]]
@@ -201,17 +203,31 @@ class Client:
         try:
             await self._connect()
             for session in list(self._sessions.values()):
-                session._join(await self._send("join", session._join_request()))
+                if session.error is None:
+                    await self._rejoin(session)
         except CollaborationError as error:
             if error.code in _FINAL:
                 self._fail(error)
                 await asyncio.get_running_loop().create_future()
             log.info("not connected yet: %s", error.message)
             return False
+        except Exception as error:  # of whoever makes the tokens: they may have one the next time
+            log.warning("not connected yet: %r", error)
+            return False
         if self._lost.is_set():
             return False
         self._ready.set()
         return True
+
+    async def _rejoin(self, session: Session) -> None:
+        """A session that cannot be entered any more is over for those in it; the others go on."""
+        try:
+            session._join(await self._send("join", session._join_request()))
+        except CollaborationError as error:
+            if error.retryable or error.code in _OF_THE_TOKEN:
+                raise
+            log.warning("session %s cannot be joined again: %s", session.session_id, error.message)
+            session._end(error)
 
     def _fail(self, error: CollaborationError) -> None:
         """It will not come back: everybody who waits is told."""
@@ -253,9 +269,9 @@ class Client:
     async def _authenticate(self) -> None:
         try:
             await self.request("authenticate", {"token": await self._fresh_token()})
-        except CollaborationError as error:
-            # The connection ends with its token, and comes back with another one if there is one.
-            log.warning("the token could not be refreshed: %s", error.message)
+        except Exception as error:
+            # Refused, or not to be had. The connection ends with its token, and comes back with another one if it can.
+            log.warning("the token could not be refreshed: %s", error)
 
 
 def _settle(answer: asyncio.Future[Any], *values: Any) -> None:

@@ -39,6 +39,11 @@ class Session:
         return self._seq or 0
 
     @property
+    def error(self) -> CollaborationError | None:
+        """Why the session is over before its block is: it could not be joined again, or the connection not made."""
+        return self._error
+
+    @property
     def role(self) -> str:
         return str(self.state["role"])
 
@@ -135,6 +140,8 @@ class Session:
 
     async def _ask(self, event: str, *, keep: Mapping[str, Any] | None = None, **members: Any) -> dict[str, Any]:
         """``members`` that are None are left out; ``keep`` is sent as it is."""
+        if self._error is not None:
+            raise self._error
         named = {name: value for name, value in members.items() if value is not None or name == "new_value"}
         return await self._request(event, {"session_id": self.session_id, **named, **(keep or {})})
 
@@ -144,7 +151,8 @@ class Session:
         """Everything that happens from the joining on: commits in the order of their ``seq`` and none twice or left
         out, presence as it comes. Ends with the session's block. For one consumer.
 
-        What was missed is fetched; where that is more than the server replays, a `Reset` says so.
+        What was missed is fetched; where that is more than the server replays, a `Reset` says so. CollaborationError
+        when the session cannot be joined again after an interruption.
         """
         while True:
             if self._queue:

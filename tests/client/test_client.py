@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from realtime_server.auth.issue import issue_token
 from realtime_server.client import CollaborationError, Envelope, ErrorCode, Reset, Session, connect
 from realtime_server.core.roles import Role
 from tests.client.conftest import Cable
-from tests.rest.conftest import Person, Server, token
+from tests.rest.conftest import PROJECT, SECRET, Person, Server, token
 from tests.support import eventually
 
 RECORD = "ledger-000001"
@@ -186,6 +187,50 @@ async def test_a_token_is_renewed_on_the_open_connection(server: Server, pat: Pe
         await eventually(lambda: len(made) == 2)
         assert (await session.edit(RECORD, "notes", "x", base_version=0)).status == "applied"
     assert len(made) == 2
+
+
+async def test_a_session_that_may_not_be_entered_any_more_is_over_and_the_others_go_on(
+    server: Server, cable: Cable, pat: Person
+) -> None:
+    stays = await server.session(pat)
+    gone = await server.session(await server.person("pat", Role.PREPARER, project="other"), project_id="other")
+    both = issue_token(SECRET, "pat", "Pat", {PROJECT: Role.PREPARER, "other": Role.PREPARER}, 3_600)
+    tokens = [both]
+    async with (
+        connect(cable.url, lambda: tokens[-1]) as client,
+        client.join(stays) as session,
+        client.join(gone) as lost,
+    ):
+        assert lost.error is None
+        tokens.append(token("pat", Role.PREPARER))
+        cable.cut()
+        await eventually(lambda: not client.connected)
+        cable.whole = True
+        assert (await session.edit(RECORD, "notes", "x", base_version=0)).status == "applied"
+        for attempt in (commits(lost, 1), lost.comment("x")):
+            with pytest.raises(CollaborationError) as refused:
+                await attempt
+            assert refused.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_whoever_has_no_token_for_a_moment_comes_back_when_they_have_one(
+    server: Server, cable: Cable, pat: Person
+) -> None:
+    session_id = await server.session(pat)
+    made: list[str] = []
+
+    async def fresh() -> str:
+        made.append(token("pat", Role.PREPARER))
+        if len(made) in (2, 3):
+            raise OSError("the identity provider does not answer")
+        return made[-1]
+
+    async with connect(cable.url, fresh) as client, client.join(session_id) as session:
+        cable.cut()
+        await eventually(lambda: not client.connected)
+        cable.whole = True
+        assert (await session.edit(RECORD, "notes", "x", base_version=0)).status == "applied"
+    assert len(made) == 4
 
 
 async def test_closing_tells_whoever_waits(server: Server, cable: Cable, pat: Person) -> None:
