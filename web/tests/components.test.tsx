@@ -1,9 +1,10 @@
-import { act, cleanup, render, screen, waitFor, within } from "@testing-library/react";
+import { act, cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CollaborationSession, MemoryEditStorage, type Standing } from "../src/collaboration/core";
+import { CollaborationSession, MemoryEditStorage, type Commit, type Standing } from "../src/collaboration/core";
 import { ConflictInbox } from "../src/collaboration/components/ConflictResolver";
 import { preview } from "../src/collaboration/components/csv";
+import { HistoryDrawer } from "../src/collaboration/components/HistoryDrawer";
 import { ReconciliationStatus } from "../src/collaboration/components/ReconciliationStatus";
 import { RecordEditor } from "../src/collaboration/components/RecordEditor";
 import { suggestions } from "../src/collaboration/components/candidates";
@@ -181,6 +182,46 @@ describe("amounts", () => {
 
   it.each(["0.00", "-12.05", "99999999999999999.99"])("%s comes back from a sum as it was", (amount) => {
     expect(fromUnits(units(amount))).toBe(amount);
+  });
+});
+
+describe("the history", () => {
+  const commit = (seq: number): Commit => ({
+    message_type: "comment.added", session_id: "s", project_id: "p", user_id: "bob", seq,
+    timestamp: new Date(seq * 1000).toISOString(), data: { comment_id: `c${seq}`, record_id: "ledger:1", text: `Comment ${seq}` },
+  });
+
+  it("of a record shows the newest of all that ever happened to it, and its matches as they come", async () => {
+    server.pages = (path) => (path.endsWith("/history")
+      ? [{ items: Array.from({ length: 200 }, (_, n) => commit(n + 2)) }, { items: Array.from({ length: 50 }, (_, n) => commit(n + 202)) }] : []);
+    const user = userEvent.setup();
+    show(<RecordEditor recordId="ledger:1" />);
+    await user.click(screen.getByRole("tab", { name: "History" }));
+    const list = await screen.findByRole("list", { name: "Newest first" });
+    await waitFor(() => expect(within(list).getAllByRole("listitem")).toHaveLength(200));
+    expect(within(list).getAllByRole("listitem")[0]!.textContent).toContain("Comment 251");
+    const match = { match_id: "m", ledger: ["ledger:1"], statement: ["ledger:2"], status: "confirmed", was: null, sums: [] };
+    act(() => void server.log.push(...Array.from({ length: 250 }, (_, n) => commit(n + 2))));
+    await act(async () => {
+      server.commit("bob", "match.created", { matches: [match] });
+      await session.matches.matches.when((matches) => matches.has("m"));
+    });
+    await waitFor(() => expect(within(list).getAllByRole("listitem")[0]!.textContent).toContain("matched 1 with 2"));
+  });
+
+  it("asks for the past where the slider comes to rest, not for each step on the way", async () => {
+    const asked: string[] = [];
+    server.pages = () => [{ items: [commit(2), commit(3)] }];
+    server.http = (_, path) => {
+      asked.push(path);
+      return { items: [], timestamp: new Date(0).toISOString(), session: null };
+    };
+    const user = userEvent.setup();
+    show(<HistoryDrawer />);
+    await user.click((await screen.findAllByRole("button", { name: "Show the session as it stood" }))[0]!);
+    for (const at of [2, 1, 3, 2]) fireEvent.change(screen.getByRole("slider"), { target: { value: at } });
+    await screen.findByText("None yet.");
+    expect(asked).toEqual(["/sessions/s/state"]);
   });
 });
 

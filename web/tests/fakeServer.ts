@@ -32,6 +32,8 @@ export class FakeServer {
   replayLimit = 100;
   refuses: ErrorCode | undefined;
   refusesJoin: ErrorCode | undefined;
+  /** Answers to paged lists. */
+  pages: (path: string, query: object) => object[] = () => [];
   /** How tokens are renewed. */
   refresh = (): Promise<string> => Promise.reject(new Error("no"));
   /** How often all records were asked for. */
@@ -155,8 +157,9 @@ export class FakeServer {
       write: async (method: string, path: string, body: unknown) => server.http(method, path, body) as never,
       post: async (path: string, body: unknown) => server.http("POST", path, body) as never,
       fetch: async (method: string, path: string) => server.http(method, path) as never,
-      // eslint-disable-next-line require-yield
-      async *pages(): AsyncGenerator<never> {},
+      async *pages(path: string, query: object): AsyncGenerator<never> {
+        yield* server.pages(path, query) as never[];
+      },
     };
   }
 

@@ -1,5 +1,6 @@
 // @vitest-environment node
 import { afterEach, describe, expect, it } from "vitest";
+import { MAX_QUEUED } from "../src/collaboration/core/edits";
 import { MemoryEditStorage } from "../src/collaboration/core/editStorage";
 import { shown } from "../src/collaboration/core/records";
 import type { CollaborationSession } from "../src/collaboration/core/session";
@@ -328,6 +329,18 @@ describe("the offline queue", () => {
     expect(session.edits.queued.get()[0]).toMatchObject({ new_value: "21.00", old_value: "10.00", base_version: 0 });
   });
 
+  it("keeps so many and says of the next that it is not kept", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.stop();
+    session.edits.queued.set(Array.from({ length: MAX_QUEUED }, (_, n) => ({ edit_id: `e${n}`, record_id: "ledger:2", field_name: `f${n}` }) as never));
+    const id = session.edits.edit("ledger:1", "amount", "20.00");
+    const [verdict] = await settled(session);
+    expect(verdict).toMatchObject({ kind: "refused", edit: { edit_id: id, new_value: "20.00" }, error: { code: "overloaded" } });
+    expect(value(session, "ledger:1", "amount")).toBe("10.00");
+    expect(session.edits.queued.get()).toHaveLength(MAX_QUEUED);
+  });
+
   it("belongs to one person: somebody else on the same device does not send it", async () => {
     const server = new FakeServer();
     const storage = new MemoryEditStorage();
@@ -394,8 +407,20 @@ describe("a lock", () => {
     const session = await enter(server);
     server.behaviours.add("drops_after_submit");
     expect(await session.leases.acquire("ledger:1")).toMatchObject({ ok: false, error: { code: "unavailable" } });
+    await session.leases.release("ledger:1");
     await session.seq.when((seq) => server.log[seq - 1]!.message_type === "lock.released");
     expect(server.locks.size).toBe(0);
+  });
+
+  it("that could not be asked for without a connection is taken when it is back", async () => {
+    const server = new FakeServer();
+    const session = await enter(server);
+    server.stop();
+    expect(await session.leases.acquire("ledger:1")).toMatchObject({ ok: false, error: { code: "unavailable" } });
+    server.reachable = true;
+    session.network(true);
+    await session.locks.when((locks) => locks.has("ledger:1"));
+    expect(session.leases.mine("ledger:1")).toBeDefined();
   });
 
   it("of somebody else is refused with who holds it", async () => {

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { Socket } from "socket.io-client";
 import {
-  fixedToken, SocketChannel, type Commit, type Conflict, type Connection, type HistoryPage, type HowToEdit, type Loading, type Lock, type Member,
+  fixedToken, SocketChannel, type Commit, type Conflict, type Connection, type HistoryPage, type HowToEdit, type Loading, type Lock, type MatchEntry, type Member,
   type Reconciliation, type RecordView, type Refusal, type Signal, type StoredEdit, type Value, RestError,
 } from "./core";
 import { Entry } from "./core/entry";
@@ -162,21 +162,25 @@ export function useHistory(filter: { record_id?: string; limit?: number } = {}):
     setCommits([]);
     setState({ loading: true });
     const path = `/sessions/${encodeURIComponent(session.session_id)}/history`;
-    const since = record_id === undefined ? Math.max(0, session.seq.get() - limit) : 0;
-    const query = { since, limit, ...(record_id === undefined ? {} : { record_id }) };
-    session.rest.get<HistoryPage>(path, query).then(
-      (page) => {
+    const query = record_id === undefined ? { since: Math.max(0, session.seq.get() - limit), limit } : { since: 0, limit: 1_000, record_id };
+    // In the order of the log: of a record the newest are on the last page.
+    const loadAll = async () => {
+      for await (const page of session.rest.pages<HistoryPage>(path, query)) {
         if (load !== current.current) return;
         add(page.items);
-        setState({ loading: false });
-      },
-      (error: unknown) => {
-        if (load === current.current && error instanceof RestError) setState({ loading: false, error: error.refusal });
-      },
-    );
-    return session.onCommit((commit) => {
+      }
+      if (load === current.current) setState({ loading: false });
+    };
+    loadAll().catch((error: unknown) => {
+      if (load === current.current && error instanceof RestError) setState({ loading: false, error: error.refusal });
+    });
+    const stop = session.onCommit((commit) => {
       if (record_id === undefined || recordsOf(commit).includes(record_id)) add([commit]);
     });
+    return () => {
+      current.current++;
+      stop();
+    };
   }, [session, record_id, limit]);
   return { commits, ...state };
 }
@@ -184,6 +188,8 @@ export function useHistory(filter: { record_id?: string; limit?: number } = {}):
 /** The records that a commit is about. */
 export function recordsOf({ data }: Commit): string[] {
   const edits: { record_id: string }[] = data?.edits ?? [];
-  const named: unknown[] = [data?.record_id, ...(data?.record_ids ?? []), ...edits.map((edit) => edit.record_id)];
+  const matches: MatchEntry[] = data?.matches ?? [];
+  const matched = matches.flatMap(({ ledger, statement }) => [...ledger, ...statement]);
+  const named: unknown[] = [data?.record_id, ...(data?.record_ids ?? []), ...edits.map((edit) => edit.record_id), ...matched];
   return named.filter((id) => typeof id === "string");
 }

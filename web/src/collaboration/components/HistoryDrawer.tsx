@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { count, fieldName, instant, value } from "../../ui/format";
 import { fieldsSet, type Commit, type MatchEntry, type Page, type RecordRow, type RecordsPage } from "../core";
 import { useHistory, useSignal } from "../hooks";
@@ -137,21 +137,31 @@ export function HistoryDrawer() {
   );
 }
 
+/** Milliseconds for which a slider rests before what it points at is loaded. */
+const SETTLED = 200;
+
 type Past = Page<RecordRow> & { at: number; timestamp: string; session: { open_conflicts: number; locks: unknown[] } | null };
 
 function Past({ at, newest, onTravel, onBack }: { at: number; newest: number; onTravel: (seq: number) => void; onBack: () => void }) {
   const session = useSession();
   const workspace = useWorkspace();
-  const [shown, setShown] = useState<{ for: number; past?: Past; error?: string }>({ for: 0 });
-  if (shown.for !== at) {
-    setShown({ for: at });
-    const path = `/sessions/${encodeURIComponent(session.session_id)}/state`;
-    session.rest.get<Past & RecordsPage>(path, { at, limit: 1_000 }).then(
-      (past) => setShown((now) => (now.for === at ? { for: at, past } : now)),
-      (error: Error) => setShown((now) => (now.for === at ? { for: at, error: error.message } : now)),
-    );
-  }
-  const { past, error } = shown;
+  const [{ past, error }, setShown] = useState<{ past?: Past; error?: string }>({});
+  useEffect(() => {
+    setShown({});
+    const ended = new AbortController();
+    // Each is worked out from the log: not every step of a slider that is drawn is asked for.
+    const asking = setTimeout(() => {
+      const path = `/sessions/${encodeURIComponent(session.session_id)}/state`;
+      session.rest.get<Past & RecordsPage>(path, { at, limit: 1_000 }, ended.signal).then(
+        (past) => setShown({ past }),
+        (error: Error) => !ended.signal.aborted && setShown({ error: error.message }),
+      );
+    }, SETTLED);
+    return () => {
+      clearTimeout(asking);
+      ended.abort();
+    };
+  }, [session, at]);
   const changed = past?.items.filter((row) => row.seq > 0).sort((a, b) => b.seq - a.seq) ?? [];
   return (
     <section className="past" aria-label="The session as it stood">

@@ -35,6 +35,11 @@ const PAUSE = { first: 300, longest: 5_000 };
 const MAX_VERDICTS = 200;
 /** Bound of the queue: beyond it an edit is refused at once rather than kept on a device that may be lost. */
 export const MAX_QUEUED = 2_000;
+const FULL: Refusal = {
+  code: "overloaded",
+  message: `${MAX_QUEUED} changes wait on this device to be sent, and it keeps no more`,
+  retryable: true,
+};
 
 export interface HowToEdit {
   /** Kept in the audit trail. */
@@ -110,11 +115,14 @@ export class EditQueue {
     void this.#drain();
   }
 
-  /** Set a field. Its new value shows at once; the returned id leads to the verdict. */
+  /**
+   * Set a field. Its new value shows at once; the returned id leads to the verdict. Undefined where there is nothing to do:
+   * the field holds the value already, or the record is not here.
+   */
   edit(record_id: string, field_name: string, new_value: Value, how: HowToEdit = {}): string | undefined {
     const { records, session_id, user_id, tabs } = this.#options;
     const record = records.get(record_id);
-    if (!record || this.queued.get().length >= MAX_QUEUED) return undefined;
+    if (!record) return undefined;
     const old_value = shown(record, field_name);
     if (same(old_value, new_value)) return undefined;
     const waiting = this.#unsent(record_id, field_name);
@@ -133,6 +141,10 @@ export class EditQueue {
       offline: !this.#online,
       ...(how.reason ? { edit_reason: how.reason } : {}),
     };
+    if (!waiting && this.queued.get().length >= MAX_QUEUED) {
+      this.#tell({ edit, kind: "refused", at: edit.created_at, error: FULL });
+      return edit.edit_id;
+    }
     const others = this.queued.get().filter((item) => item.edit_id !== edit.edit_id);
     this.#setQueue([...others, edit].sort((a, b) => a.order - b.order), new Set([record_id]));
     this.#store(edit);
@@ -285,6 +297,10 @@ export class EditQueue {
       return moved;
     });
     this.#setQueue(next, new Set([edit.record_id]));
+    this.#tell(verdict);
+  }
+
+  #tell(verdict: Verdict): void {
     this.verdicts.update((all) => [...all.slice(1 - MAX_VERDICTS), verdict]);
     for (const listener of [...this.#listeners]) listener(verdict);
   }

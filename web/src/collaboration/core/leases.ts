@@ -44,7 +44,8 @@ export class Leases {
     this.#wanted.set(record_id, (this.#wanted.get(record_id) ?? 0) + 1);
     this.#timer ??= setInterval(() => void this.#renew(), RENEW_EVERY);
     const answer = await this.#lock(record_id);
-    if (!answer.ok) this.#drop(record_id);
+    // Without a connection it is still wanted: the next join asks for it.
+    if (!answer.ok && answer.error !== NO_CONNECTION) this.#drop(record_id);
     return answer;
   }
 
