@@ -1,8 +1,10 @@
 import { act, cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CollaborationSession, MemoryEditStorage, type Commit, type Standing } from "../src/collaboration/core";
 import { ConflictInbox } from "../src/collaboration/components/ConflictResolver";
+import { draftOf, parsed } from "../src/collaboration/components/CellEditor";
+import { Comments, mentioned } from "../src/collaboration/components/Comments";
 import { preview } from "../src/collaboration/components/csv";
 import { HistoryDrawer } from "../src/collaboration/components/HistoryDrawer";
 import { ReconciliationStatus } from "../src/collaboration/components/ReconciliationStatus";
@@ -13,7 +15,7 @@ import { UserPresence } from "../src/collaboration/components/UserPresence";
 import { SyncBadge } from "../src/collaboration/components/SyncBadge";
 import { Workspace, WorkspaceContext } from "../src/collaboration/components/workspace";
 import { SessionProvider } from "../src/collaboration/provider";
-import { fromUnits, money, parseMoney, units } from "../src/ui/format";
+import { fromUnits, money, parseMoney, typedMoney, units } from "../src/ui/format";
 import { FakeServer } from "./fakeServer";
 
 let server: FakeServer;
@@ -176,12 +178,66 @@ describe("amounts", () => {
     expect(money(amount)).toBe(text);
   });
 
-  it.each([["1,234.50", "1234.50"], ["1 234.5", "1234.5"], ["-7", "-7"]])("%s typed is %s sent", (typed, sent) => {
+  it.each([
+    ["1,234.50", "1234.50"], ["1 234.5", "1234.5"], ["-7", "-7"], ["1.234,50", "1234.50"], ["1,23,456.50", "123456.50"], ["1.234.567", "1234567"],
+    ["1,234", "1234"], ["1.234", "1.234"], ["12,5", "12.5"], [".5", "0.5"], ["(1,234.50)", "-1234.50"], ["\u22127.00", "-7.00"], ["1'000.00", "1000.00"],
+    ["1.2,3.4", "1.2,3.4"], ["1,234.567,89", "1,234.567,89"], ["1.234.50", "1.234.50"], ["abc", "abc"], ["", ""], ["1e5", "1e5"], ["--5", "--5"], ["-", "-"], ["()", "()"],
+  ])("%s typed is %s sent", (typed, sent) => {
     expect(parseMoney(typed)).toBe(sent);
+  });
+
+  it.each([["1.234", "1234"], ["1,234", "1.234"], ["1.234,50", "1234.50"], ["1234.50", "1234.50"], ["1,234.50", "1234.50"]])(
+    "%s typed by a German is %s sent",
+    (typed, sent) => {
+      const languages = vi.spyOn(navigator, "languages", "get").mockReturnValue(["de-DE"]);
+      expect(parseMoney(typed)).toBe(sent);
+      expect(parseMoney(typedMoney("123.456"))).toBe("123.456");
+      languages.mockRestore();
+    },
+  );
+
+  it("that nobody changed is what it was, however it is written", () => {
+    for (const amount of ["1.234", "1234.50", "-7"]) expect(parsed("amount", draftOf("amount", amount), amount)).toBe(amount);
   });
 
   it.each(["0.00", "-12.05", "99999999999999999.99"])("%s comes back from a sum as it was", (amount) => {
     expect(fromUnits(units(amount))).toBe(amount);
+  });
+});
+
+describe("comments", () => {
+  it.each([
+    ["@Ann Lee, look", ["ann"]], ["@Ann Leery", ["leery"]], ["@Ann and @Bob", ["short", "bob"]], ["@Annette", []], ["ann@Bob.", ["bob"]], ["nobody", []],
+  ])("%s names %j", (text, ids) => {
+    const people = [["short", "Ann"], ["ann", "Ann Lee"], ["leery", "Ann Leery"], ["bob", "Bob"]] as const;
+    expect(mentioned(text, people)).toEqual(ids);
+  });
+
+  it("are sent once, however often one presses and whatever becomes of the answer", async () => {
+    const user = userEvent.setup();
+    show(<Comments />);
+    server.behaviours.add("drops_after_submit");
+    await user.type(screen.getByLabelText("Comment"), "Why?{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(workspace.toasts.get().at(-1)?.text).toMatch(/Your text is still here/));
+    await session.connection.when(({ state }) => state === "online");
+    await user.type(screen.getByLabelText("Comment"), "{Control>}{Enter}{Enter}{/Control}");
+    await waitFor(() => expect(screen.getByLabelText<HTMLTextAreaElement>("Comment").value).toBe(""));
+    await user.type(screen.getByLabelText("Comment"), "Why?{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(screen.getByLabelText<HTMLTextAreaElement>("Comment").value).toBe(""));
+    const ids = server.received.filter(({ event }) => event === "comment").map(({ body }) => body.request_id);
+    expect(ids).toHaveLength(3);
+    expect(ids[0]).toBe(ids[1]);
+    expect(ids[2]).not.toBe(ids[1]);
+  });
+
+  it("that cannot be settled without a connection say so", async () => {
+    const user = userEvent.setup();
+    act(() => void server.commit("bob", "comment.added", { comment_id: "c", record_id: null, parent_id: null, text: "Why?", mentions: [], name: "Bob" }));
+    show(<Comments />);
+    const settle = await screen.findByRole("button", { name: "Settled" });
+    act(() => server.stop());
+    await user.click(settle);
+    await waitFor(() => expect(workspace.toasts.get().at(-1)?.text).toMatch(/no connection/));
   });
 });
 

@@ -10,7 +10,7 @@ import type { Tabs } from "../src/collaboration/core/tabs";
 
 /**
  * How the server misbehaves, one name each:
- * - `drops_after_submit`  the edit or lock is done, and the connection breaks before its answer leaves
+ * - `drops_after_submit`  the edit, lock or comment is done, and the connection breaks before its answer leaves
  * - `answers_late`        answers to edits wait until `release()`
  * - `locks_late`          locks wait until `release()`
  * - `loses_broadcasts`    broadcasts do not arrive, until the next that does shows the gap
@@ -212,7 +212,7 @@ export class FakeServer {
     if (event === "join" && this.behaviours.delete("silent_join")) throw new NoAnswer("operation has timed out");
     if (event === "lock" && this.behaviours.has("locks_late")) await new Promise<void>((resolve) => this.#late.push(resolve));
     const answer = this.#answer(client, event, body) as Ack<T>;
-    if ((event === "edit" || event === "lock") && this.behaviours.delete("drops_after_submit")) {
+    if (["edit", "lock", "comment"].includes(event) && this.behaviours.delete("drops_after_submit")) {
       this.#drop(client, again);
       throw new NoAnswer("socket has been disconnected");
     }

@@ -30,9 +30,18 @@ export function App({ problem }: { problem?: string | undefined }) {
   );
   return (
     <Suspense fallback={<p className="empty" role="status">Loading…</p>}>
-      <Session sessionId={decodeURIComponent(sessionId)} token={tokens} before={back} after={<Me token={signedIn} />} onSignIn={signOut} />
+      <Session sessionId={decoded(sessionId)} token={tokens} before={back} after={<Me token={signedIn} />} onSignIn={signOut} />
     </Suspense>
   );
+}
+
+/** A link that somebody typed or cut may be no proper one: then it names a session that is not there. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** What concerns the person in any of their projects, before they enter a session. */

@@ -26,6 +26,10 @@ export function Sessions({ token }: { token: string }) {
   useEffect(() => {
     document.title = "Sessions · Reconcile";
     void load();
+    // Whoever comes back to the page sees what others have begun meanwhile.
+    const seen = () => document.visibilityState === "visible" && void load();
+    document.addEventListener("visibilitychange", seen);
+    return () => document.removeEventListener("visibilitychange", seen);
   }, [load]);
   return (
     <main className="sessions">
@@ -64,15 +68,19 @@ export function Sessions({ token }: { token: string }) {
 function Begin({ project }: { project: string }) {
   const [name, setName] = useState<string>();
   const [error, setError] = useState<string>();
+  const [busy, setBusy] = useState(false);
   if (name === undefined) return <button type="button" className="button" onClick={() => setName("")}>Begin a session…</button>;
   const begin = async (event: FormEvent) => {
     event.preventDefault();
+    setBusy(true);
     try {
       const made = await rest.post<SessionDetail>("/sessions", { project_id: project, session_name: name.trim() });
       go(`/sessions/${encodeURIComponent(made.session_id)}?panel=import`);
     } catch (reason) {
       if (!(reason instanceof RestError)) throw reason;
       setError(reason.message);
+    } finally {
+      setBusy(false);
     }
   };
   return (
@@ -80,7 +88,7 @@ function Begin({ project }: { project: string }) {
       <label htmlFor={`name-${project}`}>Name of the session</label>
       <input id={`name-${project}`} value={name} maxLength={200} placeholder="October close" onChange={(event) => setName(event.target.value)} />
       <span className="actions">
-        <button type="submit" className="button primary" disabled={name.trim() === ""}>Begin</button>
+        <button type="submit" className="button primary" disabled={busy || name.trim() === ""}>Begin</button>
         <button type="button" className="button" onClick={() => setName(undefined)}>Cancel</button>
       </span>
       {error && <p className="text-bad" role="alert"><Icon name="conflict" /> {error}</p>}

@@ -21,10 +21,11 @@ export async function beginOidc(oidc: Oidc): Promise<void> {
   const challenge = base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
   sessionStorage.setItem(PENDING, JSON.stringify({ verifier, state, oidc, back: location.pathname + location.search }));
   const address = new URL(authorization_endpoint);
-  address.search = String(new URLSearchParams({
+  // What the provider has in its address stays there (RFC 6749, section 3.1).
+  for (const [name, value] of Object.entries({
     response_type: "code", client_id: oidc.client_id, redirect_uri: `${location.origin}/`, scope: oidc.scope, state,
     code_challenge: challenge, code_challenge_method: "S256",
-  }));
+  })) address.searchParams.set(name, value);
   location.assign(address);
 }
 

@@ -68,12 +68,31 @@ export function fromUnits(sum: bigint, digits = 2): string {
   return sign + text.slice(0, -4) + (tail ? `.${tail}` : "");
 }
 
-/** What a person typed for an amount, as the server writes it: group separators out, one decimal point. */
+const decimalMark = (): string =>
+  new Intl.NumberFormat(locale()).formatToParts(1.5).find((part) => part.type === "decimal")?.value ?? ".";
+
+/** An amount as the reader would type it: no groups, their decimal mark. */
+export const typedMoney = (amount: string): string => (/^-?\d+\.\d+$/.test(amount) ? amount.replace(".", decimalMark()) : amount);
+
+/**
+ * What a person typed for an amount, as the server writes it: groups out, one decimal point, a minus for parentheses. The
+ * reader's locale decides only where nothing else does: of the one mark in "1.234". What cannot be read stays as it was typed,
+ * for the server to refuse.
+ */
 export function parseMoney(text: string): string {
-  const plain = text.replace(/[\s'’\u00a0\u202f]/g, "");
-  const decimal = new Intl.NumberFormat(locale()).formatToParts(1.5).find((part) => part.type === "decimal")?.value ?? ".";
-  if (decimal === ",") {
-    return plain.includes(",") ? plain.replaceAll(".", "").replace(",", ".") : plain;
+  const typed = text.replace(/[\s'’\u00a0\u202f]/g, "").replaceAll("\u2212", "-");
+  const inside = /^\((.*)\)$/.exec(typed)?.[1];
+  const [, sign = "", plain = ""] = /^([-+]?)(.*)$/.exec(inside ?? typed)!;
+  const marks = [...plain.matchAll(/[.,]/g)];
+  const [first, last] = [marks[0]?.[0], marks.at(-1)];
+  let decimal = last?.[0];
+  if (last !== undefined && first === last[0]) {
+    // Marks of one kind: several of them part groups, and one does where three digits follow that the locale would group.
+    const groups = marks.length > 1 || (/^\d{1,3}[.,]\d{3}$/.test(plain) && decimal !== decimalMark());
+    if (groups) decimal = undefined;
   }
-  return plain.replaceAll(",", "");
+  const [whole = "", part] = decimal === undefined ? [plain] : [plain.slice(0, last!.index), plain.slice(last!.index + 1)];
+  if (!/^(\d+|\d{1,3}(,\d{2,3})*,\d{3}|\d{1,3}(\.\d{2,3})*\.\d{3})?$/.test(whole) || !/^\d*$/.test(part ?? "") || !/\d/.test(plain)) return text.trim();
+  const digits = whole.replace(/[.,]/g, "") || "0";
+  return `${inside !== undefined || sign === "-" ? "-" : ""}${digits}${part ? `.${part}` : ""}`;
 }

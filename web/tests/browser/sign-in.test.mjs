@@ -21,7 +21,7 @@ async function provider(context, asked, answer = (parameters) => ({ code: "one-t
     const url = new URL(route.request().url());
     const headers = { "Access-Control-Allow-Origin": "*" };
     if (url.pathname === "/.well-known/openid-configuration") {
-      await route.fulfill({ headers, json: { authorization_endpoint: `${ISSUER}/authorize`, token_endpoint: `${ISSUER}/token` } });
+      await route.fulfill({ headers, json: { authorization_endpoint: `${ISSUER}/authorize?policy=staff`, token_endpoint: `${ISSUER}/token` } });
     } else if (url.pathname === "/authorize") {
       asked.authorize = Object.fromEntries(url.searchParams);
       const back = `${asked.authorize.redirect_uri}?${new URLSearchParams(answer(asked.authorize))}`;
@@ -46,6 +46,7 @@ test("the code is exchanged for a token with the proof that it is the same brows
   assert.deepEqual({ code, client_id, redirect_uri }, { code: "one-time", client_id: "reconcile", redirect_uri: `${server.url}/` });
   assert.equal(createHash("sha256").update(code_verifier).digest("base64url"), asked.authorize.code_challenge);
   assert.equal(asked.authorize.code_challenge_method, "S256");
+  assert.equal(asked.authorize.policy, "staff");
   await context.close();
 });
 

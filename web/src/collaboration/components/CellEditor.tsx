@@ -1,5 +1,5 @@
 import { useEffect, useRef, type KeyboardEvent } from "react";
-import { DATES, fieldName, MONEY, parseMoney } from "../../ui/format";
+import { DATES, fieldName, MONEY, parseMoney, typedMoney } from "../../ui/format";
 import type { Value } from "../core";
 
 export interface CellEditorProps {
@@ -15,13 +15,15 @@ export interface CellEditorProps {
 
 /** The draft as the value to send. */
 export function parsed(field: string, draft: string, before: Value): Value {
+  if (draft === draftOf(field, before)) return before;
   if (MONEY.has(field)) return parseMoney(draft);
   if (Array.isArray(before)) return draft.split(",").map((tag) => tag.trim()).filter(Boolean);
   return draft;
 }
 
-export function draftOf(content: Value): string {
-  return Array.isArray(content) ? content.join(", ") : String(content ?? "");
+export function draftOf(field: string, content: Value): string {
+  if (Array.isArray(content)) return content.join(", ");
+  return MONEY.has(field) ? typedMoney(String(content ?? "")) : String(content ?? "");
 }
 
 /** One field, being edited in its cell. The draft lives outside, so that it survives scrolling away. */

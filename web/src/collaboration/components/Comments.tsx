@@ -3,16 +3,19 @@ import { instant } from "../../ui/format";
 import { newId, type Comment } from "../core";
 import { useSignal } from "../hooks";
 import { useSession } from "../provider";
+import { useAction } from "./actions";
 import { Avatar } from "./marks";
 import { useWorkspace } from "./workspace";
 
 /** Comments on a record, or on the session: threads, with replies and mentions. */
 export function Comments({ recordId }: { recordId?: string }) {
   const session = useSession();
+  const act = useAction();
   const all = useSignal(session.comments);
   const [replyTo, setReplyTo] = useState<string>();
   const threads = useMemo(() => {
-    const here = [...all.values()].filter((comment) => comment.record_id === (recordId ?? null));
+    // Live ones may have come before older ones were loaded.
+    const here = [...all.values()].filter((comment) => comment.record_id === (recordId ?? null)).sort((a, b) => a.at.localeCompare(b.at));
     const top = here.filter((comment) => comment.parent_id === null || !all.has(comment.parent_id));
     return top.map((comment) => ({ comment, replies: here.filter((reply) => reply.parent_id === comment.comment_id) }));
   }, [all, recordId]);
@@ -29,9 +32,7 @@ export function Comments({ recordId }: { recordId?: string }) {
             <div className="actions">
               <button type="button" className="button quiet" onClick={() => setReplyTo(comment.comment_id)}>Reply</button>
               {!comment.resolved && (
-                <button type="button" className="button quiet" onClick={() => {
-                  void session.request("resolve_comment", { comment_id: comment.comment_id, request_id: newId() });
-                }}>Settled</button>
+                <button type="button" className="button quiet" onClick={() => void act("resolve_comment", { comment_id: comment.comment_id }, "The comment is settled.")}>Settled</button>
               )}
             </div>
             {replyTo === comment.comment_id && (
@@ -43,6 +44,18 @@ export function Comments({ recordId }: { recordId?: string }) {
       {replyTo === undefined && <Write {...(recordId ? { recordId } : {})} />}
     </div>
   );
+}
+
+/** Whom a text names with @: of several whose names begin alike the one whose name is there as a whole. */
+export function mentioned(text: string, people: readonly (readonly [id: string, name: string])[]): string[] {
+  const found = new Set<string>();
+  for (const { index } of text.matchAll(/@/g)) {
+    const rest = text.slice(index + 1);
+    const named = people.filter(([, name]) => rest.startsWith(name) && !/^[\p{L}\p{N}]/u.test(rest.slice(name.length)));
+    const longest = Math.max(...named.map(([, name]) => name.length));
+    for (const [id, name] of named) if (name.length === longest) found.add(id);
+  }
+  return [...found];
 }
 
 function Said({ comment }: { comment: Comment }) {
@@ -65,21 +78,29 @@ function Write({ recordId, parentId, onDone }: { recordId?: string; parentId?: s
   const [text, setText] = useState("");
   const [sending, setSending] = useState(false);
   const area = useRef<HTMLTextAreaElement>(null);
+  /** Of this text: sent once more after an answer that was lost, it is the same comment. */
+  const id = useRef(newId());
   const people = [...names].filter(([id]) => id !== session.user_id && id !== "system");
   const typed = /@(\p{L}*)$/u.exec(text)?.[1]?.toLowerCase();
   const offered = typed === undefined ? [] : people.filter(([, name]) => name.toLowerCase().startsWith(typed)).slice(0, 5);
+  const write = (next: string) => {
+    setText(next);
+    id.current = newId();
+  };
   const send = async (event: FormEvent) => {
     event.preventDefault();
+    if (sending || text.trim() === "") return; // by keyboard that is possible all the same
     setSending(true);
-    const mentions = people.filter(([, name]) => text.includes(`@${name}`)).map(([id]) => id);
+    const mentions = mentioned(text, people);
     const answer = await session
       .comment(text.trim(), {
+        request_id: id.current,
         ...(recordId ? { record_id: recordId } : {}), ...(parentId ? { parent_id: parentId } : {}), ...(mentions.length ? { mentions } : {}),
       })
       .catch(() => undefined);
     setSending(false);
     if (answer?.ok) {
-      setText("");
+      write("");
       onDone?.();
     } else workspace.toast("bad", answer ? answer.error.message : "Not sent: there is no connection. Your text is still here.");
   };
@@ -87,7 +108,7 @@ function Write({ recordId, parentId, onDone }: { recordId?: string; parentId?: s
     <form className="stack" onSubmit={(event) => void send(event)}>
       <label htmlFor={`comment-${parentId ?? "new"}`}>{parentId ? "Reply" : "Comment"}</label>
       <textarea ref={area} id={`comment-${parentId ?? "new"}`} rows={3} value={text} maxLength={4_000}
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => write(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
         }} />
@@ -95,7 +116,7 @@ function Write({ recordId, parentId, onDone }: { recordId?: string; parentId?: s
         <div className="actions" role="group" aria-label="People to mention">
           {offered.map(([id, name]) => (
             <button key={id} type="button" className="button" onClick={() => {
-              setText((current) => current.replace(/@\p{L}*$/u, `@${name} `));
+              write(text.replace(/@\p{L}*$/u, `@${name} `));
               area.current?.focus();
             }}>@{name}{members.has(id) ? "" : " (away)"}</button>
           ))}

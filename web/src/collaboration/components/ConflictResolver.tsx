@@ -63,7 +63,7 @@ export function ConflictResolver({ conflict }: { conflict: Conflict }) {
   const follow = () => {
     if (!suggestion || !may) return;
     setChosen(meant(suggestion));
-    if (suggestion.strategy === "custom") setCustom(draftOf(suggestion.value));
+    if (suggestion.strategy === "custom") setCustom(draftOf(field, suggestion.value));
   };
   const decide = async () => {
     const choice = options.find((option) => option.key === chosen);

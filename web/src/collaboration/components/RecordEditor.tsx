@@ -104,9 +104,9 @@ function Fields({ record }: { record: RecordView }) {
               <dt><label htmlFor={id}>{fieldName(field)}</label></dt>
               <dd>
                 {writable ? (
-                  <FieldInput {...{ id, field }} draft={draft?.text ?? draftOf(content)} onDraft={(text) => setDrafts((all) => {
+                  <FieldInput {...{ id, field }} draft={draft?.text ?? draftOf(field, content)} onDraft={(text) => setDrafts((all) => {
                     const { [field]: before, ...rest } = all;
-                    if (text === draftOf(content)) return rest;
+                    if (text === draftOf(field, content)) return rest;
                     return { ...rest, [field]: { text, base_version: before?.base_version ?? record.versions[field] ?? 0 } };
                   })} />
                 ) : (

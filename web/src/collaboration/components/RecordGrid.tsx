@@ -89,7 +89,7 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
       if (others.length > 0) {
         workspace.warn(`${record_id} ${field}`, `${others.map(({ name }) => name).join(" and ")} is editing this field too: two different values will have to be decided between.`);
       }
-      setEditing({ record_id, field, draft: typed ?? draftOf(shown(record, field)), typed: typed !== undefined, base_version: record.versions[field] ?? 0 });
+      setEditing({ record_id, field, draft: typed ?? draftOf(field, shown(record, field)), typed: typed !== undefined, base_version: record.versions[field] ?? 0 });
       session.presence.say({ activity: "editing" });
     },
     [session, workspace, columns, mayEdit],

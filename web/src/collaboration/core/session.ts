@@ -205,7 +205,8 @@ export class CollaborationSession {
     });
   }
 
-  comment(text: string, about: { record_id?: string; parent_id?: string; mentions?: string[] } = {}) {
+  /** `request_id`: the same for the same comment, so that it is made once however often it is sent. */
+  comment(text: string, about: { record_id?: string; parent_id?: string; mentions?: string[]; request_id?: string } = {}) {
     return this.request<{ comment_id: string }>("comment", { text, request_id: newId(), ...about });
   }
 
