@@ -95,5 +95,8 @@ async def body_chunks(request: web.Request, limit: int, timeout: float) -> Async
             yield chunk
     except TimeoutError:
         raise HttpRefusal(408, ErrorCode.INVALID, f"the body did not come within {timeout:g} seconds") from None
+    except ConnectionResetError:
+        # Nobody reads this answer; whoever asks how far an import is does.
+        raise HttpRefusal(400, ErrorCode.INVALID, "the connection ended before the body did; send it again") from None
     except (HttpProcessingError, web.RequestPayloadError):
         raise HttpRefusal(400, ErrorCode.INVALID, "the body is not what its headers say") from None

@@ -73,8 +73,10 @@ async def watched(store: ImportStatusStore, clock: Callable[[], int], status: Im
     progress.moved()
     try:
         yield progress
-    except CollaborationError as error:
-        await progress.ended(status="failed", message=error.message)
+    except BaseException as error:
+        # A server that is stopped cancels it; whatever it was, nobody works on it any more.
+        message = error.message if isinstance(error, CollaborationError) else "the import broke off; send it again"
+        await progress.ended(status="failed", message=message)
         raise
     await progress.ended(status="completed")
 

@@ -47,6 +47,22 @@ async def test_a_file_that_is_still_coming_is_seen_by_others(server: Server, pat
     assert done["started_at"] == coming["started_at"] <= coming["updated_at"] <= done["updated_at"]
 
 
+async def test_a_sender_who_hangs_up_leaves_an_import_that_failed(server: Server, pat: Person, rae: Person) -> None:
+    session = await server.session(pat, records=0)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield CSV[:30].encode()
+        await asyncio.Event().wait()
+
+    sending = asyncio.create_task(send(pat, session, slowly(), progress_id="cut"))
+    await seen(rae, session, "cut", lambda body: body["status"] == "receiving")
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    found = await seen(rae, session, "cut", lambda body: body["status"] != "receiving")
+    assert (found["status"], found["rows"]) == ("failed", 0)
+    assert "send it again" in found["message"]
+
+
 async def test_an_import_that_is_refused_ends_as_failed_and_says_why(server: Server, pat: Person) -> None:
     session = await server.session(pat, records=0)
     bad = CSV + "A-3,2026-11-03,much,GBP,?\n"
