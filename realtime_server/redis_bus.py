@@ -240,6 +240,9 @@ class RedisBus:
                 await pipeline.execute(raise_on_error=False)
         except FAILED:
             self.counts["dropped"] += count
+        except Exception:
+            self.counts["dropped"] += count
+            log.exception("messages to other processes could not be sent")
         else:
             self.counts["published"] += count
 

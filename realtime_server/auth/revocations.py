@@ -100,9 +100,10 @@ class Revocations:
 
     async def refresh(self) -> None:
         """Learn what the database has and this process does not know."""
-        found, self._mark = await self._store.changed(self._mark)
+        found, mark = await self._store.changed(self._mark)
         for revocation in found:
             self.learn(revocation)
+        self._mark = mark  # not before all of them are known
 
     async def follow(self, interval: float) -> None:
         """`refresh` every ``interval`` seconds, for ever."""
@@ -112,8 +113,13 @@ class Revocations:
                 await self.refresh()
             except CollaborationError as error:
                 log.warning("revoked tokens cannot be looked for: %s", error.message)
+            except Exception:
+                log.exception("looking for revoked tokens failed")
             for looked in self._on_looked:
-                looked()
+                try:
+                    looked()
+                except Exception:
+                    log.exception("open connections could not be looked at after revocations")
 
 
 class Verifier(Protocol):

@@ -41,6 +41,9 @@ async def poll_forever(
             if not failing:
                 log.warning("the logs of watched sessions cannot be looked at: %s", error.message)
             failing = True
+        except Exception:
+            log.exception("looking at the logs of watched sessions failed")
+            failing = True
         else:
             failing = False
         pause = max(interval, _SHARE * (loop.time() - began)) if not failing else interval

@@ -33,6 +33,8 @@ async def sweep_forever(engine: Sessions, sessions: SessionStore, interval: floa
             await sweep(engine, sessions, clock())
         except CollaborationError as error:
             log.warning("looking for expired sessions failed: %s", error.message)
+        except Exception:
+            log.exception("looking for expired sessions failed")
 
 
 async def sweep(engine: Sessions, sessions: SessionStore, now: int) -> None:
@@ -43,4 +45,8 @@ async def sweep(engine: Sessions, sessions: SessionStore, now: int) -> None:
     for session_id in await sessions.expirable(now, _LIMIT):
         if not engine.watched(session_id):
             command = ExpireSession(actor=SYSTEM, command_id=f"{SYSTEM_USER}/expire/{session_id}/{now}")
-            await engine.submit(session_id, command)
+            try:
+                await engine.submit(session_id, command)
+            except CollaborationError as error:
+                # A session that cannot be opened keeps no other from ending.
+                log.warning("session %s could not be expired: %s", session_id, error.message)

@@ -271,13 +271,17 @@ class RunService:
             return await self._sessions.reconciling(_SWEPT)
         except CollaborationError as error:
             log.warning("looking for runs under way failed: %s", error.message)
-            return []
+        except Exception:
+            log.exception("looking for runs under way failed")
+        return []
 
     async def _ensure_quietly(self, session_id: str) -> None:
         try:
             await self.ensure(session_id)
         except CollaborationError as error:
             log.warning("the run of session %s is not taken up: %s", session_id, error.message)
+        except Exception:
+            log.exception("the run of session %s is not taken up", session_id)
 
     async def _load(self, state: SessionState) -> str:
         """A job of the worker with the session's open records."""

@@ -77,14 +77,19 @@ async def test_another_process_learns_of_it_by_looking_and_is_told_once(store: M
     assert "p" not in there.check(identity(NOW)).roles
 
 
-async def test_it_goes_on_looking_when_the_database_was_away(store: MemoryRevocationStore) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [CollaborationError(ErrorCode.UNAVAILABLE, "the database did not answer in time"), KeyError("project_id")],
+    ids=["the database was away", "what is stored cannot be read"],
+)
+async def test_it_goes_on_looking_after(failure: Exception) -> None:
     class Failing(MemoryRevocationStore):
         failures = 2
 
         async def changed(self, mark: int) -> tuple[list[Revocation], int]:
             if self.failures:
                 self.failures -= 1
-                raise CollaborationError(ErrorCode.UNAVAILABLE, "the database did not answer in time")
+                raise failure
             return await super().changed(mark)
 
     failing = Failing()
@@ -97,6 +102,25 @@ async def test_it_goes_on_looking_when_the_database_was_away(store: MemoryRevoca
         await learned.wait()
     following.cancel()
     assert failing.failures == 0
+
+
+async def test_a_failure_about_one_keeps_nobody_from_learning_of_the_others(store: MemoryRevocationStore) -> None:
+    revocations = Revocations(store, lambda: NOW * 1000)
+    learned = asyncio.Event()
+
+    def hears(revocation: Revocation) -> None:
+        if revocation.user_id == "alice":
+            raise ValueError("nobody expects this")
+        learned.set()
+
+    revocations.on_learned(hears)
+    for user in ("alice", "bob"):
+        await store.add(Revocation(user, "p", NOW, "adam"))
+    following = asyncio.create_task(revocations.follow(0.001))
+    async with asyncio.timeout(10):
+        await learned.wait()
+    following.cancel()
+    assert all("p" not in revocations.check(identity(NOW, user)).roles for user in ("alice", "bob"))
 
 
 async def test_a_project_has_a_bound_and_who_is_in_it_can_be_revoked_again() -> None:

@@ -3,11 +3,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from immutables import Map
 
-from realtime_server.core.commands import AcquireLock, Join, ReleaseLock, Undo
+from realtime_server.core.commands import AcquireLock, CreateSession, Join, ReleaseLock, Undo
 from realtime_server.core.commits import Commit, verify
 from realtime_server.core.evolve import replay
 from realtime_server.core.state import SessionState
@@ -289,6 +290,32 @@ async def test_a_session_nobody_uses_expires_and_one_that_is_watched_does_not(be
     with pytest.raises(CollaborationError) as raised:
         await engine.submit(SESSION, edit(ADMIN, "1.00"))
     assert raised.value.code is ErrorCode.SESSION_ENDED
+
+
+async def test_a_session_that_cannot_be_opened_keeps_no_other_from_expiring(bench: Bench) -> None:
+    class Damaged:
+        """The real log, with one session's damaged."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(bench.stores.log, name)
+
+        async def read(self, session_id: str, after: int, limit: int) -> list[Commit]:
+            if session_id == "broken":
+                raise CollaborationError(ErrorCode.INTERNAL, "the session's log is damaged")
+            return await bench.stores.log.read(session_id, after, limit)
+
+    names = ("broken", "a", "z")
+    now = [1_000_000]
+    before = bench.engine(clock=lambda: now[0])
+    for number, name in enumerate(names):
+        command = CreateSession(
+            actor=ADMIN, command_id="ada/create", session_id=name, project_id="demo", name=name, expires_in=60 + number
+        )
+        await before.submit(name, command)
+        await before.checkpoint(name)
+    now[0] += 70_000
+    await sweep(bench.engine(clock=lambda: now[0], log=Damaged()), bench.stores.sessions, now[0])
+    assert [(await before.inspect(name)).status for name in names] == ["active", "expired", "expired"]
 
 
 async def test_records_beside_a_touched_one_are_in_memory_before_they_are_asked_for(bench: Bench) -> None:
