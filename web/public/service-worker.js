@@ -11,8 +11,11 @@ addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin) return;
   if (url.pathname.startsWith("/assets/")) event.respondWith(cached(request));
-  else if (request.mode === "navigate" && !url.pathname.startsWith("/api/")) event.respondWith(newest(request));
+  else if (request.mode === "navigate" && isPage(url.pathname)) event.respondWith(newest(request));
 });
+
+// The server has other addresses that a person may look at: what they show is not the application.
+const isPage = (path) => path === "/" || path.startsWith("/sessions/");
 
 // Their names carry a hash of their content: what is here is right for ever.
 async function cached(request) {

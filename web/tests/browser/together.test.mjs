@@ -131,6 +131,10 @@ test("edits made offline survive a reload without a network and are sent once, i
   await alice.reload(); // once with the service worker in charge, so that it knows the application's files
   await alice.getByRole("button", { name: "Online", exact: true }).waitFor();
   await alice.locator(".rows .row").first().waitFor();
+  // Looked at in the same browser, it is not taken for the application.
+  const other = await alice.context().newPage();
+  await other.goto(`${server.url}/healthz`);
+  await other.close();
   await alice.context().setOffline(true);
   await alice.getByRole("button", { name: /^Offline|^Reconnecting/ }).waitFor();
   await setCell(alice, L2, "amount", "22.00");
