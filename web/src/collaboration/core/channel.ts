@@ -25,3 +25,6 @@ export interface Channel {
 }
 
 export const ANSWER_TIMEOUT = 10_000;
+
+/** About so many milliseconds: what many clients wait for at the same time, they do not ask for at the same time. */
+export const about = (milliseconds: number): number => milliseconds * (0.5 + Math.random());

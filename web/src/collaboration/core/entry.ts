@@ -1,4 +1,4 @@
-import { NoAnswer, type Channel } from "./channel";
+import { about, NoAnswer, type Channel } from "./channel";
 import { LONG_AWAY, nextConnection, type Connection, type ConnectionEvent } from "./connection";
 import type { Ack, Envelope, Joined, Refusal } from "./contract";
 import { Signal } from "./signal";
@@ -86,7 +86,7 @@ export class Entry {
       }
     } else if (error.retryable) {
       this.#event({ type: "down" });
-      this.#retryTimer = setTimeout(() => this.#channel.retry(), TRY_AGAIN);
+      this.#retryTimer = setTimeout(() => this.#channel.retry(), about(TRY_AGAIN));
       return;
     }
     clearTimeout(this.#awayTimer);
@@ -147,7 +147,7 @@ export class Entry {
 
   #joinLater(attempt: number): void {
     if (attempt === this.#attempt) {
-      this.#retryTimer = setTimeout(() => attempt === this.#attempt && void this.#join(), TRY_AGAIN);
+      this.#retryTimer = setTimeout(() => attempt === this.#attempt && void this.#join(), about(TRY_AGAIN));
     }
   }
 }

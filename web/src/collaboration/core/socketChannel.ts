@@ -1,5 +1,5 @@
 import { io, type Socket } from "socket.io-client";
-import { ANSWER_TIMEOUT, NoAnswer, type Channel, type ChannelEvents } from "./channel";
+import { about, ANSWER_TIMEOUT, NoAnswer, type Channel, type ChannelEvents } from "./channel";
 import type { Ack, Envelope, Refusal } from "./contract";
 
 const RETRY = { first: 500, longest: 5_000 };
@@ -83,6 +83,6 @@ export class SocketChannel implements Channel {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (this.#events) this.socket.connect();
-    }, RETRY.first);
+    }, about(RETRY.first));
   }
 }
