@@ -124,6 +124,19 @@ it("UserPresence goes to where a person is", async () => {
   expect(workspace.jump.get()).toEqual({ record_id: "ledger:2", field_name: "amount" });
 });
 
+it("UserPresence lists everybody, where there are more than have a place", async () => {
+  const user = userEvent.setup();
+  session.members.set(new Map(Array.from({ length: 9 }, (_, n) => [`u${n}`, {
+    user_id: `u${n}`, name: `Person ${n}`, role: "preparer", status: "active", activity: null, last_seen: "", connections: 1,
+    focus: n === 8 ? { record_id: "ledger:3", field_name: "amount" } : null,
+  }])));
+  show(<UserPresence />);
+  await user.click(screen.getByRole("button", { name: "All 9 who are here" }));
+  await user.click(within(screen.getByRole("dialog")).getByRole("button", { name: /Person 8.*Preparer · at 3, Amount/ }));
+  expect(workspace.jump.get()).toEqual({ record_id: "ledger:3", field_name: "amount" });
+  expect(screen.queryByRole("dialog")).toBeNull();
+});
+
 it("ReconciliationStatus shows a run's progress, rate and time left, and what remains to be explained", async () => {
   session.reconciliation.set({ status: "running", total: 1_000, processed: 250, matched: 200, suggested: 10, exceptions: 1, rate: 125, seconds_left: 6 });
   show(<ReconciliationStatus />);

@@ -67,6 +67,14 @@ test("each sees who is here, where they are, and what they write, as it happens"
   await holds(cell(alice, "ledger:L00006", "amount").locator(".watcher"), "Bob");
   await alice.getByRole("button", { name: /Bob Brown/ }).click();
   await alice.locator('[data-record="ledger:L00006"] [data-field="amount"]:focus').waitFor();
+  // Where a filter hides the place, she is told, and goes there without it.
+  const search = alice.getByPlaceholder("Search");
+  await search.fill("Payment number 1");
+  await alice.locator('[data-record="ledger:L00006"]').waitFor({ state: "detached" });
+  await alice.getByRole("button", { name: /Bob Brown/ }).click();
+  await alice.getByRole("button", { name: "List all" }).click();
+  await alice.locator('[data-record="ledger:L00006"] [data-field="amount"]:focus').waitFor();
+  assert.equal(await search.inputValue(), "");
   await bob.context().close();
   await alice.getByText("Only you are here", { exact: false }).first().waitFor({ state: "attached" });
 });

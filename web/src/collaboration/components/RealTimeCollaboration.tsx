@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useEffect, useId, useMemo, type ReactNode } from "react";
+import { lazy, Suspense, useCallback, useEffect, useId, useMemo, useRef, type ReactNode } from "react";
 import { Icon, type IconName } from "../../ui/Icon";
 import { capital, count, fieldName, STATUSES } from "../../ui/format";
 import { useNarrow } from "../../ui/narrow";
@@ -16,7 +16,7 @@ import { ReconciliationStatus } from "./ReconciliationStatus";
 import { RecordCards } from "./RecordCards";
 import { mayEdit, RecordEditor } from "./RecordEditor";
 import { RecordGrid } from "./RecordGrid";
-import { filterOf, useFields, useRows } from "./rows";
+import { filterOf, fits, useFields, useRows } from "./rows";
 import { SyncBadge } from "./SyncBadge";
 import { UserPresence } from "./UserPresence";
 import { useWorkspace, Workspace, WorkspaceContext } from "./workspace";
@@ -82,6 +82,10 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
   }, [session, workspace, change]);
   const nameOf = useCallback((id: string) => session.records.get(id)?.external_id ?? id, [session]);
   useNews(follow);
+  const jump = useSignal(workspace.jump);
+  useEffect(() => {
+    if (jump && parameters.view === "match") change({ view: undefined }, true); // places are in the list
+  }, [jump, parameters.view, change]);
   const open = useCallback((next: Panel | undefined) => change({ panel: next }, true), [change]);
   const select = useCallback((record: string, show = true) => change({ record, ...(show ? { panel: "record" } : {}) }), [change]);
   useEffect(() => {
@@ -189,11 +193,36 @@ function Records({ narrow, selected, onSelect }: { narrow: boolean; selected: st
   const size = useSignal(session.records.size);
   const fields = useFields();
   const loadingNow = loading.state === "waiting" || loading.state === "loading";
+  const workspace = useWorkspace();
+  const search = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const wanted = parameters.q ?? "";
+    if (search.current && search.current.value !== wanted) search.current.value = wanted;
+  }, [parameters.q]);
+  const jump = useSignal(workspace.jump);
+  useEffect(() => {
+    // What is listed the list goes to by itself.
+    if (!jump || ids.includes(jump.record_id)) return;
+    const record = session.records.get(jump.record_id);
+    if (record && fits(record, filter)) refresh();
+    else if (record) {
+      workspace.jump.set(undefined);
+      workspace.toast("info", `${record.external_id} is not among the records that are listed now.`, {
+        label: "List all", run: () => {
+          change({ q: undefined, source: undefined, status: undefined, only: undefined });
+          workspace.jump.set(jump);
+        },
+      });
+    } else if (!loadingNow) {
+      workspace.jump.set(undefined);
+      workspace.toast("info", "This record is not in this session.");
+    }
+  }, [jump, ids, filter, refresh, loadingNow, session, workspace, change]);
   return (
     <>
       <form className="toolbar" role="search" onSubmit={(event) => event.preventDefault()}>
         <label className="search"><span className="visually-hidden">Search records</span><Icon name="search" />
-          <input type="search" placeholder="Search" defaultValue={parameters.q ?? ""} onChange={(event) => change({ q: event.target.value })} maxLength={200} />
+          <input ref={search} type="search" placeholder="Search" defaultValue={parameters.q ?? ""} onChange={(event) => change({ q: event.target.value })} maxLength={200} />
         </label>
         <Pick label="Side" value={parameters.source} options={[["ledger", "Ledger"], ["statement", "Statement"]]} onPick={(source) => change({ source })} />
         <Pick label="Status" value={parameters.status} options={STATUSES.map((item) => [item, capital(item)])} onPick={(item) => change({ status: item })} />
