@@ -3,6 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CollaborationSession, MemoryEditStorage, type Commit, type Standing } from "../src/collaboration/core";
 import { ConflictInbox } from "../src/collaboration/components/ConflictResolver";
+import Analytics from "../src/collaboration/components/Analytics";
 import { draftOf, parsed } from "../src/collaboration/components/CellEditor";
 import { Comments, mentioned } from "../src/collaboration/components/Comments";
 import { preview } from "../src/collaboration/components/csv";
@@ -252,6 +253,24 @@ describe("comments", () => {
     await user.click(settle);
     await waitFor(() => expect(workspace.toasts.get().at(-1)?.text).toMatch(/no connection/));
   });
+});
+
+it("Analytics asks for the figures now and then, not for each of the changes", async () => {
+  const asked: string[] = [];
+  server.http = (_, path) => {
+    asked.push(path);
+    return {
+      as_of: 1, by_user: {}, by_day: {}, edits: { total: 7 }, locks: { acquired: 0, taken_over: 0 },
+      conflicts: { detected: 0, automatic: 0, by_strategy: {}, share_resolved: null, time_to_resolve: { median: null } },
+    };
+  };
+  show(<Analytics />);
+  expect((await screen.findByText("Edits")).nextSibling!.textContent).toBe("7");
+  await act(async () => {
+    for (let n = 0; n < 60; n++) server.editBy("bob", "ledger:1", "amount", `${n}.50`);
+    await session.seq.when((seq) => seq === server.seq);
+  });
+  expect(asked).toEqual(["/sessions/s/analytics"]);
 });
 
 describe("the history", () => {

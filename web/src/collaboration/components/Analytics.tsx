@@ -1,9 +1,12 @@
 import { useEffect, useState } from "react";
 import { count, duration, percent } from "../../ui/format";
 import { RestError, type Analytics as Figures } from "../core";
-import { useSignal } from "../hooks";
+import { useNowAndThen } from "../hooks";
 import { useSession } from "../provider";
 import { useName } from "./marks";
+
+/** Milliseconds between two times that the server is asked, while people work. */
+const EVERY = 5_000;
 
 /** What the log says of the work: clashes and how they ended, who did what, and when. */
 export default function Analytics() {
@@ -11,8 +14,8 @@ export default function Analytics() {
   const name = useName();
   const [figures, setFigures] = useState<Figures>();
   const [error, setError] = useState<string>();
-  const seq = useSignal(session.seq);
-  const step = Math.floor(seq / 20);
+  // Counted from the log: while much happens, not for each of it.
+  const seq = useNowAndThen(session.seq, EVERY);
   useEffect(() => {
     let here = true;
     session.rest.get<Figures>(`/sessions/${encodeURIComponent(session.session_id)}/analytics`).then(
@@ -22,8 +25,8 @@ export default function Analytics() {
     return () => {
       here = false;
     };
-  }, [session, step]);
-  if (error) return <p className="notice bad" role="alert">The figures could not be loaded: {error} Open this again to retry.</p>;
+  }, [session, seq]);
+  if (error && !figures) return <p className="notice bad" role="alert">The figures could not be loaded: {error} Open this again to retry.</p>;
   if (!figures) return <p className="empty">Counting…</p>;
   const { conflicts, edits, locks, by_user, by_day } = figures;
   const people = Object.entries(by_user).filter(([id]) => id !== "system").map(([id, done]) => [name(id), done.commits] as const);
