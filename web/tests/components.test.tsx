@@ -255,6 +255,22 @@ describe("comments", () => {
   });
 });
 
+it("a reason that could not be given stays as it was written", async () => {
+  const user = userEvent.setup();
+  show(<RecordEditor recordId="ledger:1" />);
+  await user.click(screen.getByRole("button", { name: "Exception…" }));
+  await user.type(screen.getByLabelText("Why is it an exception?"), "Paid twice");
+  act(() => server.stop());
+  await user.click(screen.getByRole("button", { name: "Exception" }));
+  await waitFor(() => expect(workspace.toasts.get().at(-1)?.text).toMatch(/no connection/));
+  expect(screen.getByLabelText<HTMLInputElement>("Why is it an exception?").value).toBe("Paid twice");
+  server.reachable = true;
+  session.network(true);
+  await act(() => session.connection.when(({ state }) => state === "online"));
+  await user.click(screen.getByRole("button", { name: "Exception" }));
+  await waitFor(() => expect(screen.queryByLabelText("Why is it an exception?")).toBeNull());
+});
+
 it("Analytics asks for the figures now and then, not for each of the changes", async () => {
   const asked: string[] = [];
   server.http = (_, path) => {

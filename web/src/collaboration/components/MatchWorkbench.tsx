@@ -63,11 +63,13 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
     setBusy(true);
     const done = `Matched ${count(ledger.size)} with ${count(statement.size)}.`;
     const body = { ledger: [...ledger], statement: [...statement], ...(reason ? { reason } : {}) };
-    if (await act("match_create", body, done)) {
+    const matched = await act("match_create", body, done);
+    if (matched) {
       setLedger(new Set());
       setStatement(new Set());
     }
     setBusy(false);
+    return matched;
   };
   const ready = mayEdit(role) && !busy && ledger.size > 0 && statement.size > 0;
   return (

@@ -1,6 +1,9 @@
 import { useId, useState, type FormEvent } from "react";
 
-/** A button that first asks for a reason, for what goes into the audit trail. */
+/**
+ * A button that first asks for a reason, for what goes into the audit trail. `onGive` resolves to false where it could not
+ * be done: then what was written stays.
+ */
 export function ReasonButton({ label, question, required = true, primary = false, disabled = false, onGive }: {
   label: string; question: string; required?: boolean; primary?: boolean; disabled?: boolean; onGive: (reason: string) => Promise<unknown>;
 }) {
@@ -13,9 +16,9 @@ export function ReasonButton({ label, question, required = true, primary = false
   const give = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
-    await onGive(reason.trim());
+    const done = await onGive(reason.trim());
     setBusy(false);
-    setReason(undefined);
+    if (done !== false) setReason(undefined);
   };
   return (
     <form className="reason" onSubmit={(event) => void give(event)}>

@@ -157,9 +157,10 @@ function TakeOver({ recordId, holder }: { recordId: string; holder: string }) {
   }
   const take = async () => {
     const answer = await session.takeOver(recordId, reason).catch(() => undefined);
-    if (answer?.ok) workspace.toast("good", `You hold the lock now. ${holder} has been told.`);
-    else workspace.toast("bad", answer ? answer.error.message : "There is no connection; try again when you are online.");
-    setReason(undefined);
+    if (answer?.ok) {
+      workspace.toast("good", `You hold the lock now. ${holder} has been told.`);
+      setReason(undefined);
+    } else workspace.toast("bad", answer ? answer.error.message : "There is no connection; try again when you are online.");
   };
   return (
     <span className="stack">
