@@ -39,7 +39,38 @@ def measured(windows: list[Window], asked: float) -> Step:
 
 
 #: Rates that are held in one search: a server that never recovers from a step would be tried for an hour.
-_HOLDS: Final = 8
+_HOLDS: Final = 12
+_DOWN: Final = 0.8
+_UP: Final = 1.1
+
+
+class Holds:
+    """Which rates are held, one after another: down in fifths until one holds, from there up in tenths.
+
+    A climb in short steps can end far above what lasts (twice as high, in a bad hour), so the way down is quick;
+    the answer is still exact to a tenth, because the last steps are upwards.
+    """
+
+    def __init__(self, begin: float, floor: float) -> None:
+        self.best: float | None = None
+        self._rate, self._floor, self._left = begin, floor, _HOLDS
+        self._failed = float("inf")
+
+    @property
+    def rate(self) -> float | None:
+        """The rate to be held next; None when the search is over."""
+        over = self._left == 0 or self._rate <= self._floor or self._rate >= self._failed
+        return None if over else self._rate
+
+    def tell(self, held: bool, done: float) -> None:
+        """What became of ``rate``; ``done`` is what was done of it, edits a second."""
+        self._left -= 1
+        if held:
+            self.best, self._rate = self._rate, self._rate * _UP
+        elif self.best is not None:
+            self._left = 0
+        else:
+            self._failed, self._rate = self._rate, min(self._rate * _DOWN, done)
 
 
 class Search:
@@ -64,18 +95,14 @@ class Search:
         rate, held = begin, begin / 2
         while await self._climbs(rate, step_seconds):
             held, rate = rate, rate * factor
-        rate, best = held, None
-        for _ in range(_HOLDS):
-            if rate <= begin / 10:
-                break
+        holds, best = Holds(held, begin / 10), None
+        while (rate := holds.rate) is not None:
             await self._rest(rate)
             step = await self._at(rate, 2, seconds)
-            if step.holds(self._limit):
-                best, rate = step, rate * 1.1
-            elif best is not None:
-                break
-            else:
-                rate = min(rate * 0.9, step.done)
+            held_so_long = step.holds(self._limit)
+            if held_so_long:
+                best = step
+            holds.tell(held_so_long, step.done)
         return best
 
     async def _climbs(self, rate: float, seconds: int) -> bool:

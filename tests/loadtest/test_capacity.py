@@ -1,0 +1,45 @@
+"""Which rates a search for the peak holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.capacity import Holds
+
+
+def searched(limit: float, begin: float, floor: float) -> tuple[float | None, list[float]]:
+    """What a server that holds just ``limit`` is found to hold, and the rates it was asked for."""
+    holds, asked = Holds(begin, floor), []
+    while (rate := holds.rate) is not None:
+        asked.append(rate)
+        holds.tell(rate <= limit, min(rate, limit * 1.3))
+    return holds.best, asked
+
+
+@pytest.mark.parametrize("limit", [450.0, 641.0, 900.0, 1_500.0, 1_999.0, 2_600.0, 3_100.0])
+def test_the_peak_is_found_to_a_tenth_however_far_below_the_climb_it_is(limit: float) -> None:
+    best, asked = searched(limit, 3_125.0, 320.0)
+    assert best is not None
+    assert best <= limit < best * 1.101
+    assert len(asked) <= 12
+
+
+def test_a_rate_that_failed_is_not_tried_again() -> None:
+    best, asked = searched(2_550.0, 3_125.0, 320.0)
+    assert best == pytest.approx(2_500.0)
+    assert asked == pytest.approx([3_125.0, 2_500.0, 2_750.0])
+
+
+def test_a_server_that_does_better_than_the_climb_is_followed_upwards() -> None:
+    best, asked = searched(1_500.0, 1_000.0, 100.0)
+    assert best == pytest.approx(1_464.1)
+    assert asked == pytest.approx([1_000.0, 1_100.0, 1_210.0, 1_331.0, 1_464.1, 1_610.51])
+
+
+def test_a_server_that_holds_nothing_is_not_tried_for_ever() -> None:
+    holds, asked = Holds(3_125.0, 320.0), 0
+    while holds.rate is not None:
+        asked += 1
+        holds.tell(False, holds.rate)
+    assert holds.best is None
+    assert asked <= 12
