@@ -439,7 +439,7 @@ def _retention(
     days = settings.retention_names_days
     if not days:
         return None
-    retention = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, days)
+    retention = NameRetention(engine, store.log, store.notices, store.clock, days)
     sweeper = RetentionSweeper(retention, store.turns)
     text = "Sessions from which this process erased people's names because of their age."
     counter(registry, "collaboration_retention_sessions", text, lambda: sweeper.sessions)

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Collection
 import click
 
 from realtime_server.auth.revocations import Revocations
+from realtime_server.command_engine import command_engine
 from realtime_server.core.commands import Actor, EraseName, generated_command_id
 from realtime_server.core.roles import Role
-from realtime_server.engine.engine import Engine
 from realtime_server.engine.erasing import erase
-from realtime_server.errors import CollaborationError
+from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import CommitLog
 from realtime_server.settings import Settings
 from realtime_server.storage.audit import soundness
@@ -38,7 +38,7 @@ def erase_command(
 
     Their user id stays: it is what the hash chain holds. What people wrote by hand (comments, reasons, values) stays
     too. A token from before names them no more there, but in other sessions it does, until it is revoked. Exit codes:
-    0 done, 1 a log is not sound, 2 it could not be done; doing it again does the rest.
+    0 done, 1 a log is not sound, or could not be opened, 2 it could not be done; doing it again does the rest.
     """
     if revoke and sessions:
         raise click.UsageError("tokens are revoked in projects or everywhere: leave out --session, or --revoke")
@@ -60,22 +60,27 @@ async def _erase(
             revocations = Revocations(store.revocations, store.clock)
             for project_id in projects or (None,):
                 await revocations.revoke(user_id, project_id, by, "the name is erased")
-        engine = Engine(store.log, store.sessions, store.records, publish=lambda commits: None)
-        try:
+        async with command_engine(store) as engine:
             async for session_id in _naming(store.log, user_id):
                 if sessions and session_id not in sessions:
-                    continue
-                if projects and (await engine.inspect(session_id)).project_id not in projects:
                     continue
                 command = EraseName(
                     actor=actor, command_id=generated_command_id(by, uuid.uuid4().hex), user_id=user_id
                 )
-                erased = await erase(engine, store.log, store.sessions, store.notices, session_id, [command])
+                try:
+                    if projects and (await engine.inspect(session_id)).project_id not in projects:
+                        continue
+                    erased = await erase(engine, store.log, store.notices, session_id, [command])
+                except CollaborationError as error:
+                    if error.code is ErrorCode.UNAVAILABLE:
+                        raise
+                    # A session whose log is damaged keeps the name in no other one.
+                    click.echo(f"{session_id}: not erased: {error.message}")
+                    sound = False
+                    continue
                 is_sound, state = await soundness(store, session_id)
                 click.echo(f"{session_id}: erased from {erased.commits} commits by commit {erased.seq}; {state}")
                 sound, count = sound and is_sound, count + 1
-        finally:
-            await engine.close()
     click.echo(f"{user_id}: the name is erased from {count} sessions")
     return sound
 

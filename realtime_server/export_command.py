@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from realtime_server.core.commits import Commit
-from realtime_server.engine.config import EngineConfig
-from realtime_server.engine.engine import Engine, wall_clock
+from realtime_server.command_engine import command_engine
 from realtime_server.errors import CollaborationError
 from realtime_server.reconciliation.export_check import manifest_of, problems_of
 from realtime_server.reconciliation.export_package import PackageWriter, zip_folder
@@ -40,23 +37,13 @@ async def _export(settings: Settings, session_id: str, target: Path, exported_by
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
         folder, packed = Path(name) / "package", Path(name) / "packed"
         folder.mkdir()
-        async with existing_store(settings) as store:
-            engine = Engine(
-                store.log, store.sessions, store.records, publish=_nobody, notices=store.notices, config=EngineConfig()
-            )
-            try:
-                writer = PackageWriter(engine, store.log, store.records, wall_clock)
-                manifest = await writer.write(session_id, folder, exported_by)
-            finally:
-                await engine.close()
+        async with existing_store(settings) as store, command_engine(store) as engine:
+            writer = PackageWriter(engine, store.log, store.records, store.clock)
+            manifest = await writer.write(session_id, folder, exported_by)
         await asyncio.to_thread(zip_folder, folder, packed)
         packed.replace(target)
     signed = "signed off" if manifest["signed"] else "not signed off"
     return f"{session_id}: {signed}, {manifest['as_of']} commits, head {manifest['head']}"
-
-
-def _nobody(commits: Sequence[Commit]) -> None:
-    """Nobody is connected to this process."""
 
 
 @click.command("verify-export")

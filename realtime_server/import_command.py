@@ -16,8 +16,8 @@ import click
 
 from realtime_server.auth.identity import identity_from_claims
 from realtime_server.cli import duration
+from realtime_server.command_engine import command_engine
 from realtime_server.core.commands import Actor, CreateSession, command_id_of
-from realtime_server.core.commits import Commit
 from realtime_server.core.roles import Role
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
@@ -252,23 +252,8 @@ async def _import(settings: Settings, order: _Order, report: Report) -> list[tup
 @asynccontextmanager
 async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, Importer, MappingStore, RuleStore]]:
     """An instance of our own beside whichever servers use this database: the log keeps them all in one order."""
-    async with configured_store(settings) as store:
-        engine = Engine(
-            store.log,
-            store.sessions,
-            store.records,
-            publish=_published_by_the_log,
-            clock=store.clock,
-            notices=store.notices,
-        )
-        try:
-            yield engine, Importer(engine, store.log, store.records), store.mappings, store.rules
-        finally:
-            await engine.close()
-
-
-def _published_by_the_log(commits: Sequence[Commit]) -> None:
-    """Servers find these commits in the log; nobody is connected to this process."""
+    async with configured_store(settings) as store, command_engine(store) as engine:
+        yield engine, Importer(engine, store.log, store.records), store.mappings, store.rules
 
 
 async def _session(engine: Engine, rules: RuleStore, order: _Order) -> str:

@@ -195,7 +195,12 @@ class SessionStore(Protocol):
     async def expirable(self, now: int, limit: int) -> list[str]:
         """Ids of active sessions whose stored ``expires_at`` has passed, the longest past first.
 
-        ``now`` in milliseconds. The log may know better: it decides.
+        ``now`` in milliseconds. The log may know better: it decides. Not those that are kept, by any process.
+        """
+
+    async def keep(self, session_ids: Collection[str], ending: int, until: int) -> None:
+        """Somebody has these sessions open: those whose stored ``expires_at`` is no later than ``ending`` are not
+        `expirable` before ``until``. Both in milliseconds.
         """
 
 

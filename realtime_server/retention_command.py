@@ -7,7 +7,7 @@ import os
 
 import click
 
-from realtime_server.engine.engine import Engine
+from realtime_server.command_engine import command_engine
 from realtime_server.engine.retention import NameRetention
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.settings import MAX_RETENTION, Settings
@@ -41,30 +41,26 @@ def retention_command(ctx: click.Context, names_days: int | None, dry_run: bool)
 
 async def _run(settings: Settings, days: int, *, dry_run: bool) -> bool:
     sound, sessions = True, 0
-    async with existing_store(settings) as store:
-        engine = Engine(store.log, store.sessions, store.records, publish=lambda commits: None, clock=store.clock)
-        try:
-            retention = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, days)
-            async for due in retention.due():
-                about = f"{due.session_id}: ended at {due.ended_at}, {len(due.people)} people named"
-                if dry_run:
-                    click.echo(about)
-                    sessions += 1
-                    continue
-                try:
-                    commits = await retention.erase(due)
-                except CollaborationError as error:
-                    if error.code is ErrorCode.UNAVAILABLE:
-                        raise
-                    click.echo(f"{about}; not erased: {error.message}")
-                    sound = False
-                    continue
-                is_sound, state = await soundness(store, due.session_id)
-                click.echo(f"{about}; erased from {commits} commits; {state}")
+    async with existing_store(settings) as store, command_engine(store) as engine:
+        retention = NameRetention(engine, store.log, store.notices, store.clock, days)
+        async for due in retention.due():
+            about = f"{due.session_id}: ended at {due.ended_at}, {len(due.people)} people named"
+            if dry_run:
+                click.echo(about)
                 sessions += 1
-                sound = sound and is_sound
-        finally:
-            await engine.close()
+                continue
+            try:
+                commits = await retention.erase(due)
+            except CollaborationError as error:
+                if error.code is ErrorCode.UNAVAILABLE:
+                    raise
+                click.echo(f"{about}; not erased: {error.message}")
+                sound = False
+                continue
+            is_sound, state = await soundness(store, due.session_id)
+            click.echo(f"{about}; erased from {commits} commits; {state}")
+            sessions += 1
+            sound = sound and is_sound
     what = "would be erased" if dry_run else "are erased"
     click.echo(f"names are kept for {days} days: they {what} from {sessions} sessions")
     return sound

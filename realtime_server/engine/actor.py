@@ -49,6 +49,8 @@ Needs = Callable[[SessionState], Collection[str]]
 #: Commits read from the log at a time: at 60 µs each (``python -m loadtest.bench_open``) at most 15 ms in which nobody
 #: else has a turn.
 _PAGE = 250
+#: Seconds after a failure until what nobody asked for (leases that end) is tried again.
+_RETRY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,10 @@ class SessionActor:
         self._stale = self._opened = False
         self._hinted = HintedCommits()
         self._used_at = asyncio.get_running_loop().time()
+        #: Before this moment of the event loop nothing is tried again by itself: the database did not answer.
+        self._rest_until = 0.0
+        #: Appends in a row that failed, and that the log knows nothing of.
+        self._failures = 0
         self._state = SessionState(session_id)
         self._recent = RecentCommits(config.recent_commits)
         self._notifier = None if stores.notices is None else Notifier(session_id, stores.notices, notify)
@@ -256,7 +262,7 @@ class SessionActor:
         if self._state.locks:
             first = min(lock.expires_at for lock in self._state.locks.values())
             patience = min(patience, max(0.0, (first - self._clock()) / 1000 + 0.001))
-        return patience
+        return max(patience, self._rest_until - asyncio.get_running_loop().time())
 
     def _fail_all(self, error: CollaborationError) -> None:
         futures: list[asyncio.Future[Answer] | asyncio.Future[SessionState] | None] = []
@@ -286,6 +292,7 @@ class SessionActor:
                 await self._materialiser.finish()
         except CollaborationError as error:
             self._stale = True
+            self._rest_until = asyncio.get_running_loop().time() + _RETRY
             _fail(todo, questions, error)
             return
         except BaseException:
@@ -322,7 +329,8 @@ class SessionActor:
             if not timed:
                 timed = True
                 self._decided(todo)
-            complete, todo = await self._append(batch)
+            complete, todo = await self._append(batch, newest=newest)
+            newest = newest or not complete
             if todo and not complete:
                 lost_races += 1
                 self._timings.lost_races += 1
@@ -335,25 +343,30 @@ class SessionActor:
         for item in todo:
             timing.observe(now - item.queued_at)
 
-    async def _append(self, batch: Batch) -> tuple[bool, list[Waiting]]:
-        """Make a batch durable and tell everybody. (nobody was faster, what has to be decided again)."""
+    async def _append(self, batch: Batch, *, newest: bool) -> tuple[bool, list[Waiting]]:
+        """Make a batch durable and tell everybody. (nobody was faster, what has to be decided again).
+
+        ``newest`` as in `_process`. Raises what the log raises when that has failed twice, and it has none of the batch.
+        """
         found = await self._done_before(batch)
         if found:
             # These were done long ago. Their commits answer them; everything else is decided again, now knowing them.
             left = [item.waiting for item in batch.decided if item.waiting.future is not None]
             return True, [item for item in left if not _settle_known(item, found)] + list(batch.rest)
-        count, unknown = 0, False
+        count = 0
+        failure: CollaborationError | None = None
         decided_at = appended_at = perf_counter()
         if batch.commits:
             try:
                 count = (await self._stores.log.append(batch.commits)).count
+                self._failures = 0
                 appended_at = perf_counter()
                 self._timings.appended.observe(appended_at - decided_at)
-            except CollaborationError:
+            except CollaborationError as error:
                 self._timings.failed_appends += 1
                 # The outcome is unknown. The log knows: reading it either fails too, or shows what became of the batch.
                 log.warning("append to session %s failed; reading the log", self.session_id)
-                unknown = True
+                failure = error
         if count == len(batch.commits):
             self._adopt(batch.commits, batch.state)
         else:
@@ -363,8 +376,14 @@ class SessionActor:
             self._adopt(batch.commits[:count], state)
         if count:
             self._tell(self.session_id, self._state.seq, batch.commits[:count])
-        # What was told depends on every commit before it, its own included: told only when those are durable.
-        told = [item for item in batch.decided if item.position <= count]
+        # What is told depends on every commit before it, its own included: told only when those are durable. And a "no"
+        # or "nothing to do" only of a state that proved to be the newest: by an append, or because the log was read.
+        proven = newest or count > 0 or not batch.commits
+        told: list[Decided] = []
+        untold: list[Decided] = []
+        for item in batch.decided:
+            known = item.position <= count and (proven or isinstance(item.outcome, Commit))
+            (told if known else untold).append(item)
         for item in told:
             item.settle()
         if count:
@@ -375,10 +394,18 @@ class SessionActor:
                 self._trace(batch.commits[:count], decided_at, appended_at, published_at)
         if count == len(batch.commits):
             return True, list(batch.rest)
-        left = [item.waiting for item in batch.decided[len(told) :] if item.waiting.future is not None]
+        left = [item.waiting for item in untold if item.waiting.future is not None]
+        durable = self._state.seq
         await self._catch_up()
-        if unknown:  # some of it may be in the log after all, and the others have not heard of that
-            self._tell(self.session_id, self._state.seq, ())
+        if failure is not None:
+            if self._state.seq > durable:
+                # Some of it may be in the log after all, and the others have not heard of that.
+                self._tell(self.session_id, self._state.seq, ())
+            else:
+                self._failures += 1
+                if self._failures > 1:
+                    # No connection that broke, then: a database that can be read may still refuse to write.
+                    raise failure
         found = await self._stores.log.find(self.session_id, {item.command.command_id for item in left})
         return False, [item for item in left if not _settle_known(item, found)] + list(batch.rest)
 

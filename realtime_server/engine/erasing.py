@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from realtime_server.core.commands import EraseName
-from realtime_server.core.snapshot import state_document
 from realtime_server.engine.engine import Engine
-from realtime_server.ports import CommitLog, NoticeStore, SessionStore
+from realtime_server.ports import CommitLog, NoticeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +26,14 @@ class Erased:
 async def erase(
     engine: Engine,
     log: CommitLog,
-    sessions: SessionStore,
     notices: NoticeStore,
     session_id: str,
     commands: Sequence[EraseName],
 ) -> Erased:
     """Raises what `Engine.submit` raises; after `unavailable` part of it may be done, and doing it again is safe."""
     answers = await asyncio.gather(*(engine.submit(session_id, command) for command in commands))
-    await sessions.save(state_document(await engine.inspect(session_id)))
+    # The stored checkpoint has the name; a new one takes along all that it stands behind.
+    await engine.checkpoint(session_id)
     commits = 0
     for command in commands:
         await notices.erase_name(session_id, command.user_id)

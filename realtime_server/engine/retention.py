@@ -19,7 +19,7 @@ from realtime_server.core.commits import SYSTEM_USER
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.erasing import erase
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.ports import CommitLog, Ended, NoticeStore, SessionStore, Turns
+from realtime_server.ports import CommitLog, Ended, NoticeStore, Turns
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +63,11 @@ class NameRetention:
         self,
         engine: Engine,
         log: CommitLog,
-        sessions: SessionStore,
         notices: NoticeStore,
         clock: Callable[[], int],
         days: int,
     ) -> None:
-        self._engine, self._log, self._sessions, self._notices = engine, log, sessions, notices
+        self._engine, self._log, self._notices = engine, log, notices
         self._clock, self._days = clock, days
 
     async def due(self) -> AsyncGenerator[Due, None]:
@@ -90,7 +89,7 @@ class NameRetention:
                 EraseName(actor=SYSTEM, command_id=f"{SYSTEM_USER}/{WORK}/{user_id}", user_id=user_id)
                 for user_id in due.people[first : first + _TOGETHER]
             ]
-            erased = await erase(self._engine, self._log, self._sessions, self._notices, due.session_id, commands)
+            erased = await erase(self._engine, self._log, self._notices, due.session_id, commands)
             commits += erased.commits
         return commits
 

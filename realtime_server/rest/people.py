@@ -120,9 +120,7 @@ async def erase_name(call: Call) -> Answer:
     command = EraseName(
         actor=call.actor(state.project_id), command_id=command_id(call, "erase"), user_id=call.path["user_id"]
     )
-    erased = await erase(
-        services.engine, services.log, services.sessions, services.notices, state.session_id, [command]
-    )
+    erased = await erase(services.engine, services.log, services.notices, state.session_id, [command])
     return Answer({"seq": erased.seq, "commits": erased.commits})
 
 

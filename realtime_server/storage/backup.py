@@ -1,14 +1,16 @@
 """Everything of a database as JSON lines, and back: verified when it is written, and again before it is restored.
 
-Checkpoints are read first, then records, then commits: nothing that is written is newer than the log beside it, so a
-backup of a database in use is one moment of each session. The last line has the SHA-256 of all lines before it.
+Checkpoints are read first, then notifications and records, then commits: nothing that is written is newer than the log
+beside it, so a backup of a database in use is one moment of each session. What a file said of a record is in no commit,
+so records that were imported meanwhile follow at the end. The last line has the SHA-256 of all lines before it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -16,20 +18,38 @@ import orjson
 import pymongo
 from bson import json_util
 from bson.int64 import Int64
+from bson.objectid import ObjectId
 from pymongo.errors import PyMongoError
 
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.audit import Auditor
-from realtime_server.storage.documents import Document, checkpoint_from_document, suspect_commit, touched_records
+from realtime_server.storage.documents import (
+    Document,
+    as_imported,
+    checkpoint_from_document,
+    suspect_commit,
+    touched_records,
+)
 from realtime_server.storage.mongo import MongoStore
 from realtime_server.storage.mongo_failures import reason
 
-#: In the order in which they are read. The collection `secrets` is made anew by itself.
-_COLLECTIONS: Final = (("import_mappings", "_id"), ("sessions", "_id"), ("records", "_id"), ("commits", None))
+#: In the order in which they are read. What is left out is made anew by itself (`secrets`), or is of the moment: whose
+#: turn it is, and how far an import has come.
+_COLLECTIONS: Final = (
+    ("import_mappings", "_id"),
+    ("project_rules", "_id"),
+    ("revocations", "_id"),
+    ("sessions", "_id"),
+    ("notifications", "_id"),
+    ("records", "_id"),
+    ("commits", None),
+)
 _LOG_ORDER: Final = [("session_id", 1), ("seq", 1)]
 _BATCH: Final = 500
 #: Seconds for the whole of one collection.
 _PATIENCE: Final = 24 * 3_600.0
+#: A record's ``_id`` has the time at which a process made it, by that machine's clock; none is wrong by more than this.
+_CLOCKS_DIFFER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +111,30 @@ async def write_backup(store: MongoStore, file: BinaryIO) -> Copied:
     digest, checker = hashlib.sha256(), _Checker()
     try:
         with pymongo.timeout(_PATIENCE):
-            for name, order in _COLLECTIONS:
-                async for document in store.database[name].find().sort(order or _LOG_ORDER):
-                    checker.take(name, document)
-                    line = json_util.dumps([name, document], json_options=json_util.CANONICAL_JSON_OPTIONS).encode()
-                    digest.update(line + b"\n")
-                    file.write(line + b"\n")
+            async for name, document in _everything(store):
+                checker.take(name, document)
+                line = json_util.dumps([name, document], json_options=json_util.CANONICAL_JSON_OPTIONS).encode()
+                digest.update(line + b"\n")
+                file.write(line + b"\n")
     except PyMongoError as error:
         raise ConfigurationError(f"the database cannot be read: {reason(error)}") from error
     file.write(orjson.dumps(["end", digest.hexdigest()]) + b"\n")
     return checker.done()
+
+
+async def _everything(store: MongoStore) -> AsyncIterator[tuple[str, Document]]:
+    """(collection, document)"""
+    recent = ObjectId.from_datetime(datetime.now(UTC) - _CLOCKS_DIFFER)
+    written: set[ObjectId] = set()
+    for name, order in _COLLECTIONS:
+        async for document in store.database[name].find().sort(order or _LOG_ORDER):
+            if name == "records" and document["_id"] >= recent:
+                written.add(document["_id"])
+            yield name, document
+    async for document in store.database["records"].find({"_id": {"$gte": recent}}).sort("_id"):
+        if document["_id"] not in written:
+            # All that was ever done to it came after its session's checkpoint, and a replay does it again.
+            yield "records", as_imported(document)
 
 
 def check_backup(path: Path) -> Copied:

@@ -29,7 +29,12 @@ async def configured_store(settings: Settings, *, create_indexes: bool = True) -
     """The database itself, beside a running server or alone. ConfigurationError as in `configured_url`."""
     async with (
         configured_url(settings) as url,
-        open_store(url, settings.mongodb_database, create_indexes=create_indexes) as store,
+        open_store(
+            url,
+            settings.mongodb_database,
+            create_indexes=create_indexes,
+            notices_days=settings.retention_notifications_days,
+        ) as store,
     ):
         yield store
 

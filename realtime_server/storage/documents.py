@@ -120,6 +120,11 @@ def _described(value: Any) -> Any:
     return f"<{kind.__name__} {value!r}>"
 
 
+#: Beside a checkpoint, in milliseconds: somebody has the session open. The next checkpoint is without it: what made
+#: one necessary has put the session's end off.
+KEPT_UNTIL: Final = "kept_until"
+
+
 def checkpoint_document(checkpoint: Mapping[str, Any]) -> Document:
     """A checkpoint (`core.snapshot.state_document`) with ``_id``, and ``expires_at`` for the search of expired ones."""
     expires_in = checkpoint["expires_in"]
@@ -129,7 +134,7 @@ def checkpoint_document(checkpoint: Mapping[str, Any]) -> Document:
 
 def checkpoint_from_document(document: Mapping[str, Any]) -> Document:
     """The checkpoint as it was saved."""
-    return {name: value for name, value in document.items() if name not in ("_id", "expires_at")}
+    return {name: value for name, value in document.items() if name not in ("_id", "expires_at", KEPT_UNTIL)}
 
 
 _SUMMARY_MEMBERS: Final = tuple(field.name for field in fields(SessionSummary))
@@ -138,6 +143,14 @@ SUMMARY_PROJECTION: Final = dict.fromkeys(_SUMMARY_MEMBERS, 1)
 
 def summary_from_document(document: Mapping[str, Any]) -> SessionSummary:
     return SessionSummary(*(document[name] for name in _SUMMARY_MEMBERS))
+
+
+_AS_IMPORTED: Final = ("_id", "session_id", "record_id", "source", "external_id", "base", "chunk_id")
+
+
+def as_imported(document: Mapping[str, Any]) -> Document:
+    """The document of a record as it was when `new_record_document` made it."""
+    return {**{name: document[name] for name in _AS_IMPORTED}, "fields": {}, "seq": 0}
 
 
 def new_record_document(session_id: str, record: NewRecord) -> Document:

@@ -136,6 +136,7 @@ class MemorySessionStore:
 
     def __init__(self) -> None:
         self._checkpoints: dict[str, bytes] = {}
+        self._kept: dict[str, int] = {}
 
     async def load(self, session_id: str) -> Mapping[str, Any] | None:
         await asyncio.sleep(0)
@@ -147,6 +148,7 @@ class MemorySessionStore:
         stored = self._checkpoints.get(checkpoint["session_id"])
         if stored is None or orjson.loads(stored)["seq"] <= checkpoint["seq"]:
             self._checkpoints[checkpoint["session_id"]] = orjson.dumps(checkpoint)
+            self._kept.pop(checkpoint["session_id"], None)
 
     async def page(
         self, project_ids: Collection[str], *, after: str | None = None, limit: int = 100
@@ -161,14 +163,24 @@ class MemorySessionStore:
 
     async def expirable(self, now: int, limit: int) -> list[str]:
         await asyncio.sleep(0)
-        found = sorted(
+        found = [item for item in self._ending(now) if self._kept.get(item[1], 0) <= now]
+        return [session_id for _, session_id in found[: max(limit, 0)]]
+
+    async def keep(self, session_ids: Collection[str], ending: int, until: int) -> None:
+        await asyncio.sleep(0)
+        for _, session_id in self._ending(ending):
+            if session_id in session_ids:
+                self._kept[session_id] = max(until, self._kept.get(session_id, 0))
+
+    def _ending(self, by: int) -> list[tuple[int, str]]:
+        """(when, session) of the active ones whose time is over by then, the longest past first."""
+        return sorted(
             (document["expires_at"], document["session_id"])
             for document in self._documents()
             if document["status"] == SessionStatus.ACTIVE
             and document["expires_at"] is not None
-            and document["expires_at"] <= now
+            and document["expires_at"] <= by
         )
-        return [session_id for _, session_id in found[: max(limit, 0)]]
 
     async def reconciling(self, limit: int) -> list[str]:
         await asyncio.sleep(0)

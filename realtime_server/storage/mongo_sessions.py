@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pymongo import ASCENDING
 from pymongo.asynchronous.collection import AsyncCollection
@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from realtime_server.core.state import SessionStatus
 from realtime_server.ports import SessionSummary
 from realtime_server.storage.documents import (
+    KEPT_UNTIL,
     SUMMARY_PROJECTION,
     Document,
     checkpoint_document,
@@ -19,6 +20,9 @@ from realtime_server.storage.documents import (
     summary_from_document,
 )
 from realtime_server.storage.mongo_failures import bounded
+
+#: Ids in one question.
+_TOGETHER: Final = 1_000
 
 
 class MongoSessionStore:
@@ -72,7 +76,22 @@ class MongoSessionStore:
     async def expirable(self, now: int, limit: int) -> list[str]:
         if limit <= 0:
             return []
-        query = {"status": SessionStatus.ACTIVE.value, "expires_at": {"$lte": now}}
+        query = {
+            "status": SessionStatus.ACTIVE.value,
+            "expires_at": {"$lte": now},
+            KEPT_UNTIL: {"$not": {"$gt": now}},
+        }
         with bounded():
             found = self._sessions.find(query, {"_id": 1}).sort("expires_at", ASCENDING).limit(limit)
             return [document["_id"] async for document in found]
+
+    async def keep(self, session_ids: Collection[str], ending: int, until: int) -> None:
+        names = list(session_ids)
+        for first in range(0, len(names), _TOGETHER):
+            wanted: Document = {
+                "_id": {"$in": names[first : first + _TOGETHER]},
+                "status": SessionStatus.ACTIVE.value,
+                "expires_at": {"$lte": ending},
+            }
+            with bounded():
+                await self._sessions.update_many(wanted, {"$max": {KEPT_UNTIL: until}})

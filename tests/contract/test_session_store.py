@@ -135,3 +135,22 @@ async def test_active_sessions_whose_time_is_up_are_found_the_longest_past_first
     assert await sessions.expirable(now, 10) == ["late", "later", "latest"]
     assert await sessions.expirable(now, 2) == ["late", "later"]
     assert await sessions.expirable(now, 0) == []
+
+
+async def test_a_session_that_is_kept_is_not_to_be_expired_until_then(sessions: SessionStore) -> None:
+    now = NOW + 20_000
+    await save(sessions, state("open", expires_in=10), state("soon", expires_in=20), state("far", expires_in=90),
+               state("shut", expires_in=10))  # fmt: skip
+    assert await sessions.expirable(now, 10) == ["open", "shut", "soon"]
+    await sessions.keep(["open", "soon", "far", "unknown"], now + 1_000, now + 50_000)
+    await sessions.keep(["open"], now + 1_000, now + 40_000)  # the longest counts
+    assert await sessions.expirable(now, 10) == ["shut"]
+    assert await sessions.expirable(now + 49_999, 1) == ["shut"]
+    assert await sessions.expirable(now + 50_000, 10) == ["open", "shut", "soon"]
+    assert await sessions.expirable(now + 70_000, 10) == ["open", "shut", "soon", "far"]  # its end was far: not kept
+    await sessions.keep([], now, now + 90_000)
+    assert await sessions.expirable(now + 50_000, 10) == ["open", "shut", "soon"]
+    loaded = await sessions.load("open")
+    assert loaded is not None
+    await sessions.save(loaded)  # what is beside a checkpoint is not in it
+    assert await sessions.load("open") == loaded

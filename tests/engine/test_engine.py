@@ -263,6 +263,49 @@ async def test_while_the_log_is_away_edits_fail_cleanly_and_a_retry_finds_what_w
     assert [commit.seq for commit in await bench.whole_log()] == [1, 2]
 
 
+async def test_a_database_that_reads_and_does_not_write_is_said_to_be_unavailable_and_holds_nobody_up(
+    bench: Bench,
+) -> None:
+    now = [1_000_000]
+    log = TroubledLog(bench.stores.log)
+    engine = bench.engine(log=log, clock=lambda: now[0])
+    await bench.create(engine)
+    ann = preparer("ann")
+    await engine.submit(SESSION, AcquireLock(actor=ann, command_id="ann/l", record_id="ledger:1", duration=60_000))
+    refused = 1_000
+    log.before = refused
+    now[0] += 61_000  # nobody asks for the end of the lease, and it cannot be stored either
+    async with asyncio.timeout(20):
+        for value in ("5.00", "6.00"):
+            with pytest.raises(CollaborationError) as raised:
+                await engine.submit(SESSION, edit(ann, value, record="ledger:2"))
+            assert raised.value.code is ErrorCode.UNAVAILABLE
+    assert refused - log.before < 10
+    log.before = 0
+    assert (await engine.submit(SESSION, edit(ann, "7.00", record="ledger:2")))["status"] == "applied"
+    assert not (await engine.state(SESSION)).locks
+    # Nor does it keep a server from stopping.
+    await engine.submit(SESSION, AcquireLock(actor=ann, command_id="ann/l2", record_id="ledger:1", duration=60_000))
+    log.before = refused
+    now[0] += 61_000
+    async with asyncio.timeout(20):
+        await engine.close()
+
+
+async def test_what_is_refused_beside_an_edit_that_came_too_late_is_decided_anew(bench: Bench) -> None:
+    here, there = bench.engine(), bench.engine()
+    await bench.create(here)
+    await here.inspect(SESSION, lambda _: ["ledger:1", "ledger:2"])
+    eve, bob = preparer("eve"), preparer("bob")
+    version = (await there.submit(SESSION, edit(eve, "5.00")))["version"]
+    # Eve goes on here, where nobody has heard of it, in one batch with an edit of Bob's.
+    answers = await asyncio.gather(
+        here.submit(SESSION, edit(eve, "6.00", base=version)),
+        here.submit(SESSION, edit(bob, "9.00", record="ledger:2")),
+    )
+    assert [answer["status"] for answer in answers] == ["applied", "applied"]
+
+
 async def test_a_replay_is_answered_from_memory_or_the_log_and_is_bounded(bench: Bench) -> None:
     engine = bench.engine(recent_commits=3, replay_limit=8)
     await bench.create(engine)
@@ -282,14 +325,34 @@ async def test_a_session_nobody_uses_expires_and_one_that_is_watched_does_not(be
     await engine.state(SESSION)
     now[0] += 61_000
     engine.watch(SESSION)
-    await sweep(engine, bench.stores.sessions, now[0])
+    await sweep(engine, bench.stores.sessions, now[0], 30)
     assert (await engine.state(SESSION)).status == "active"
     engine.unwatch(SESSION)
-    await sweep(engine, bench.stores.sessions, now[0])
+    now[0] += 90_000  # for which it was kept
+    await sweep(engine, bench.stores.sessions, now[0], 30)
     assert (await engine.state(SESSION)).status == "expired"
     with pytest.raises(CollaborationError) as raised:
         await engine.submit(SESSION, edit(ADMIN, "1.00"))
     assert raised.value.code is ErrorCode.SESSION_ENDED
+
+
+async def test_a_session_that_is_open_at_one_process_is_not_ended_by_another(bench: Bench) -> None:
+    now = [1_000_000]
+    here, there = (bench.engine(clock=lambda: now[0], checkpoint_after=0.01) for _ in range(2))
+    sessions = bench.stores.sessions
+    await bench.create(here, expires_in=600)
+    await here.checkpoint(SESSION)
+    here.watch(SESSION)
+    for _ in range(30):  # quarter of an hour; each process sweeps every 30 s, half of that after the other
+        now[0] += 15_000
+        await sweep(here, sessions, now[0], 30)
+        now[0] += 15_000
+        await sweep(there, sessions, now[0], 30)
+    assert (await there.state(SESSION)).status == "active"
+    here.unwatch(SESSION)
+    now[0] += 90_000
+    await sweep(there, sessions, now[0], 30)
+    assert (await here.state(SESSION)).status == "expired"
 
 
 async def test_a_session_that_cannot_be_opened_keeps_no_other_from_expiring(bench: Bench) -> None:
@@ -314,7 +377,7 @@ async def test_a_session_that_cannot_be_opened_keeps_no_other_from_expiring(benc
         await before.submit(name, command)
         await before.checkpoint(name)
     now[0] += 70_000
-    await sweep(bench.engine(clock=lambda: now[0], log=Damaged()), bench.stores.sessions, now[0])
+    await sweep(bench.engine(clock=lambda: now[0], log=Damaged()), bench.stores.sessions, now[0], 30)
     assert [(await before.inspect(name)).status for name in names] == ["active", "expired", "expired"]
 
 

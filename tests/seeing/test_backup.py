@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -16,6 +17,7 @@ from realtime_server.core.roles import Role
 from realtime_server.serving import running
 from realtime_server.settings import Settings
 from realtime_server.storage.audit import verify_session
+from realtime_server.storage.backup import write_backup
 from tests.rest.conftest import Server, environment, token
 from tests.seeing.commands import command
 
@@ -76,6 +78,101 @@ async def test_a_lost_database_is_restored_and_work_goes_on(
         verdict = await verify_session(server.services.store, session_id)
         assert verdict is not None
         assert verdict.problem is None
+
+
+ROWS = "external_id,date,amount,currency\nA-1,2026-11-01,10.50,GBP\nA-2,2026-11-02,7.00,GBP\n"
+
+
+class BeforeTheLog:
+    """The real database, in which something is done before the log is read."""
+
+    def __init__(self, database: Any, work: Callable[[], Awaitable[None]]) -> None:
+        self.database, self._real, self._work = self, database, work
+
+    def __getitem__(self, name: str) -> Any:
+        return _Late(self._real[name], self._work) if name == "commits" else self._real[name]
+
+
+class _Late:
+    def __init__(self, collection: Any, work: Callable[[], Awaitable[None]]) -> None:
+        self._collection, self._work = collection, work
+
+    def find(self) -> _Late:
+        return self
+
+    async def sort(self, order: Any) -> AsyncIterator[Any]:
+        await self._work()
+        async for document in self._collection.find().sort(order):
+            yield document
+
+
+async def test_what_is_imported_during_a_backup_is_restored_with_what_was_done_to_it(
+    given: dict[str, str], mongodb_url: str, database_name: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "backup.jsonl"
+    async with serving(given) as server:
+        pat = await server.person("pat", Role.PREPARER)
+        session_id = await server.session(pat)
+        path = f"/sessions/{session_id}/records"
+
+        async def imported_and_edited() -> None:
+            headers = {"Content-Type": "text/csv"}
+            done = await pat.ask("POST", path, params={"source": "ledger"}, data=ROWS, headers=headers)
+            assert (done.status, done.body["new"]) == (200, 2), done.body
+            change = {"field_name": "amount", "new_value": "8.00", "base_version": 0}
+            assert (await pat.post(f"{path}/ledger:A-2/edit", change)).status == 200
+            # Stored, so that the record itself is ahead of the checkpoint that was read before.
+            await server.services.engine.checkpoint(session_id)
+
+        before = await pat.all(path)
+        store: Any = BeforeTheLog(server.services.store.database, imported_and_edited)
+        with target.open("wb") as file:
+            copied = await write_backup(store, file)
+        assert (copied.problem, copied.records) == (None, len(before) + 2)
+        shown = await pat.all(path)
+    with MongoClient(mongodb_url) as client:
+        client.drop_database(database_name)
+    restored = await command(given, "restore", str(target))
+    assert restored.returncode == 0, restored
+    async with serving(given) as server:
+        pat = await server.person("pat", Role.PREPARER)
+        await server.services.engine.checkpoint(session_id)
+        assert await pat.all(path) == shown
+        change = {"field_name": "amount", "new_value": "9.00", "base_version": 0}
+        clash = await (await server.person("kay", Role.PREPARER)).post(f"{path}/ledger:A-2/edit", change)
+        assert clash.body["status"] == "conflict"
+
+
+async def test_a_restored_database_knows_what_was_revoked_the_rules_and_the_notifications(
+    given: dict[str, str], mongodb_url: str, database_name: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "backup.jsonl"
+    async with serving(given) as server:
+        ada, kay = await server.person("ada", Role.ADMIN), await server.person("kay", Role.PREPARER)
+        rules = (await ada.get("/projects/demo/rules")).body
+        saved = await ada.ask("PUT", "/projects/demo/rules", {
+            "rules": rules["rules"][:1], "base_version": rules["version"], "comment": "fewer",
+        })  # fmt: skip
+        assert saved.status == 200, saved.body
+        session_id = await server.session(ada)
+        await ada.post(f"/sessions/{session_id}/comments", {"text": "look", "mentions": ["kay"]})
+        await server.services.engine.checkpoint(session_id)
+        notifications = await kay.all("/notifications")
+        assert len(notifications) == 1
+        pat = token("pat", Role.PREPARER)
+        assert (await (await server.bearer(pat)).get(f"/sessions/{session_id}")).status == 200
+        revoked = await ada.post("/projects/demo/users/pat/revoke", {"reason": "gone"})
+        assert revoked.status == 200, revoked.body
+        backed_up = await command(given, "backup", "--out", str(target))
+        assert backed_up.returncode == 0, backed_up
+    with MongoClient(mongodb_url) as client:
+        client.drop_database(database_name)
+    assert (await command(given, "restore", str(target))).returncode == 0
+    async with serving(given) as server:
+        ada, kay = await server.person("ada", Role.ADMIN), await server.person("kay", Role.PREPARER)
+        assert (await ada.get("/projects/demo/rules")).body == saved.body
+        assert await kay.all("/notifications") == notifications
+        assert (await (await server.bearer(pat)).get(f"/sessions/{session_id}")).status == 404
 
 
 async def test_what_is_not_sound_or_not_wanted_is_not_restored(

@@ -253,6 +253,22 @@ async def test_the_command_erases_a_name_from_all_sessions_and_running_servers_f
     assert again.stdout == "pat: the name is erased from 0 sessions\n"
 
 
+async def test_a_session_whose_log_is_damaged_keeps_the_name_in_no_other_one(
+    server: Server, pat: Person, environment: dict[str, str]
+) -> None:
+    damaged, other = sorted([await named_session(server, pat), await named_session(server, pat)])
+    await server.services.engine.close()
+    database = server.services.store.database
+    await database["sessions"].delete_one({"_id": damaged})
+    await database["commits"].delete_one({"session_id": damaged, "seq": 2})
+    done = await command(environment, "erase-person", "--user", "pat")
+    assert done.returncode == 1
+    first, second, last = done.stdout.splitlines()
+    assert first == f"{damaged}: not erased: the session's log is damaged"
+    assert second.startswith(f"{other}: erased from ")
+    assert last == "pat: the name is erased from 1 sessions"
+
+
 async def test_with_revoke_the_persons_tokens_are_ended_where_the_name_is_erased(
     server: Server, pat: Person, environment: dict[str, str]
 ) -> None:

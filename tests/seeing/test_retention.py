@@ -149,7 +149,7 @@ async def test_a_session_that_expired_is_over_when_it_expired(store: MongoStore)
     async with engine_of(store, lambda: store.clock() - 30 * DAY) as engine:
         await engine.submit("expired", expire)
         for days, due in ((29, ["expired"]), (31, [])):
-            kept = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, days)
+            kept = NameRetention(engine, store.log, store.notices, store.clock, days)
             assert [item.session_id async for item in kept.due()] == due
 
 
@@ -161,7 +161,7 @@ async def test_a_sweep_does_a_bounded_part_and_leaves_the_turn_to_whoever_comes_
     for number in range(5):
         await session(store, f"close-{number}", 31 + number, END)
     async with engine_of(store) as engine:
-        kept = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, KEPT)
+        kept = NameRetention(engine, store.log, store.notices, store.clock, KEPT)
         assert await store.turns.take(WORK, 600)  # another process has it
         one, other = RetentionSweeper(kept, store.turns), RetentionSweeper(kept, store.turns)
         # The longest past goes first.
@@ -180,7 +180,7 @@ async def test_time_is_the_databases_and_not_the_process_own(
 ) -> None:
     await session(store, "recent", 1, END)
     async with engine_of(store) as engine:
-        kept = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, KEPT)
+        kept = NameRetention(engine, store.log, store.notices, store.clock, KEPT)
         with monkeypatch.context() as patched:
             patched.setattr("time.time", lambda: 4e9)
             patched.setattr("time.time_ns", lambda: 4 * 10**18)
@@ -193,7 +193,7 @@ async def test_time_is_the_databases_and_not_the_process_own(
 async def test_what_was_interrupted_is_found_again_and_said_once(store: MongoStore) -> None:
     await session(store, "close", 31, END)
     async with engine_of(store) as engine:
-        kept = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, KEPT)
+        kept = NameRetention(engine, store.log, store.notices, store.clock, KEPT)
         erase_name, calls = store.log.erase_name, 0
 
         async def fails_once(session_id: str, user_id: str) -> int:
@@ -233,7 +233,7 @@ async def test_a_sweeper_goes_on_when_the_database_was_away(
             return await ended(*arguments)  # type: ignore[arg-type]  # as they came
 
         store.log.ended = away_at_first  # type: ignore[method-assign,assignment]
-        kept = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, KEPT)
+        kept = NameRetention(engine, store.log, store.notices, store.clock, KEPT)
         sweeper = RetentionSweeper(kept, store.turns)
         sweeping = asyncio.create_task(sweeper.sweep_forever(0.01))
         await eventually(lambda: sweeper.sessions == 1)
@@ -266,7 +266,7 @@ async def test_a_session_whose_log_is_damaged_is_left_and_keeps_no_other_waiting
     assert first.startswith("first: ")
     assert last == "names are kept for 34 days: they are erased from 1 sessions"
     async with engine_of(store) as engine:
-        kept = NameRetention(engine, store.log, store.sessions, store.notices, store.clock, KEPT)
+        kept = NameRetention(engine, store.log, store.notices, store.clock, KEPT)
         sweeper = RetentionSweeper(kept, store.turns)
         await sweeper.sweep()
     assert sweeper.sessions == 1

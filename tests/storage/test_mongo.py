@@ -203,6 +203,7 @@ EVERY_METHOD: dict[str, Callable[[MongoStore], Awaitable[Any]]] = {
     "sessions.save": lambda store: store.sessions.save(checkpoint_of(HEAD)),
     "sessions.page": lambda store: store.sessions.page(["project-1"]),
     "expirable": lambda store: store.sessions.expirable(0, 10),
+    "keep": lambda store: store.sessions.keep([SESSION], 0, 1),
     "records.load": lambda store: store.records.load(SESSION, ["r1"]),
     "records.save": lambda store: store.records.save(SESSION, [RECORD]),
     "insert": lambda store: store.records.insert(SESSION, [NewRecord("r1", "ledger", "1", {}, "chunk")]),
