@@ -52,7 +52,9 @@ class Page(Message):
 
 
 class SessionListed(Message):
-    """A session in a list, as of its last checkpoint: while it is in use, at most a few seconds ago."""
+    """A session in a list, as this process knows it; one that is open in another one: with Redis as it stands there,
+    else as of its last checkpoint.
+    """
 
     session_id = c.session_id()
     project_id = project_id(required=True)

@@ -2981,7 +2981,7 @@ export interface SessionExpiredEnvelope {
   data: SessionExpired;
 }
 
-/** A session in a list, as of its last checkpoint: while it is in use, at most a few seconds ago. */
+/** A session in a list, as this process knows it; one that is open in another one: with Redis as it stands there, else as of its last checkpoint. */
 export interface SessionListed {
   /** The session. */
   session_id: string;

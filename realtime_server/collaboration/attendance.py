@@ -228,7 +228,8 @@ class Attendance:
         """Tell a session's listeners that somebody came, went, or does something else."""
         member = change.member
         if change.kind is ChangeKind.LEFT:
-            self._departures.went(change.session_id, member.user_id)
+            if member.connected:
+                self._departures.went(change.session_id, member.user_id)
             data: dict[str, Any] = {"user_id": member.user_id, "name": member.name}
         else:
             data = member.view()

@@ -346,7 +346,7 @@ class SessionActor:
     async def _append(self, batch: Batch, *, newest: bool) -> tuple[bool, list[Waiting]]:
         """Make a batch durable and tell everybody. (nobody was faster, what has to be decided again).
 
-        ``newest`` as in `_process`. Raises what the log raises when that has failed twice, and it has none of the batch.
+        ``newest`` as in `_process`. Raises what the log raises when that has failed twice and it has none of the batch.
         """
         found = await self._done_before(batch)
         if found:

@@ -194,9 +194,12 @@ class Engine:
         return session_id in self._actors
 
     def live(self, session_id: str) -> SessionState | None:
-        """A session that somebody follows, as it stands in memory: as new as what this process was told of."""
+        """A session that is open here, as it stands in memory: as new as what this process was told of.
+
+        Of one that nobody follows here that is what was done here; other processes' commits may be missing.
+        """
         actor = self._actors.get(session_id)
-        return None if actor is None or session_id not in self._watchers else actor.state
+        return None if actor is None else actor.state
 
     def watched(self, session_id: str) -> bool:
         return session_id in self._watchers

@@ -21,6 +21,7 @@ class Seat:
     ``changed_at``: when its person last said what they do, 0 for never; ``seen_at``: when they last did anything.
     ``came_at``: when they took their place, 0 where nobody asks. Milliseconds since 1970.
     ``alive``: False while a dropped connection is waited for.
+    ``connected``: False where no connection ever stood behind it: somebody said over HTTP what they do.
     """
 
     connection_id: str
@@ -37,6 +38,7 @@ class Seat:
     changed_at: int = 0
     came_at: int = 0
     alive: bool = True
+    connected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Doing:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person in a session, with all their connections."""
+    """A person in a session, with all their connections. ``connected`` as in `Seat`, of any of them."""
 
     user_id: str
     name: str
@@ -67,6 +69,7 @@ class Member:
     seen_at: int
     connections: int
     drafts: tuple[tuple[str, str], ...] = ()
+    connected: bool = True
 
     def view(self) -> dict[str, Any]:
         """As clients see it (section 4 of the contract)."""
@@ -98,6 +101,7 @@ def member_of(seats: Collection[Seat]) -> Member:
         seen_at=max(seat.seen_at for seat in seats),
         connections=sum(seat.alive for seat in seats),
         drafts=tuple(dict.fromkeys(place for seat in seats for place in seat.drafts))[:MAX_DRAFTS],
+        connected=any(seat.connected for seat in seats),
     )
 
 

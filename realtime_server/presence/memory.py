@@ -54,6 +54,7 @@ class MemoryPresence:
             drafts=earlier.drafts,
             changed_at=earlier.changed_at,
             came_at=earlier.came_at,
+            connected=seat.connected or earlier.connected,
         )
         self._stop_waiting(session_id, earlier.connection_id)
         self._roster.put(session_id, seat, instead_of=earlier.connection_id)

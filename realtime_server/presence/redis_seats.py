@@ -82,7 +82,10 @@ class SharedSeat:
     seat: Seat
 
     def to_json(self) -> dict[str, Any]:
-        return {"process": self.process, "revision": self.revision, **asdict(self.seat)}
+        members = asdict(self.seat)
+        if self.seat.connected:
+            del members["connected"]  # as instances of before write it, and read it
+        return {"process": self.process, "revision": self.revision, **members}
 
 
 def shared_seat(members: Mapping[str, Any]) -> SharedSeat:

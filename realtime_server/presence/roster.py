@@ -59,8 +59,11 @@ class Roster:
             return
         seats = self._rooms[session_id][user_id]
         member = member_of(seats.values())
-        del seats[connection_id]
+        gone = seats.pop(connection_id)
         if seats:
+            # Whoever leaves last leaves for all of them, a connection that went before included.
+            for seat in list(seats.values()) if gone.connected else ():
+                seats[seat.connection_id] = replace(seat, connected=True)
             self._announce(PresenceChange(session_id, ChangeKind.UPDATED, member_of(seats.values())))
             return
         del self._rooms[session_id][user_id]

@@ -85,6 +85,7 @@ async def set_activity(call: Call) -> Answer:
         role=actor.role,
         seen_at=call.services.clock(),
         device_id=_DEVICE,
+        connected=False,
     )
     await presence.enter(state.session_id, seat, config.max_users)
     await presence.update(state.session_id, seat.connection_id, _doing(call.body))

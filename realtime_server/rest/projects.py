@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from realtime_server.core import reconciliation_commands as r
@@ -51,7 +52,8 @@ async def put_project_rules(call: Call) -> Answer:
     """Save a project's rules of matching.
 
     All of them, in order. `base_version` is the version that the author saw: when somebody has saved another one
-    meanwhile, nothing is saved (`version_stale`). Sessions that are there keep theirs.
+    meanwhile, nothing is saved (`version_stale`). Sent again by the same person, they are answered as the first time.
+    Sessions that are there keep theirs.
     """
     project_id, body = _project(call, changes=True), call.body
     saved = SavedRules(
@@ -63,6 +65,9 @@ async def put_project_rules(call: Call) -> Answer:
         comment=body.get("comment"),
     )
     if not await call.services.rules.save(saved):
+        stored = await call.services.rules.load(project_id, saved.version)
+        if stored is not None and replace(stored, saved_at=saved.saved_at) == saved:
+            return Answer(_view(stored))  # the same request, again after an answer that was lost
         newest = await call.services.rules.load(project_id)
         message = f"the rules were changed since version {body['base_version']}"
         details = {"version": 0 if newest is None else newest.version}

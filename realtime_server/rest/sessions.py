@@ -97,18 +97,17 @@ async def list_sessions(call: Call) -> Answer:
 
 
 async def _as_live(call: Call, found: Sequence[SessionSummary]) -> list[SessionSummary]:
-    """Checkpoints are behind while people work; live sessions are shown as they are."""
+    """Checkpoints are behind while people work; open sessions are shown as they are, by the process that knows more."""
     engine, overviews = call.services.engine, call.services.overviews
-    here = {item.session_id: engine.live(item.session_id) for item in found}
     elsewhere: Mapping[str, SessionOverview] = {}
     if overviews is not None:
-        with suppress(CollaborationError):  # then as of the checkpoints
-            elsewhere = await overviews.of([session_id for session_id, state in here.items() if state is None])
+        with suppress(CollaborationError):  # then as far as this process knows
+            elsewhere = await overviews.of([item.session_id for item in found if not engine.watched(item.session_id)])
     items = []
     for item in found:
-        state = here[item.session_id]
-        live = elsewhere.get(item.session_id) if state is None else overview_of(state)
-        items.append(live if live is not None and live.seq > item.seq else item)
+        state = engine.live(item.session_id)
+        known = [elsewhere.get(item.session_id), None if state is None else overview_of(state)]
+        items.append(max([item, *(view for view in known if view is not None)], key=lambda view: view.seq))
     return items
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -211,3 +212,28 @@ async def test_a_connection_without_a_seat_changes_nothing(presence: Presence, t
     await presence.leave("s", "nobody")
     presence.seen("s", "nobody")
     assert told.changes == []
+
+
+@pytest.mark.parametrize("order", ["over HTTP alone", "a connection first", "a connection last", "its place taken"])
+async def test_who_leaves_is_known_to_have_been_connected_or_never(
+    presence: Presence, told: Told, order: str
+) -> None:
+    said = replace(seat("pat", device="rest"), connected=False)
+    tab = seat("pat")
+    match order:
+        case "over HTTP alone":
+            seats = [said]
+        case "a connection first":
+            seats = [tab, said]
+        case "a connection last":
+            seats = [said, tab]
+        case _:
+            seats = [said]
+            await presence.enter("s", tab, 5)
+            await presence.leave("s", tab.connection_id, grace=60)
+    for item in seats:
+        await presence.enter("s", item, 5)
+    for item in seats:
+        await presence.leave("s", item.connection_id)
+    await told.until(lambda: ("left", "pat") in told.kinds)
+    assert told.changes[-1].member.connected == (order != "over HTTP alone")

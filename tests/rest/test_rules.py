@@ -50,6 +50,19 @@ async def test_of_two_who_saw_the_same_version_the_later_one_is_told(server: Ser
     assert (ahead.code, ahead.body["details"]) == ("version_stale", {"version": 1})
 
 
+async def test_rules_that_are_saved_again_after_a_lost_answer_are_answered_as_the_first_time(
+    server: Server, pat: Person, ada: Person
+) -> None:
+    first = await put(pat, EXACT, comment="mine")
+    again = await put(pat, EXACT, comment="mine")
+    assert (again.status, again.body) == (200, first.body)
+    for other in (await put(ada, EXACT, comment="mine"), await put(pat, EXACT, comment="another")):
+        assert (other.status, other.code) == (409, "version_stale")
+    await put(ada, EXACT, base_version=1)
+    assert (await put(pat, EXACT, comment="mine")).body == first.body
+    assert len((await pat.get(f"{RULES}/versions")).body["items"]) == 2
+
+
 async def test_a_version_clash_before_anything_was_saved_names_the_defaults(server: Server, pat: Person) -> None:
     assert (await put(pat, EXACT, base_version=1)).body["details"] == {"version": 0}
 

@@ -110,3 +110,16 @@ async def test_no_id_begins_as_an_option_of_a_command_does(server: Server, pat: 
     first, again = [await pat.post("/sessions", {"project_id": "demo"}, Idempotency_Key=key) for _ in range(2)]
     assert (first.status, again.body["session_id"]) == (201, first.body["session_id"])
     assert first.body["session_id"].startswith("A")
+
+
+async def test_a_session_that_is_used_over_http_alone_is_listed_as_it_is(server: Server, pat: Person) -> None:
+    session = await server.session(pat)
+    for number in range(3):
+        done = await pat.post(f"/sessions/{session}/comments", {"text": f"number {number}"})
+        assert done.status == 201, done.body
+    (listed,) = await pat.all("/sessions")
+    shown = (await pat.get(f"/sessions/{session}")).body
+    assert {name: listed[name] for name in ("seq", "last_activity", "expires_at")} == {
+        name: shown[name] for name in ("seq", "last_activity", "expires_at")
+    }
+    assert listed["seq"] == 4

@@ -8,6 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from realtime_server.core.roles import Role
+from realtime_server.presence.members import Seat
 from tests.server.clients import NAMESPACE, Client
 from tests.server.conftest import JsConnect, Server, StartServer, record_edit, token_of
 
@@ -174,3 +176,30 @@ async def test_locks_stay_while_another_tab_of_their_holder_is_there(start_serve
     await rita.close()
     await alice.hears("lock.released", token=lost["token"])
     assert (await second.done("renew", record_id="r1", token=kept["token"]))["token"] == kept["token"]
+
+
+async def test_the_lock_of_somebody_who_only_said_over_http_what_they_do_ends_with_its_lease(
+    start_server: StartServer,
+) -> None:
+    server = await start_server(COLLABORATION_LOCK_GRACE="0.1")
+    await server.create_session()
+    alice, rita = await server.member("alice"), await server.member("rita")
+    lost = await rita.done("lock", record_id="r2")
+    path = f"{server.url}/api/collaboration/sessions/s1"
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token_of('bob')}"}) as http:
+        async with http.post(f"{path}/records/r1/lock", json={}) as locked:
+            assert locked.status == 200, await locked.text()
+            kept = (await locked.json())["token"]
+        async with http.post(f"{path}/users/bob/activity", json={"activity": "reviewing"}) as said:
+            assert said.status == 200, await said.text()
+        await alice.hears("presence.joined", user_id="bob")
+        # Another request takes the place of this one, and its minute is over at once.
+        seat = Seat("again", "bob", "Bob", Role.PREPARER, 0, "rest", connected=False)
+        await server.services.presence.enter("s1", seat, 10)
+        await server.services.presence.leave("s1", "again")
+        await alice.hears("presence.left", user_id="bob")
+        await rita.close()
+        # Both grace times are over once the later one is.
+        await alice.hears("lock.released", token=lost["token"])
+        async with http.post(f"{path}/records/r1/unlock", json={"token": kept}) as released:
+            assert released.status == 200, await released.text()
