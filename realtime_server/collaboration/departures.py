@@ -1,7 +1,7 @@
 """Locks of people who went away: given back a grace time after their last connection in the session is gone.
 
-Only a lock whose holder had a connection is looked after. One that was taken over REST by somebody without any ends with
-its lease, whatever they said over REST of what they do.
+Only a lock whose holder had a connection is looked after. One that was taken over REST by somebody without any ends
+with its lease, whatever they said over REST of what they do.
 """
 
 from __future__ import annotations
