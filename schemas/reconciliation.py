@@ -294,6 +294,7 @@ class Reconciliation(Counts):
     seconds_left = Number("How long it will take, about; null when not known.", 1.6, minimum=0, maximum=1e9,
                           allow_none=True)  # fmt: skip
     left_out = Integer("Matches left out because people held their records.", 0)
+    statement_sign = Integer("-1 where the statement counts the other way.", 1, minimum=-1, maximum=1)
     message = Text("Why it failed or was cancelled.", "the wrong file", maximum=c.MAX_REASON)
 
 

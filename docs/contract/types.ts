@@ -2145,6 +2145,8 @@ export interface Reconciliation {
   seconds_left?: number | null;
   /** Matches left out because people held their records. */
   left_out?: number;
+  /** -1 where the statement counts the other way. */
+  statement_sign?: number;
   /** Why it failed or was cancelled. */
   message?: string;
 }

@@ -226,6 +226,7 @@ def run_view(reconciliation: Reconciliation) -> dict[str, Any]:
         "rate": run.rate,
         "seconds_left": run.seconds_left,
         "left_out": run.left_out,
+        "statement_sign": run.statement_sign,
     }
     if run.message is not None:
         view["message"] = run.message

@@ -125,6 +125,16 @@ def test_counts_are_those_of_what_is_stored_not_what_was_reported() -> None:
     assert run_view(books.state.reconciliation)["matches_confirmed"] == 1
 
 
+def test_whoever_is_shown_the_run_is_told_by_which_sign_matches_balance() -> None:
+    books = Books()
+    progress = {"run_id": "run-1", "total": 6, "processed": 6}
+    books.system(r.ReportProgress, statement_sign=-1, **progress)
+    assert run_view(books.state.reconciliation)["statement_sign"] == -1
+    books.system(r.CompleteRun, run_id="run-1", total=6)
+    books.ask(r.StartRun, ALICE, run_id="run-2")
+    assert run_view(books.state.reconciliation)["statement_sign"] == -1
+
+
 def test_rules_are_kept_in_versions_and_a_late_author_is_told() -> None:
     books = Books()
     mine = (replace(DEFAULT_RULES[0], name="Our references"), *DEFAULT_RULES[1:])

@@ -8,6 +8,7 @@ import { draftOf, parsed } from "../src/collaboration/components/CellEditor";
 import { Comments, mentioned } from "../src/collaboration/components/Comments";
 import { preview } from "../src/collaboration/components/csv";
 import { HistoryDrawer } from "../src/collaboration/components/HistoryDrawer";
+import MatchWorkbench from "../src/collaboration/components/MatchWorkbench";
 import { ReconciliationStatus } from "../src/collaboration/components/ReconciliationStatus";
 import { RecordEditor } from "../src/collaboration/components/RecordEditor";
 import { suggestions } from "../src/collaboration/components/candidates";
@@ -145,6 +146,111 @@ it("ReconciliationStatus shows a run's progress, rate and time left, and what re
   expect(screen.getByText(/250 of 1,000 · 200 matched · 10 suggested · 1 exceptions · 125\/s · 6 s left/)).toBeTruthy();
   expect(screen.getByRole("button", { name: "Pause for everyone" })).toBeTruthy();
   expect(screen.getByText("30.00")).toBeTruthy();
+});
+
+it("ReconciliationStatus reckons what remains by the statement's sign, as the server does", async () => {
+  server.add("statement", "1", { amount: "-30.00" });
+  session.reconciliation.set({ status: "completed", statement_sign: -1 });
+  await session.reload();
+  show(<ReconciliationStatus />);
+  expect(screen.getByRole("definition").textContent).toBe("0.00");
+});
+
+describe("matching by hand", () => {
+  const bar = () => document.querySelector(".match-bar")!.textContent;
+  const line = (side: "Ledger" | "Statement", text: RegExp) =>
+    within(screen.getByRole("region", { name: side })).queryByRole<HTMLInputElement>("checkbox", { name: text });
+  const tick = (side: "Ledger" | "Statement", text: RegExp) => userEvent.click(line(side, text)!);
+  const sent = () => server.received.filter(({ event }) => event === "match_create").map(({ body }) => body);
+
+  async function begin(statement: Parameters<FakeServer["add"]>[2][]) {
+    statement.forEach((values, n) => server.add("statement", `S${n + 1}`, values));
+    await session.reload();
+    show(<MatchWorkbench onSelect={() => undefined} />);
+  }
+
+  it("nets to zero as the server reckons, where the statement counts money out as positive", async () => {
+    session.reconciliation.set({ status: "completed", statement_sign: -1 });
+    await begin([{ amount: "-10.00" }, { amount: "10.00" }]);
+    await tick("Ledger", /Row 1/);
+    await tick("Statement", /Row S1.*same amount/);
+    expect(bar()).toMatch(/Difference 0\.00 GBP.*counts money out as positive.*Match$/);
+    await tick("Statement", /Row S1/);
+    await tick("Statement", /Row S2/);
+    expect(bar()).toMatch(/Difference 20\.00 GBP.*Match all the same…$/);
+  });
+
+  it("adds up no two currencies", async () => {
+    server.add("ledger", "4", { amount: "5.00", currency: "USD" });
+    await begin([{ amount: "15.00" }]);
+    await tick("Ledger", /Row 1/);
+    await tick("Ledger", /Row 4/);
+    await tick("Statement", /Row S1/);
+    expect(bar()).toMatch(/Ledger 10\.00 GBP, 5\.00 USD \(2\).*Difference -5\.00 GBP, 5\.00 USD.*Match all the same…$/);
+  });
+
+  it("lets go of what somebody else has matched meanwhile, and matches the rest", async () => {
+    const user = userEvent.setup();
+    await begin([{}, {}]);
+    await tick("Ledger", /Row 1/);
+    await tick("Statement", /Row S1/);
+    act(() => void server.matchBy("bob", ["ledger:1"], ["statement:S1"]));
+    await waitFor(() => expect(bar()).toMatch(/Ledger 0\.00 \(0\)Statement 0\.00 \(0\)/));
+    await tick("Ledger", /Row 2/);
+    await tick("Statement", /Row S2/);
+    await user.click(screen.getByRole("button", { name: "Match" }));
+    await waitFor(() => expect(sent()).toMatchObject([{ ledger: ["ledger:2"], statement: ["statement:S2"] }]));
+  });
+
+  it("lists whatever is chosen, so that it can be taken back, and nothing that is set aside", async () => {
+    const user = userEvent.setup();
+    server.add("ledger", "4", { status: "exception" });
+    await begin([{ description: "Row S1", date: "2026-11-02" }]);
+    expect(line("Ledger", /Row 4/)).toBeNull();
+    await tick("Ledger", /Row 1/);
+    await tick("Statement", /Row S1/);
+    await user.type(screen.getByLabelText("Search the ledger"), "Row 2");
+    await waitFor(() => expect(line("Ledger", /Row 3/)).toBeNull());
+    await tick("Ledger", /Row 1/);
+    expect(line("Ledger", /Row 1/)).toBeNull();
+    expect(line("Statement", /Row S1/)!.checked).toBe(true);
+    await tick("Statement", /Row S1/);
+    expect(bar()).toMatch(/Ledger 0\.00 \(0\)Statement 0\.00 \(0\)/);
+  });
+
+  it("keeps a reason that was typed when the match is refused", async () => {
+    const user = userEvent.setup();
+    server.refusesMatch = { code: "locked", message: "bob is working on this record", retryable: true };
+    await begin([{ amount: "9.50" }]);
+    await tick("Ledger", /Row 1/);
+    await tick("Statement", /Row S1/);
+    await user.click(screen.getByRole("button", { name: "Match all the same…" }));
+    await user.type(screen.getByLabelText(/Why do they belong together/), "The bank's fee");
+    await user.click(screen.getByRole("button", { name: "Match all the same" }));
+    await waitFor(() => expect(workspace.toasts.get().at(-1)?.text).toBe("Bob is working on this record."));
+    expect(screen.getByLabelText<HTMLInputElement>(/Why do they belong together/).value).toBe("The bank's fee");
+    server.refusesMatch = undefined;
+    await user.click(screen.getByRole("button", { name: "Match all the same" }));
+    await waitFor(() => expect(screen.queryByLabelText(/Why do they belong together/)).toBeNull());
+    expect(sent()).toMatchObject([{ reason: "The bank's fee" }, { reason: "The bank's fee" }]);
+  });
+
+  it("asks for the reason that the server wants, though the page finds no difference", async () => {
+    const user = userEvent.setup();
+    server.refusesMatch = {
+      code: "unbalanced", message: "the two sides differ by 2.00 GBP: give a reason, or change the match", retryable: false,
+      details: { difference: { GBP: "2.00" } },
+    };
+    await begin([{}]);
+    await tick("Ledger", /Row 1/);
+    await tick("Statement", /Row S1/);
+    await user.click(screen.getByRole("button", { name: "Match" }));
+    const reason = await screen.findByLabelText(/Why do they belong together/);
+    expect(document.activeElement).toBe(reason);
+    server.refusesMatch = undefined;
+    await user.type(reason, "Rounded{Enter}");
+    await waitFor(() => expect(sent().at(-1)).toMatchObject({ reason: "Rounded" }));
+  });
 });
 
 describe("SignOffBar", () => {
@@ -344,7 +450,7 @@ it("candidates of the other side come likeliest first, with what speaks for them
   const found = suggestions(row("L", "ledger", "10.00", "Rent Kavanagh"), [
     row("far", "statement", "99.00", "Other", "2026-03-01"), row("near", "statement", "10.00", "KAVANAGH", "2026-11-03"),
     row("same", "statement", "10.00", "Something", "2026-11-01"), row("side", "ledger", "10.00", "Rent Kavanagh"),
-  ]);
+  ], 1n);
   expect(found.map(({ record }) => record.record_id)).toEqual(["near", "same"]);
   expect(found[0]!.reasons).toEqual(["same amount", "shares “kavanagh”", "2 days apart"]);
 });

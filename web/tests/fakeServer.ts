@@ -1,7 +1,7 @@
 import type { Channel, ChannelEvents } from "../src/collaboration/core/channel";
 import { NoAnswer } from "../src/collaboration/core/channel";
 import type {
-  Ack, Commit, Conflict, Edited, EditRequest, ErrorCode, Lock, Member, RecordRow, RecordsPage, Unread,
+  Ack, Commit, Conflict, Edited, EditRequest, ErrorCode, Lock, Member, RecordRow, RecordsPage, Refusal, Unread, Value,
 } from "../src/collaboration/core/contract";
 import { RestError } from "../src/collaboration/core/rest";
 import { MemoryEditStorage, type EditStorage } from "../src/collaboration/core/editStorage";
@@ -32,6 +32,7 @@ export class FakeServer {
   replayLimit = 100;
   refuses: ErrorCode | undefined;
   refusesJoin: ErrorCode | undefined;
+  refusesMatch: Refusal | undefined;
   /** Answers to paged lists. */
   pages: (path: string, query: object) => object[] = () => [];
   /** How tokens are renewed. */
@@ -53,13 +54,7 @@ export class FakeServer {
   #late: (() => void)[] = [];
 
   constructor(count = 3) {
-    for (let n = 1; n <= count; n++) {
-      const record_id = `ledger:${n}`;
-      const values = { amount: "10.00", currency: "GBP", date: "2026-11-01", description: `Row ${n}`, status: "unmatched" };
-      this.rows.set(record_id, {
-        record_id, source: "ledger", external_id: `${n}`, values, versions: {}, conflicts: {}, seq: 0,
-      });
-    }
+    for (let n = 1; n <= count; n++) this.add("ledger", `${n}`);
     this.commit("system", "session.created", { name: "Test" });
   }
 
@@ -69,6 +64,15 @@ export class FakeServer {
 
   row(record_id: string): RecordRow {
     return this.rows.get(record_id)!;
+  }
+
+  /** One more record, for whoever loads them after this. */
+  add(source: RecordRow["source"], external_id: string, values: Record<string, Value> = {}): void {
+    const record_id = `${source}:${external_id}`;
+    const usual = { amount: "10.00", currency: "GBP", date: "2026-11-01", description: `Row ${external_id}`, status: "unmatched" };
+    this.rows.set(record_id, {
+      record_id, source, external_id, values: { ...usual, ...values }, versions: {}, conflicts: {}, seq: 0,
+    });
   }
 
   /** Let the answers go that `answers_late` held back. */
@@ -112,6 +116,12 @@ export class FakeServer {
     this.#edit(user_id, {
       session_id: "s", edit_id: `${user_id}-${this.seq}`, record_id, field_name, new_value, base_version,
     });
+  }
+
+  /** Somebody's match by hand. */
+  matchBy(user_id: string, ledger: string[], statement: string[]): Commit {
+    const match_id = `${ledger[0]}.${this.seq + 1}`;
+    return this.commit(user_id, "match.created", { matches: [{ match_id, ledger, statement, sums: [], was: null, status: "confirmed" }] });
   }
 
   lockBy(user_id: string, record_id: string): void {
@@ -237,6 +247,11 @@ export class FakeServer {
       if (!held) this.lockBy(client.user_id, record_id);
       const { token, expires_at } = this.locks.get(record_id)!;
       return { ok: true, seq: this.seq, token, expires_at } as Ack<object>;
+    }
+    if (event === "match_create") {
+      if (this.refusesMatch) return { ok: false, error: this.refusesMatch };
+      const { ledger, statement } = body as { ledger: string[]; statement: string[] };
+      return { ok: true, seq: this.matchBy(client.user_id, ledger, statement).seq, results: [{ ok: true }] } as Ack<object>;
     }
     if (event.startsWith("reconciliation_")) return refuse("not_found");
     if (event === "unlock") {

@@ -92,13 +92,13 @@ export class Server {
     return response.json();
   }
 
-  /** A session with a few records of both sides; its id. */
-  async session(name, count = 6) {
+  /** A session with a few records of both sides; its id. `sign`: "-" for a statement that counts the other way. */
+  async session(name, count = 6, sign = "") {
     const { session_id } = await this.rest("alice", "POST", "/sessions", { project_id: "demo", session_name: name });
     for (const source of ["ledger", "statement"]) {
       const rows = Array.from({ length: count }, (_, n) => JSON.stringify({
         external_id: `${source[0].toUpperCase()}${String(n + 1).padStart(5, "0")}`, date: `2026-11-${String((n % 28) + 1).padStart(2, "0")}`,
-        amount: `${(n + 1) * 10}.00`, currency: "EUR", description: `Payment number ${n + 1}`, reference: `INV-${n + 1}`,
+        amount: `${source === "statement" ? sign : ""}${(n + 1) * 10}.00`, currency: "EUR", description: `Payment number ${n + 1}`, reference: `INV-${n + 1}`,
       }));
       await this.rest("alice", "POST", `/sessions/${session_id}/records?source=${source}`, rows.join("\n"), "application/x-ndjson");
     }

@@ -60,6 +60,23 @@ test("a run is begun by one, seen by all, and leaves suggestions and matches tha
   await bob.getByText("Confirmed.", { exact: true }).waitFor();
 });
 
+test("the sign by which a run has read the statement holds for matches by hand", async () => {
+  const session = await server.session("Turned", 14, "-");
+  const alice = await people.enter("alice", session);
+  await alice.getByRole("button", { name: "Start matching" }).click();
+  await holds(alice.getByRole("group", { name: "Matching run" }), "Completed");
+  for (const [source, amount] of [["ledger", "-7.35"], ["statement", "7.35"]]) {
+    const late = { external_id: `${source}-late`, date: "2026-11-20", amount, currency: "EUR", description: "Cleaning" };
+    await server.rest("alice", "POST", `/sessions/${session}/records?source=${source}`, JSON.stringify(late), "application/x-ndjson");
+  }
+  await alice.getByRole("button", { name: "Match", exact: true }).click();
+  await alice.getByRole("region", { name: "Ledger" }).getByRole("checkbox", { name: /Cleaning/ }).check();
+  await alice.getByRole("region", { name: "Statement" }).getByRole("checkbox", { name: /Cleaning/ }).check();
+  await holds(alice.locator(".match-bar"), "Difference 0.00 EUR");
+  await alice.locator(".match-bar").getByRole("button", { name: "Match", exact: true }).click();
+  await alice.getByText("Matched 1 with 1.").waitFor();
+});
+
 test("a run is paused and resumed for everyone by anyone who works", async () => {
   const session = await server.session("Pause", 40);
   const alice = await people.enter("alice", session);

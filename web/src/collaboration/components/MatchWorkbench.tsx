@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from "react";
-import { count, fromUnits, money, units, value } from "../../ui/format";
-import { shown, type Candidates, type MatchEntry, type RecordView } from "../core";
+import { count, money, units, value } from "../../ui/format";
+import { isOpen, shown, type Candidates, type MatchEntry, type RecordView } from "../core";
 import { useNowAndThen, useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { useAction } from "./actions";
@@ -8,6 +8,7 @@ import { MatchCard } from "./Belonging";
 import { suggestions } from "./candidates";
 import { mayEdit } from "./RecordEditor";
 import { ReasonButton } from "./ReasonForm";
+import { differencesOf, useStatementSign } from "./totals";
 
 const MAX_LISTED = 200;
 
@@ -27,43 +28,61 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
   const [ledger, setLedger] = useState<ReadonlySet<string>>(new Set());
   const [statement, setStatement] = useState<ReadonlySet<string>>(new Set());
   const [busy, setBusy] = useState(false);
+  /** The server has said that what is chosen does not net to zero, whatever this page made of it. */
+  const [unbalanced, setUnbalanced] = useState(false);
   const [search, setSearch] = useState("");
   const open = useMemo(() => {
     const wanted = search.toLowerCase();
     return [...session.records.values()].filter((record) =>
-      record.source === "ledger" && !["matched", "excluded"].includes(String(shown(record, "status"))) &&
+      record.source === "ledger" && isOpen(record) &&
       (wanted === "" || [record.external_id, record.values.description, record.values.amount].some((text) => String(text).toLowerCase().includes(wanted))));
     // The records are read anew whenever any of them changes.
   }, [session, revision, search]);
-  const first = [...ledger].map((id) => session.records.get(id)).find((record) => record !== undefined);
-  const guessed = useMemo(() => (first ? suggestions(first, session.records.values()) : []), [first, session, revision]);
+  useEffect(() => {
+    // What somebody else, or a run, has matched meanwhile is not open any more, and could not be unticked.
+    const stillOpen = (ids: ReadonlySet<string>) => {
+      const left = [...ids].filter((id) => {
+        const record = session.records.get(id);
+        return record !== undefined && isOpen(record);
+      });
+      return left.length === ids.size ? ids : new Set(left);
+    };
+    setLedger(stillOpen);
+    setStatement(stillOpen);
+  }, [session, revision]);
+  const chosen = (ids: ReadonlySet<string>) => [...ids].flatMap((id) => session.records.get(id) ?? []);
+  const [first] = chosen(ledger);
+  const sign = useStatementSign();
+  const guessed = useMemo(() => (first ? suggestions(first, session.records.values(), sign) : []), [first, session, sign, revision]);
   const told = useCandidates(first?.record_id);
   const found = useMemo(() => {
     const ranked = told.flatMap(({ record_id, reasons }) => {
       const record = session.records.get(record_id);
-      return record && !["matched", "excluded"].includes(String(shown(record, "status"))) ? [{ record, reasons }] : [];
+      return record && isOpen(record) ? [{ record, reasons }] : [];
     });
     const named = new Set(ranked.map(({ record }) => record.record_id));
     return [...ranked, ...guessed.filter(({ record }) => !named.has(record.record_id))];
   }, [told, guessed, session]);
-  const sum = (ids: ReadonlySet<string>) => [...ids].reduce((total, id) => {
-    const record = session.records.get(id);
-    return record ? total + units(shown(record, "amount")) : total;
-  }, 0n);
-  const difference = sum(ledger) - sum(statement);
+  const sums = differencesOf([...chosen(ledger), ...chosen(statement)], sign);
+  const spelled = (part: "ledger" | "statement" | "difference") => sums.map((sum) => `${money(sum[part])} ${sum.currency}`).join(", ") || money("0.00");
+  const even = sums.every(({ difference }) => units(difference) === 0n);
   const toggle = (set: (change: (known: ReadonlySet<string>) => ReadonlySet<string>) => void, id: string) => {
     set((known) => {
       const next = new Set(known);
       if (!next.delete(id)) next.add(id);
       return next;
     });
+    setUnbalanced(false);
     session.presence.say({ focus: { record_id: id }, activity: "matching" });
   };
   const match = async (reason?: string) => {
     setBusy(true);
     const done = `Matched ${count(ledger.size)} with ${count(statement.size)}.`;
     const body = { ledger: [...ledger], statement: [...statement], ...(reason ? { reason } : {}) };
-    const matched = await act("match_create", body, done);
+    const matched = await act("match_create", body, done, ({ code, details }) => {
+      // A record without an amount is refused by the same name, and no reason makes up for that.
+      if (code === "unbalanced" && details?.difference) setUnbalanced(true);
+    });
     if (matched) {
       setLedger(new Set());
       setStatement(new Set());
@@ -71,7 +90,10 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
     setBusy(false);
     return matched;
   };
-  const ready = mayEdit(role) && !busy && ledger.size > 0 && statement.size > 0;
+  const ready = mayEdit(role) && ledger.size > 0 && statement.size > 0;
+  const listed = withChosen(open.slice(0, MAX_LISTED), chosen(ledger));
+  const candidates = withChosen(found.map(({ record }) => record), chosen(statement));
+  const reasons = new Map(found.map((item) => [item.record.record_id, item.reasons]));
   return (
     <div className="workbench">
       <div className="tabs" role="tablist" aria-label="Ways to match">
@@ -99,7 +121,7 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
           <input type="search" aria-label="Search the ledger" placeholder="Search" value={search} onChange={(event) => setSearch(event.target.value)} />
         </header>
         <ul className="plain side-list" tabIndex={-1}>
-          {open.slice(0, MAX_LISTED).map((record) => (
+          {listed.map((record) => (
             <li key={record.record_id}><Line record={record} chosen={ledger.has(record.record_id)} onToggle={() => toggle(setLedger, record.record_id)} onShow={() => onSelect(record.record_id)} /></li>
           ))}
         </ul>
@@ -111,22 +133,29 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
         {!first && <p className="empty">Choose a ledger record: what may belong to it appears here, likeliest first.</p>}
         {first && found.length === 0 && <p className="empty">Nothing on the statement looks like it. It may be missing there.</p>}
         <ul className="plain side-list" tabIndex={-1}>
-          {found.map(({ record, reasons }) => (
-            <li key={record.record_id}><Line record={record} note={reasons.join(", ")} chosen={statement.has(record.record_id)} onToggle={() => toggle(setStatement, record.record_id)} onShow={() => onSelect(record.record_id)} /></li>
+          {candidates.map((record) => (
+            <li key={record.record_id}><Line record={record} note={reasons.get(record.record_id)?.join(", ")} chosen={statement.has(record.record_id)} onToggle={() => toggle(setStatement, record.record_id)} onShow={() => onSelect(record.record_id)} /></li>
           ))}
         </ul>
       </section>
       <footer className="match-bar">
-        <span>Ledger <b className="figures">{money(fromUnits(sum(ledger)))}</b> ({count(ledger.size)})</span>
-        <span>Statement <b className="figures">{money(fromUnits(sum(statement)))}</b> ({count(statement.size)})</span>
-        <span>Difference <b className={`figures ${difference === 0n ? "text-good" : "text-bad"}`}>{money(fromUnits(difference))}</b></span>
-        {difference === 0n || !ready
-          ? <button type="button" className="button primary" disabled={!ready} onClick={() => void match()}>Match</button>
-          : <ReasonButton primary label="Match all the same…" question="They do not net to zero. Why do they belong together?" onGive={(reason) => match(reason)} />}
+        <span>Ledger <b className="figures">{spelled("ledger")}</b> ({count(ledger.size)})</span>
+        <span>Statement <b className="figures">{spelled("statement")}</b> ({count(statement.size)})</span>
+        <span>Difference <b className={`figures ${even ? "text-good" : "text-bad"}`}>{spelled("difference")}</b></span>
+        {sign < 0n && <span className="muted small">The statement counts money out as positive.</span>}
+        {ready && (!even || unbalanced)
+          ? <ReasonButton primary label="Match all the same…" question="They do not net to zero. Why do they belong together?" opened={unbalanced} onGive={match} />
+          : <button type="button" className="button primary" disabled={!ready || busy} onClick={() => void match()}>Match</button>}
       </footer>
       </>}
     </div>
   );
+}
+
+/** The list, begun by what is chosen and not in it: it can be taken back wherever one has looked since. */
+function withChosen(listed: readonly RecordView[], chosen: readonly RecordView[]): RecordView[] {
+  const ids = new Set(listed.map(({ record_id }) => record_id));
+  return [...chosen.filter(({ record_id }) => !ids.has(record_id)), ...listed];
 }
 
 /** What the server thinks may belong to a record; empty until it has answered. */
@@ -161,7 +190,7 @@ function Suggested({ match, onShow }: { match: MatchEntry; onShow: (record_id: s
   );
 }
 
-function Line({ record, chosen, note, onToggle, onShow }: { record: RecordView; chosen: boolean; note?: string; onToggle: () => void; onShow: () => void }) {
+function Line({ record, chosen, note, onToggle, onShow }: { record: RecordView; chosen: boolean; note?: string | undefined; onToggle: () => void; onShow: () => void }) {
   return (
     <div className={`line${chosen ? " chosen" : ""}`}>
       <label>

@@ -2,13 +2,13 @@ import { useId, useState, type FormEvent } from "react";
 
 /**
  * A button that first asks for a reason, for what goes into the audit trail. `onGive` resolves to false where it could not
- * be done: then what was written stays.
+ * be done: then what was written stays. `opened`: it asks at once, without being pressed.
  */
-export function ReasonButton({ label, question, required = true, primary = false, disabled = false, onGive }: {
-  label: string; question: string; required?: boolean; primary?: boolean; disabled?: boolean; onGive: (reason: string) => Promise<unknown>;
+export function ReasonButton({ label, question, required = true, primary = false, disabled = false, opened = false, onGive }: {
+  label: string; question: string; required?: boolean; primary?: boolean; disabled?: boolean; opened?: boolean; onGive: (reason: string) => Promise<unknown>;
 }) {
   const id = useId();
-  const [reason, setReason] = useState<string>();
+  const [reason, setReason] = useState(opened ? "" : undefined);
   const [busy, setBusy] = useState(false);
   if (reason === undefined) {
     return <button type="button" className={`button${primary ? " primary" : ""}`} disabled={disabled} onClick={() => setReason("")}>{label}</button>;

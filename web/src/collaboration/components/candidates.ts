@@ -1,4 +1,4 @@
-import { shown, type RecordView } from "../core";
+import { isOpen, shown, type RecordView } from "../core";
 import { units } from "../../ui/format";
 
 export interface Suggestion {
@@ -9,7 +9,6 @@ export interface Suggestion {
 }
 
 const DAY = 86_400_000;
-const SETTLED = new Set(["matched", "excluded"]);
 
 function words(record: RecordView): Set<string> {
   const text = `${shown(record, "description") ?? ""} ${shown(record, "reference") ?? ""}`.toLowerCase();
@@ -23,13 +22,15 @@ function days(a: RecordView, b: RecordView): number {
 /** Words in more records than this share of all say nothing about which belong together ("payment", "inv"). */
 const COMMON = 0.03;
 
-/** Records of the other side that may belong to `chosen`, likeliest first, with what speaks for each. */
-export function suggestions(chosen: RecordView, records: Iterable<RecordView>, limit = 50): Suggestion[] {
+/**
+ * Records of the other side that may belong to `chosen`, likeliest first, with what speaks for each. `sign`: -1 where the
+ * statement counts money out as positive.
+ */
+export function suggestions(chosen: RecordView, records: Iterable<RecordView>, sign: bigint, limit = 50): Suggestion[] {
   const open = [...records].filter((record) =>
-    record.source !== chosen.source && !SETTLED.has(String(shown(record, "status"))) &&
-    shown(record, "currency") === shown(chosen, "currency"));
+    record.source !== chosen.source && isOpen(record) && shown(record, "currency") === shown(chosen, "currency"));
   const telling = tellingWords(chosen, open);
-  const found = open.map((record) => judge(chosen, record, telling)).filter(({ score }) => score >= 2.5);
+  const found = open.map((record) => judge(chosen, record, sign, telling)).filter(({ score }) => score >= 2.5);
   return found.sort((a, b) => b.score - a.score).slice(0, limit);
 }
 
@@ -45,8 +46,8 @@ function tellingWords(chosen: RecordView, others: readonly RecordView[]): Readon
   return new Set([...counts].filter(([, n]) => n <= most).map(([word]) => word));
 }
 
-function judge(chosen: RecordView, record: RecordView, telling: ReadonlySet<string>): Suggestion {
-  const [amount, other] = [units(shown(chosen, "amount")), units(shown(record, "amount"))];
+function judge(chosen: RecordView, record: RecordView, sign: bigint, telling: ReadonlySet<string>): Suggestion {
+  const [amount, other] = [units(shown(chosen, "amount")), sign * units(shown(record, "amount"))];
   const apart = days(chosen, record);
   const shared = [...words(record)].filter((word) => telling.has(word));
   const reasons: string[] = [];

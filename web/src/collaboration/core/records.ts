@@ -196,6 +196,11 @@ export function shown(record: RecordView, field_name: string): Value {
   return field_name in record.pending ? record.pending[field_name]! : (record.values[field_name] ?? null);
 }
 
+const SETTLED = new Set(["matched", "exception", "excluded"]);
+
+/** Neither matched nor set aside: it is to be explained still, and can be matched. What is suggested is open. */
+export const isOpen = (record: RecordView): boolean => !SETTLED.has(String(shown(record, "status")));
+
 function view(row: RecordRow): RecordView {
   const { record_id, source, external_id, values, versions, conflicts } = row;
   return { record_id, source, external_id, values, versions, conflicts, pending: {}, changes: {} };
