@@ -6,8 +6,9 @@ import { ConflictInbox } from "../src/collaboration/components/ConflictResolver"
 import Analytics from "../src/collaboration/components/Analytics";
 import { draftOf, parsed } from "../src/collaboration/components/CellEditor";
 import { Comments, mentioned } from "../src/collaboration/components/Comments";
-import { preview } from "../src/collaboration/components/csv";
+import { decode, preview } from "../src/collaboration/components/csv";
 import { HistoryDrawer } from "../src/collaboration/components/HistoryDrawer";
+import ImportRecords from "../src/collaboration/components/ImportRecords";
 import MatchWorkbench from "../src/collaboration/components/MatchWorkbench";
 import { ReconciliationStatus } from "../src/collaboration/components/ReconciliationStatus";
 import { RecordEditor } from "../src/collaboration/components/RecordEditor";
@@ -439,6 +440,43 @@ describe("a file to import", () => {
   it("shows its columns whatever stands between them", () => {
     expect(preview('\uFEFFNr;"Betrag; EUR"\n1;"2,50"')).toEqual({ delimiter: ";", header: ["Nr", "Betrag; EUR"], rows: [["1", "2,50"]] });
     expect(preview("one column")).toBeUndefined();
+  });
+
+  it.each(["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])("takes %j for what it is: no header, but what stands between the columns", (line) => {
+    expect(preview(`\uFEFF${line}Nr;Betrag, EUR, brutto\n1;2`)).toEqual({ delimiter: ";", header: ["Nr", "Betrag, EUR, brutto"], rows: [["1", "2"]] });
+  });
+
+  const latin = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
+  const wide = (text: string, littleEndian: boolean) => {
+    const view = new DataView(new ArrayBuffer(2 * text.length));
+    [...text].forEach((char, n) => view.setUint16(2 * n, char.charCodeAt(0), littleEndian));
+    return new Uint8Array(view.buffer);
+  };
+  const text = "Nr;Währung\n";
+  it.each([
+    ["UTF-8", new TextEncoder().encode(text), text], ["UTF-8 with its mark", new TextEncoder().encode(`\uFEFF${text}`), text],
+    ["Windows-1252", latin(text), text], ["Windows-1252 up to its last letter", latin("Nr;é"), "Nr;é"],
+    ["UTF-16, the lower byte first", wide(`\uFEFF${text}`, true), text], ["UTF-16, the higher byte first", wide(`\uFEFF${text}`, false), text],
+  ])("is read as the server reads it: %s", (_, bytes, read) => {
+    expect(decode(bytes, false)).toBe(read);
+  });
+
+  it("is UTF-8 still where its beginning ends within a letter", () => {
+    expect(decode(new TextEncoder().encode("Nr;é").slice(0, -1), true)).toBe("Nr;");
+  });
+
+  it("has its columns named as the server reads them", async () => {
+    const user = userEvent.setup();
+    const asked: object[] = [];
+    server.http = (method, path, _, query) => asked.push({ method, path, ...query }) && {
+      rows: 1, new: 1, changed: 0, unchanged: 0, conflicting: 0, kept: 0, refused: 0, errors: [],
+    };
+    show(<ImportRecords />);
+    await user.upload(screen.getByLabelText(/^File/), new File([latin("sep=;\r\nNr;Währung\r\n1;EUR")], "july.csv"));
+    await user.selectOptions(await screen.findByLabelText("Währung"), "currency");
+    await user.click(screen.getByRole("button", { name: "Import" }));
+    await screen.findByText(/1 rows: 1 new/);
+    expect(asked).toMatchObject([{ method: "POST", path: "/sessions/s/records", mapping: '{"columns":{"currency":"Währung"}}' }]);
   });
 });
 

@@ -42,7 +42,7 @@ export class FakeServer {
   /** What concerns whoever comes and is not read yet. */
   waiting: Unread = { unread: 0, items: [] };
   /** Answers over HTTP beside the records; throws a `RestError` for what is refused. */
-  http: (method: string, path: string, body?: unknown) => unknown = () => {
+  http: (method: string, path: string, body?: unknown, query?: object) => unknown = () => {
     throw new RestError({ code: "not_found", message: "not here", retryable: false });
   };
   /** What goes with the next conflict. */
@@ -165,7 +165,7 @@ export class FakeServer {
       },
       get: async (path: string) => server.http("GET", path) as never,
       write: async (method: string, path: string, body: unknown) => server.http(method, path, body) as never,
-      post: async (path: string, body: unknown) => server.http("POST", path, body) as never,
+      post: async (path: string, body: unknown, _headers?: object, query?: object) => server.http("POST", path, body, query) as never,
       fetch: async (method: string, path: string) => server.http(method, path) as never,
       async *pages(path: string, query: object): AsyncGenerator<never> {
         yield* server.pages(path, query) as never[];

@@ -248,6 +248,19 @@ test("a file is imported with its columns named by hand, and rows that cannot be
   await holds(cell(alice, "statement:N4", "amount"), "7.00");
 });
 
+test("a file as Excel saves it has the columns that the server reads: its delimiter named, in Windows-1252", async () => {
+  const session = await server.session("Excel", 1);
+  const alice = await people.enter("alice", session, { query: "?panel=import" });
+  const rows = ["sep=;", "Nr;Tag;Betrag in \x80;Währung;Text", "N1;2026-11-03;12,50;EUR;Büromöbel"];
+  await alice.getByLabel(/^File/).setInputFiles({ name: "bank.csv", mimeType: "text/csv", buffer: Buffer.from(rows.join("\r\n"), "latin1") });
+  for (const [column, field] of [["Nr", "Number"], ["Tag", "Date"], ["Betrag in €", "Amount"], ["Währung", "Currency"], ["Text", "Description"]]) {
+    await alice.getByLabel(column, { exact: true }).selectOption({ label: field });
+  }
+  await alice.getByRole("button", { name: "Import", exact: true }).nth(-1).click();
+  await alice.getByText(/1 rows: 1 new/).waitFor();
+  await holds(cell(alice, "statement:N1", "description"), "Büromöbel");
+});
+
 test("nothing in all that broke a page or its content security policy", () => {
   assert.deepEqual(people.problems, []);
 });

@@ -2,11 +2,17 @@ import { useState, type FormEvent } from "react";
 import { capital, count, fieldName } from "../../ui/format";
 import { RestError, type ImportDone, type RowRefused, type Source } from "../core";
 import { useSession } from "../provider";
-import { preview, type Preview } from "./csv";
+import { decode, preview, type Preview } from "./csv";
 
 /** What a column can be told to be; others keep their name. */
 const FIELDS = ["external_id", "date", "amount", "debit", "credit", "currency", "description", "reference"];
+/** Bytes of a file's beginning, in which its header is looked for. */
+const HEAD = 65_536;
 const FILES = ".csv,.tsv,.txt,.jsonl,.ndjson,.ofx,.qfx,.xml,.sta,.mt940,.940";
+
+async function beginning(file: File): Promise<string> {
+  return decode(new Uint8Array(await file.slice(0, HEAD).arrayBuffer()), file.size > HEAD);
+}
 
 /** A file of records into the session: choose it, say which column is which, see what became of every row. */
 export default function ImportRecords() {
@@ -22,8 +28,7 @@ export default function ImportRecords() {
   const choose = async (chosen: File | undefined) => {
     setFile(chosen);
     setState({ busy: false });
-    const found = chosen && /\.(csv|txt|tsv)$/i.test(chosen.name) ? preview(await chosen.slice(0, 65_536).text()) : undefined;
-    setSeen(found);
+    setSeen(chosen && /\.(csv|txt|tsv)$/i.test(chosen.name) ? preview(await beginning(chosen)) : undefined);
     setMapping({});
     if (chosen && /statement|bank/i.test(chosen.name)) setSource("statement");
   };
