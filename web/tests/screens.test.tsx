@@ -49,8 +49,10 @@ const RULES: Rule[] = [
 
 describe("Rules", () => {
   let kept: { version: number; rules: Rule[]; project_version: number | null };
+  let project: { version: number; comment: string };
   let refusal: (() => never) | undefined;
   beforeEach(() => {
+    project = { version: 2, comment: "Quieter" };
     kept = { version: 4, rules: RULES, project_version: null };
     refusal = undefined;
     server.http = (method, path, body: any) => {
@@ -61,7 +63,7 @@ describe("Rules", () => {
           { rule_id: "exact", score: 0.8, confirmed: false, reasons: ["same amount"], ledger: ["ledger:1"], statement: ["ledger:2"] },
         ] };
       }
-      if (path.startsWith("/projects/")) return { project_id: "p", version: 2, rules: RULES.slice(0, 1), saved_by: "bob", saved_at: "2026-11-22T10:00:00.000Z", comment: "Quieter" };
+      if (path.startsWith("/projects/")) return { project_id: "p", rules: RULES.slice(0, 1), saved_by: "bob", saved_at: "2026-11-22T10:00:00.000Z", ...project };
       if (method === "PUT") kept = { version: kept.version + 1, rules: body.rules, project_version: null };
       return method === "PUT" ? { seq: 9, version: kept.version } : kept;
     };
@@ -142,6 +144,62 @@ describe("Rules", () => {
     await user.click(screen.getByRole("button", { name: "Save these for the project" }));
     await waitFor(() => expect(written).toHaveLength(1));
     expect(written[0]).toMatchObject(["PUT", "/projects/p/rules", { base_version: 2, comment: "Fewer" }]);
+  });
+
+  /** Opens the project's rules and saves for it what is shown, with a comment. */
+  const saveForProject = async (user: ReturnType<typeof userEvent.setup>) => {
+    await user.click(screen.getByText("The project’s rules"));
+    await user.click(await screen.findByRole("button", { name: "Save these for the project…" }));
+    await user.type(screen.getByLabelText("Anything to say with them?"), "Fewer");
+    await user.click(screen.getByRole("button", { name: "Save these for the project" }));
+  };
+  const comment = () => screen.getByLabelText<HTMLInputElement>("Anything to say with them?").value;
+
+  it("that are refused for the project are not taken for saved: the reason is shown, and the comment stays", async () => {
+    const user = userEvent.setup();
+    show(<Rules />);
+    const rule = (await screen.findByText("1. Same amount")).closest("li")!;
+    refusal = () => refuse("invalid", "rule 1 cannot be", { fields: { rules: { "0": { min_score: ["min_score lies between 0.05 and 1"] } } } });
+    await saveForProject(user);
+    expect(await within(rule).findByText("Min_score lies between 0.05 and 1")).toBeTruthy();
+    await waitFor(() => expect(screen.queryByRole("status")).toBeNull());
+    expect(screen.getByRole("alert").textContent).toMatch(/Rule 1 cannot be/);
+    expect(comment()).toBe("Fewer");
+    expect(workspace.toasts.get()).toEqual([]);
+  });
+
+  it("with a number that cannot be read are not sent for the project either", async () => {
+    const user = userEvent.setup();
+    show(<Rules />);
+    const rule = (await screen.findByText("1. Same amount")).closest("li")!;
+    await user.clear(within(rule).getByLabelText(/Suggested from/));
+    await saveForProject(user);
+    expect(await within(rule).findByText("This is no number.")).toBeTruthy();
+    await waitFor(() => expect(screen.queryByRole("status")).toBeNull());
+    expect(within(rule).getByText("This is no number.")).toBeTruthy();
+    expect(comment()).toBe("Fewer");
+    expect(written).toEqual([]);
+  });
+
+  it("of a project whose rules somebody else has saved meanwhile are not overwritten: theirs are shown, one's own stay", async () => {
+    const user = userEvent.setup();
+    show(<Rules />);
+    await screen.findByText("1. Same amount");
+    await user.click(screen.getByRole("button", { name: "Remove Batches" }));
+    refusal = () => {
+      project = { version: 3, comment: "Mine first" };
+      return refuse("version_stale", "the rules were changed since version 2");
+    };
+    await saveForProject(user);
+    expect((await screen.findByRole("alert")).textContent).toMatch(/^Not saved: somebody else has saved rules for the project/);
+    expect(screen.getByText(/Version 3, by bob.*“Mine first”/)).toBeTruthy();
+    expect(screen.queryByRole("button", { name: "Take theirs" })).toBeNull();
+    expect(titles()).toEqual(["1. Same amount"]);
+    expect(comment()).toBe("Fewer");
+    refusal = undefined;
+    await user.click(screen.getByRole("button", { name: "Save these for the project" }));
+    await waitFor(() => expect(screen.queryByRole("alert")).toBeNull());
+    expect(written.at(-1)).toMatchObject(["PUT", "/projects/p/rules", { base_version: 3, comment: "Fewer", rules: [{ rule_id: "exact" }] }]);
   });
 
   it("cannot be changed by a reviewer, who can try them out", async () => {

@@ -1,7 +1,6 @@
 import { useEffect, useState } from "react";
 import { capital, instant } from "../../ui/format";
 import { useParameters } from "../../ui/url";
-import type { ProjectRules } from "../core";
 import { useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { DryRunResult } from "./DryRunResult";
@@ -96,11 +95,11 @@ function MatchingRules() {
 function ProjectPart({ rules, may }: { rules: ReturnType<typeof useRules>; may: boolean }) {
   const workspace = useWorkspace();
   const name = useName();
-  const [saved, setSaved] = useState<ProjectRules>();
   const [open, setOpen] = useState(false);
   const { loadProject } = rules;
+  const { project: saved, projectStale } = rules.state;
   useEffect(() => {
-    if (open) void loadProject().then((found) => found && setSaved(found));
+    if (open) void loadProject();
   }, [open, loadProject]);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -111,15 +110,18 @@ function ProjectPart({ rules, may }: { rules: ReturnType<typeof useRules>; may: 
             {saved.version === 0 || !saved.saved_at ? "Nobody has saved any: new sessions begin with the defaults." : `Version ${saved.version}, by ${name(saved.saved_by ?? "")}, ${instant(saved.saved_at)}. New sessions begin with them.`}
             {saved.comment ? ` “${saved.comment}”` : ""}
           </p>
+          {projectStale && (
+            <p className="notice" role="alert">
+              Not saved: somebody else has saved rules for the project meanwhile, those above. Save again to put yours in their place.
+            </p>
+          )}
           {may && (
             <div className="actions">
               <button type="button" className="button" onClick={() => rules.change(draftsOf(saved.rules))}>Use them here</button>
               <ReasonButton label="Save these for the project…" question="Anything to say with them?" required={false} onGive={async (comment) => {
-                const done = await rules.saveProject(saved.version, comment);
-                if (done) {
-                  setSaved(done);
-                  workspace.toast("good", `Saved as version ${done.version}: new sessions of the project begin with it.`);
-                } else setSaved(await loadProject() ?? saved);
+                const done = await rules.saveProject(comment);
+                if (done) workspace.toast("good", `Saved as version ${done.version}: new sessions of the project begin with it.`);
+                return done !== undefined;
               }} />
             </div>
           )}

@@ -18,10 +18,15 @@ export interface RulesState {
   refusal: Refusal | undefined;
   /** What a run would do by the rules as they are shown. */
   tried: DryRun | undefined;
+  /** The project's; undefined until they are loaded. */
+  project: ProjectRules | undefined;
+  /** Somebody else has saved rules for the project: `project` are theirs, and one's own are not saved. */
+  projectStale: boolean;
 }
 
 const EMPTY: RulesState = {
   kept: undefined, drafts: [], dirty: false, stale: false, busy: false, errors: NO_ERRORS, refusal: undefined, tried: undefined,
+  project: undefined, projectStale: false,
 };
 
 /** The session's rules while a person works on them: loaded, changed, tried, saved. */
@@ -36,17 +41,16 @@ export function useRules() {
     setState((known) => ({ ...known, drafts, dirty: true, tried: undefined }));
   }, []);
 
-  /** Asks, and keeps why not; undefined then. */
-  const ask = useCallback(async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+  /** Asks, and keeps why not; undefined then. `onStale`: where somebody else was first. */
+  const ask = useCallback(async <T>(work: () => Promise<T>, onStale?: () => unknown): Promise<T | undefined> => {
     setState((known) => ({ ...known, busy: true, refusal: undefined, errors: NO_ERRORS }));
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof RestError)) throw error;
       const { refusal } = error;
-      setState((known) => ({
-        ...known, refusal, errors: errorsOf(refusal, known.drafts), stale: known.stale || refusal.code === "version_stale",
-      }));
+      setState((known) => ({ ...known, refusal, errors: errorsOf(refusal, known.drafts) }));
+      if (refusal.code === "version_stale") await onStale?.();
       return undefined;
     } finally {
       setState((known) => ({ ...known, busy: false }));
@@ -79,7 +83,10 @@ export function useRules() {
     const rules = read();
     const base_version = now.current.kept?.version ?? 0;
     if (!rules) return false;
-    const done = await ask(() => session.rest.write<RulesDone>("PUT", `${path}/rules`, { rules, base_version }));
+    const done = await ask(
+      () => session.rest.write<RulesDone>("PUT", `${path}/rules`, { rules, base_version }),
+      () => setState((known) => ({ ...known, stale: true })),
+    );
     if (!done) return false;
     await load();
     return true;
@@ -92,14 +99,24 @@ export function useRules() {
     if (tried) setState((known) => ({ ...known, tried }));
   }, [read, ask, session, path]);
 
-  const project = `/projects/${encodeURIComponent(session.session.get()?.project_id ?? "")}/rules`;
-  const loadProject = useCallback(() => ask(() => session.rest.get<ProjectRules>(project)), [ask, session, project]);
-  /** `base_version`: of the project's rules that the person saw. Undefined when it was refused. */
-  const saveProject = useCallback(async (base_version: number, comment: string): Promise<ProjectRules | undefined> => {
+  const projectPath = `/projects/${encodeURIComponent(session.session.get()?.project_id ?? "")}/rules`;
+  const loadProject = useCallback(async (projectStale = false) => {
+    const project = await ask(() => session.rest.get<ProjectRules>(projectPath));
+    if (project) setState((known) => ({ ...known, project, projectStale }));
+  }, [ask, session, projectPath]);
+
+  /** For the project, on the version of its rules that is shown. Undefined when they are not saved; the drafts stay. */
+  const saveProject = useCallback(async (comment: string): Promise<ProjectRules | undefined> => {
     const rules = read();
+    const base_version = now.current.project?.version ?? 0;
     if (!rules) return undefined;
-    return ask(() => session.rest.write<ProjectRules>("PUT", project, { rules, base_version, ...(comment ? { comment } : {}) }));
-  }, [read, ask, session, project]);
+    const project = await ask(
+      () => session.rest.write<ProjectRules>("PUT", projectPath, { rules, base_version, ...(comment ? { comment } : {}) }),
+      () => loadProject(true),
+    );
+    if (project) setState((known) => ({ ...known, project, projectStale: false }));
+    return project;
+  }, [read, ask, session, projectPath, loadProject]);
 
   return { state, change, load, save, tryOut, loadProject, saveProject };
 }
