@@ -1,7 +1,7 @@
 import { act, cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { CollaborationSession, MemoryEditStorage, type Commit, type Standing } from "../src/collaboration/core";
+import { CollaborationSession, MemoryEditStorage, RestError, type Commit, type Refusal, type Standing } from "../src/collaboration/core";
 import { ConflictInbox } from "../src/collaboration/components/ConflictResolver";
 import Analytics from "../src/collaboration/components/Analytics";
 import { draftOf, parsed } from "../src/collaboration/components/CellEditor";
@@ -359,6 +359,48 @@ describe("comments", () => {
     act(() => server.stop());
     await user.click(settle);
     await waitFor(() => expect(workspace.toasts.get().at(-1)?.text).toMatch(/no connection/));
+  });
+});
+
+describe("a record that is matched", () => {
+  let refusal: Refusal | undefined;
+  let made: Commit;
+  beforeEach(async () => {
+    made = server.matchBy("bob", ["ledger:1"], ["ledger:2"]);
+    server.row("ledger:1").values.status = "matched";
+    server.pages = (_, query) => {
+      if (refusal) throw new RestError(refusal);
+      return "message_type" in query && query.message_type === "match.created" ? [{ items: [made] }] : [];
+    };
+  });
+  /** Somebody who comes after the match. */
+  const come = async () => {
+    session = server.client("carol");
+    session.start();
+    await session.loading.when((loading) => loading.state === "done");
+    show(<><RecordEditor recordId="ledger:1" /><MatchWorkbench onSelect={() => undefined} /></>);
+    await userEvent.click(screen.getByRole("tab", { name: /Suggested/ }));
+  };
+
+  it("waits for its match, and is neither set aside nor taken back meanwhile", async () => {
+    refusal = { code: "unavailable", message: "The server cannot be reached.", retryable: true };
+    await come();
+    expect((await screen.findAllByText(/could not be loaded yet, and are asked for again: The server cannot/))).toHaveLength(2);
+    expect(screen.queryByRole("button", { name: "Take back" })).toBeNull();
+    expect(screen.queryByText(/Set aside/)).toBeNull();
+    expect(screen.queryByText(/Nothing is suggested/)).toBeNull();
+    refusal = undefined;
+    expect(await screen.findByRole("button", { name: "Unmatch…" })).toBeTruthy();
+    expect(screen.getByText(/Nothing is suggested/)).toBeTruthy();
+  });
+
+  it("says why its match cannot be loaded, with a way to try again", async () => {
+    refusal = { code: "invalid", message: "No such page.", retryable: false };
+    await come();
+    await screen.findAllByText(/could not be loaded: No such page/);
+    refusal = undefined;
+    await userEvent.click(screen.getAllByRole("button", { name: "Load again" })[0]!);
+    expect(await screen.findByRole("button", { name: "Unmatch…" })).toBeTruthy();
   });
 });
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { MAX_QUEUED } from "../src/collaboration/core/edits";
 import { MemoryEditStorage } from "../src/collaboration/core/editStorage";
 import { shown } from "../src/collaboration/core/records";
+import { RestError } from "../src/collaboration/core/rest";
 import type { CollaborationSession } from "../src/collaboration/core/session";
 import { FakeServer } from "./fakeServer";
 
@@ -452,6 +453,35 @@ describe("matches", () => {
     await session.matches.matches.when((matches) => !matches.has("m1"));
     expect(value(session, "ledger:1", "status")).toBe("unmatched");
     expect(session.matches.of("ledger:1")).toBeUndefined();
+  });
+
+  it("from before one came are asked for again where the server cannot answer, and are not loaded twice", async () => {
+    const server = new FakeServer();
+    const made = server.matchBy("bob", ["ledger:1"], ["ledger:2"]);
+    const asked: string[] = [];
+    let down = true;
+    server.pages = (_, query) => {
+      const { message_type } = query as { message_type: string };
+      asked.push(message_type);
+      if (message_type === "match.removed" && down) throw new RestError({ code: "unavailable", message: "Too busy.", retryable: true });
+      return message_type === "match.created" ? [{ items: [made] }] : [];
+    };
+    const session = await enter(server);
+    const { error } = await session.matches.loading.when((loading) => loading.error !== undefined);
+    expect(error!.message).toBe("Too busy.");
+    down = false;
+    await session.matches.loading.when(({ done }) => done);
+    expect(session.matches.of("ledger:1")!.match_id).toBe("ledger:1.2");
+    expect(asked.filter((message_type) => message_type === "comment.added")).toHaveLength(1);
+  });
+
+  it("are loaded though the names of people are refused", async () => {
+    const server = new FakeServer();
+    server.http = () => {
+      throw new RestError({ code: "forbidden", message: "not for you", retryable: false });
+    };
+    const session = await enter(server);
+    expect(await session.matches.loading.when(({ done }) => done)).toEqual({ done: true });
   });
 
   it("records set aside and assigned show it", async () => {

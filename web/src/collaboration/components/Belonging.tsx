@@ -15,14 +15,18 @@ export function Belonging({ record }: { record: RecordView }) {
   const match = session.matches.of(record.record_id);
   const act = useAction();
   const status = String(shown(record, "status") ?? "unmatched");
+  // Matches are loaded after the records.
+  const inMatch = status === "matched" || status === "suggested";
   const may = mayEdit(role);
   const set = (next: string) => (reason: string) =>
     act("record_status", { record_ids: [record.record_id], status: next, ...(reason ? { reason } : {}) }, `Now ${next === "exception" ? "an exception" : next}.`);
   return (
     <section className="belonging" aria-label="Match">
       <h3>Match</h3>
-      {match ? <MatchCard match={match} /> : <p className="muted small">{status === "unmatched" ? "In no match yet." : `Set aside: ${status}.`}</p>}
-      {may && !match && (
+      {match ? <MatchCard match={match} />
+        : inMatch ? <MatchesMissing />
+        : <p className="muted small">{status === "unmatched" ? "In no match yet." : `Set aside: ${status}.`}</p>}
+      {may && !match && !inMatch && (
         <div className="actions">
           {status === "unmatched" ? (
             <>
@@ -35,6 +39,19 @@ export function Belonging({ record }: { record: RecordView }) {
         </div>
       )}
     </section>
+  );
+}
+
+/** In place of matches that are not there: that they are being loaded, or why they could not be. */
+export function MatchesMissing() {
+  const session = useSession();
+  const { error } = useSignal(session.matches.loading);
+  if (!error) return <p className="muted small">Loading the matches…</p>;
+  if (error.retryable) return <p className="notice" role="alert">The matches could not be loaded yet, and are asked for again: {error.message}</p>;
+  return (
+    <p className="notice bad" role="alert">
+      The matches could not be loaded: {error.message} <button type="button" className="button" onClick={() => void session.reload()}>Load again</button>
+    </p>
   );
 }
 

@@ -4,7 +4,7 @@ import { isOpen, shown, type Candidates, type MatchEntry, type RecordView } from
 import { useNowAndThen, useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { useAction } from "./actions";
-import { MatchCard } from "./Belonging";
+import { MatchCard, MatchesMissing } from "./Belonging";
 import { suggestions } from "./candidates";
 import { mayEdit } from "./RecordEditor";
 import { ReasonButton } from "./ReasonForm";
@@ -17,6 +17,7 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
   const session = useSession();
   const act = useAction();
   const matches = useSignal(session.matches.matches);
+  const { done: known } = useSignal(session.matches.loading);
   const [tab, setTab] = useState<"hand" | "suggested">("hand");
   const suggested = useMemo(
     () => [...matches.values()].filter((item) => item.status === "suggested").sort((a, b) => (b.score ?? 0) - (a.score ?? 0)),
@@ -102,7 +103,8 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
       </div>
       {tab === "suggested" && (
         <section aria-label="Suggested matches" className="all-columns">
-          {suggested.length === 0 && <p className="empty">Nothing is suggested. Start a matching run: what is clear it matches by itself, the rest it suggests here.</p>}
+          {!known && <MatchesMissing />}
+          {known && suggested.length === 0 && <p className="empty">Nothing is suggested. Start a matching run: what is clear it matches by itself, the rest it suggests here.</p>}
           <ul className="plain side-list" tabIndex={-1}>
             {suggested.slice(0, MAX_LISTED).map((item) => <Suggested key={item.match_id} match={item} onShow={onSelect} />)}
           </ul>

@@ -1,3 +1,4 @@
+import { about } from "./channel";
 import type { Commit, Page, Refusal, Users } from "./contract";
 import type { MatchBook } from "./matches";
 import type { RecordTable } from "./records";
@@ -14,6 +15,8 @@ export interface Loading {
 
 /** Milliseconds between two looks at whether records that were imported can be loaded. */
 const SOON = 1_000;
+/** Milliseconds, about, until what the server could not answer for the moment is asked for again. */
+const AGAIN = 3_000;
 
 /** Loads over HTTP what the log is laid over: records first, then matches, people and comments. */
 export class Loader {
@@ -27,6 +30,7 @@ export class Loader {
   /** Counts loads: pages of an older one are worth nothing. */
   #load = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #againTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session_id: string, rest: Pick<Rest, "records" | "get" | "pages">, into: {
     records: RecordTable; matches: MatchBook; shared: SharedState;
@@ -42,6 +46,7 @@ export class Loader {
   stop(): void {
     this.#load++;
     clearTimeout(this.#timer);
+    clearTimeout(this.#againTimer);
   }
 
   /** Records were imported. An import brings them in many pieces: they are loaded together, a load after the other. */
@@ -56,6 +61,7 @@ export class Loader {
   /** Load all records: after the first join, when too much was missed, or after an import. */
   async reload(): Promise<void> {
     const load = ++this.#load;
+    clearTimeout(this.#againTimer);
     this.#records.remember();
     let loaded = 0;
     this.loading.set({ state: "loading", loaded });
@@ -68,7 +74,7 @@ export class Loader {
       }
       this.#records.forget();
       this.loading.set({ state: "done", loaded });
-      void this.#loadTalk();
+      void this.#loadFurther(load, [() => this.#loadUsers(), () => this.#loadMatches(), () => this.#loadComments()]);
     } catch (error) {
       if (load !== this.#load) return;
       if (!(error instanceof RestError)) throw error;
@@ -76,19 +82,37 @@ export class Loader {
     }
   }
 
-  /** Who ever was here, what is matched, and what was said. */
-  async #loadTalk(): Promise<void> {
-    try {
-      const users = await this.#rest.get<Users>(`${this.#path}/users`);
-      this.#shared.meet(users.items);
-      await this.#matches.load(this.#rest, this.#session_id);
-      for (const message_type of ["comment.added", "comment.resolved"]) {
-        const pages = this.#rest.pages<Page<Commit>>(`${this.#path}/history`, { message_type, limit: 1_000 });
-        for await (const page of pages) for (const commit of page.items) this.#shared.comment(commit);
+  /** What the work can go on without: refused for the moment, it is asked for again, and refused for good, left out. */
+  async #loadFurther(load: number, parts: readonly (() => Promise<void>)[]): Promise<void> {
+    const again: (() => Promise<void>)[] = [];
+    for (const part of parts) {
+      if (load !== this.#load) return;
+      try {
+        await part();
+      } catch (error) {
+        if (!(error instanceof RestError)) throw error;
+        if (error.refusal.retryable) again.push(part);
       }
-    } catch (error) {
-      // Comments are an addition: the work goes on without the old ones, and the next load brings them.
-      if (!(error instanceof RestError)) throw error;
+    }
+    if (again.length > 0 && load === this.#load) {
+      this.#againTimer = setTimeout(() => void this.#loadFurther(load, again), about(AGAIN));
+    }
+  }
+
+  /** Who ever was here. */
+  async #loadUsers(): Promise<void> {
+    const users = await this.#rest.get<Users>(`${this.#path}/users`);
+    this.#shared.meet(users.items);
+  }
+
+  #loadMatches(): Promise<void> {
+    return this.#matches.load(this.#rest, this.#session_id);
+  }
+
+  async #loadComments(): Promise<void> {
+    for (const message_type of ["comment.added", "comment.resolved"]) {
+      const pages = this.#rest.pages<Page<Commit>>(`${this.#path}/history`, { message_type, limit: 1_000 });
+      for await (const page of pages) for (const commit of page.items) this.#shared.comment(commit);
     }
   }
 }

@@ -1,5 +1,5 @@
-import type { Commit, HistoryPage, MatchEntry } from "./contract";
-import type { Rest } from "./rest";
+import type { Commit, HistoryPage, MatchEntry, Refusal } from "./contract";
+import { RestError, type Rest } from "./rest";
 import { Signal } from "./signal";
 
 const TYPES = ["suggested", "confirmed", "rejected", "created", "removed", "split"].map((kind) => `match.${kind}`);
@@ -7,6 +7,8 @@ const TYPES = ["suggested", "confirmed", "rejected", "created", "removed", "spli
 /** The matches of a session: those that stand, and which one a record is in. */
 export class MatchBook {
   readonly matches = new Signal<ReadonlyMap<string, MatchEntry>>(new Map());
+  /** Whether what was matched before this client came is known; `error`: why the last attempt to load it has failed. */
+  readonly loading = new Signal<{ done: boolean; error?: Refusal }>({ done: false });
   readonly #seen = new Map<string, number>();
   #byRecord = new Map<string, string>();
   #changed: Map<string, MatchEntry> | undefined;
@@ -21,13 +23,19 @@ export class MatchBook {
     for (const entry of (data.matches ?? []) as MatchEntry[]) this.#put(entry, seq);
   }
 
-  /** What was matched before this client came, from the log. */
+  /** What was matched before this client came, from the log. Throws what it is refused with, too. */
   async load(rest: Pick<Rest, "pages">, session_id: string): Promise<void> {
     const path = `/sessions/${encodeURIComponent(session_id)}/history`;
-    for (const message_type of TYPES) {
-      for await (const page of rest.pages<HistoryPage>(path, { message_type, limit: 1_000 })) {
-        for (const commit of page.items) this.apply(commit);
+    try {
+      for (const message_type of TYPES) {
+        for await (const page of rest.pages<HistoryPage>(path, { message_type, limit: 1_000 })) {
+          for (const commit of page.items) this.apply(commit);
+        }
       }
+      this.loading.set({ done: true });
+    } catch (error) {
+      if (error instanceof RestError) this.loading.set({ done: false, error: error.refusal });
+      throw error;
     }
   }
 
