@@ -106,6 +106,13 @@ class Membership:
         await self._manager.connect(member.sid, member.namespace)
         member.accepted = True
 
+    async def leave_in_turn(self, socket: EngineSocket, member: Member) -> None:
+        """`leave`, behind what the client sent before it said so; unless its connection's end came first."""
+        leaving = socket.peer.leaving
+        if member in leaving:
+            leaving.remove(member)
+            await self.leave(socket, member)
+
     async def leave(self, socket: EngineSocket, member: Member, reason: str | None = None) -> None:
         """Run the disconnect handler of a client that left, and take it out of its rooms."""
         namespace, sid, manager = member.namespace, member.sid, self._manager

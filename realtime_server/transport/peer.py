@@ -25,10 +25,12 @@ class Member:
 class Peer:
     """One connection."""
 
-    __slots__ = ("attachments", "attachments_size", "left", "members", "packet")
+    __slots__ = ("attachments", "attachments_size", "leaving", "left", "members", "packet")
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
+        self.leaving: list[Member] = []
+        """Members whose client said that they leave, until their turn has come: behind what it sent before."""
         self.left: set[str] = set()
         """Namespaces this connection was in: what it sent before it knew of its leaving is ignored, not a fault."""
         self.packet: Packet | None = None

@@ -133,4 +133,5 @@ class Receiver:
         peer.members.pop(member.namespace, None)
         if len(peer.left) < self._limits.namespaces:
             peer.left.add(member.namespace)
-        socket.lane.put(self._membership.leave, socket, member)
+        peer.leaving.append(member)
+        socket.lane.put(self._membership.leave_in_turn, socket, member)

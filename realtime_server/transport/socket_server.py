@@ -194,10 +194,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
     # -- leaving
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        """The connection ended: every client on it leaves."""
+        """The connection ended: every client on it leaves, those too whose own word for it still waits in the lane."""
         socket = self.eio.sockets.get(eio_sid)
         peer = socket.peer if socket is not None else None
         if socket is not None and isinstance(peer, Peer):
+            while peer.leaving:
+                await self._membership.leave(socket, peer.leaving.pop(0))
             for member in list(peer.members.values()):
                 await self._membership.leave(socket, member, reason)
             peer.members.clear()

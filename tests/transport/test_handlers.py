@@ -299,6 +299,30 @@ async def test_a_handler_that_hangs_delays_the_disconnect_no_longer_than_close_t
         release.set()
 
 
+@pytest.mark.parametrize("end", ["the client closes", "the server closes", "it is cut"])
+async def test_who_said_goodbye_behind_a_handler_that_hangs_leaves_with_their_connection(end: str) -> None:
+    server = SocketServer(limits=Limits(close_timeout=0.05))
+    release = asyncio.Event()
+    reasons: list[str] = []
+    server.on("hang", lambda sid: release.wait())
+    server.on("disconnect", lambda sid, reason: reasons.append(reason))
+    async with serving(server) as harness:
+        client = await connect_client(harness, "websocket")
+        (socket,) = harness.eio.sockets.values()
+        await client.send('42["hang"]', "41")
+        await until(lambda: len(socket.lane) == 1)
+        if end == "the client closes":
+            await client.aclose()
+        elif end == "the server closes":
+            await harness.eio.disconnect(client.sid)
+        else:
+            socket.shut(server.reason.TRANSPORT_ERROR, abort=True)
+        await until(lambda: not harness.eio.sockets)
+        assert server.manager.rooms == {}
+        release.set()
+    assert reasons == ["client disconnect"]
+
+
 async def test_a_client_that_goes_away_in_its_connect_handler_is_told_of_to_the_application() -> None:
     server = SocketServer(limits=Limits(close_timeout=0.05))
     began, release, left = asyncio.Event(), asyncio.Event(), asyncio.Event()
