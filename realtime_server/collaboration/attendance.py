@@ -167,6 +167,7 @@ class Attendance:
             return
         self._engine.unwatch(session_id)
         self._notices.leave(connection, session_id)
+        self._warnings.leave(connection, session_id)
         if revoked:
             await self._rooms.leave(connection, session_id)
             await self._presence.leave(session_id, connection.sid)
@@ -175,7 +176,6 @@ class Attendance:
         try:
             await self._presence.leave(session_id, connection.sid, grace=grace)
         finally:
-            self._warnings.leave(connection, session_id)
             await self._rooms.leave(connection, session_id)
 
     async def gone(self, connection: Connection, *, clean: bool) -> None:

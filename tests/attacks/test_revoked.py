@@ -50,6 +50,21 @@ async def test_whose_role_an_admin_removes_leaves_the_sessions_at_once_and_hears
         assert response.status == 404
 
 
+async def test_whose_role_was_removed_is_not_warned_of_what_others_do_there(server: Server) -> None:
+    mallory, bob = await server.member("mallory"), await server.member("bob")
+    await mallory.done("edit", **record_edit("e1", "11.00", field="amount"))
+    await server.services.revocations.revoke("mallory", "p1", "adam")
+    await mallory.hears("notification.access_revoked")
+    await bob.hears("presence.left", user_id="mallory")
+    told = len(mallory.told)
+    await bob.done("presence", focus={"record_id": "r1", "field_name": "amount"}, activity="editing")
+    await bob.hears("presence.overlap", cause="unreviewed_change")
+    await mallory.refused("sync", since=0)  # answered after all that was told before
+    assert len(mallory.told) == told
+    await bob.done("leave")
+    assert server.collaboration.attendance._warnings._here == {}
+
+
 async def test_who_is_revoked_everywhere_is_told_closed_and_cannot_come_back(
     server: Server, bystanders: Bystanders
 ) -> None:
