@@ -84,7 +84,10 @@ async def handle(server: EngineServer, request: web.Request) -> web.StreamRespon
     if not origin_is_allowed(server, environ):
         server.refused("origin", environ["REMOTE_ADDR"])
         return error(4, 403)
-    response = await _route(server, request, environ)
+    try:
+        response = await _route(server, request, environ)
+    except ConnectionResetError:
+        return websocket.Detached()  # the client has gone: nobody is there to be answered
     if not isinstance(response, websocket.Detached):
         for name, value in server._cors_headers(environ):
             response.headers[name] = value
@@ -178,7 +181,12 @@ async def _handshake(
         return web.Response(status=401, body=body, content_type="application/json")
     if transport == "websocket":
         link = websocket.WebSocketLink(socket, server.limits)
-        response: web.StreamResponse = websocket.open_link(request, accept, link)
+        try:
+            response: web.StreamResponse = websocket.open_link(request, accept, link)
+        except ConnectionResetError:
+            # Whoever was told of its coming, and may have kept something for it, is told of its going.
+            await server._trigger_event("disconnect", socket.sid, server.reason.TRANSPORT_CLOSE)
+            raise
         server.opened(socket, transport)
         socket.open_websocket(link)
         return response

@@ -292,6 +292,33 @@ async def test_an_engine_connect_handler_can_refuse(transport: str, verdict: Any
         assert engine.addresses.total == 0
 
 
+async def test_nothing_is_kept_of_a_websocket_whose_client_has_gone_before_it_is_opened(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = SocketServer()
+    handler = server.eio.handlers["connect"]
+    began = asyncio.Event()
+
+    async def connect(sid: str, environ: dict[str, Any]) -> Any:
+        began.set()
+        await until(lambda: environ["aiohttp.request"].transport is None)
+        return await handler(sid, environ)
+
+    server.eio.on("connect", connect)
+    async with serving(server) as harness:
+        _, writer = await harness.tcp()
+        writer.write(
+            f"GET {harness.path}?{WEBSOCKET} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        await began.wait()
+        writer.transport.abort()
+        await until(lambda: not harness.eio.sockets)
+        assert server.environ == {}
+        assert harness.eio.addresses.total == 0
+    assert not caplog.records
+
+
 async def test_the_sessions_end_with_the_application() -> None:
     server = SocketServer()
     reasons: list[str] = []
