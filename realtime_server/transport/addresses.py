@@ -6,7 +6,7 @@ Forwarded headers are believed only when the peer itself is a trusted proxy; oth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
@@ -40,11 +40,14 @@ class TrustedProxies:
             return False
         return any(parsed in network for network in self._networks if network.version == parsed.version)
 
-    def client(self, peer: str, headers: Mapping[str, str]) -> str:
-        """The address nearest to us, going back along `X-Forwarded-For`, that is not a trusted proxy."""
+    def client(self, peer: str, forwarded: Iterable[str]) -> str:
+        """The address nearest to us, going back along all lines of `X-Forwarded-For`, that is not a trusted proxy.
+
+        Some proxies add their hop to the line that they were sent, others a line of their own behind it.
+        """
         if not self.trusts(peer):
             return peer
-        hops = [hop.strip() for hop in headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        hops = [hop.strip() for line in forwarded for hop in line.split(",") if hop.strip()]
         for hop in reversed(hops):
             try:
                 ip_address(hop)
@@ -56,7 +59,7 @@ class TrustedProxies:
 
     def client_of(self, request: web.BaseRequest) -> str:
         """The address that a request is from."""
-        return self.client(peer_address(request), request.headers)
+        return self.client(peer_address(request), request.headers.getall("X-Forwarded-For", ()))
 
 
 def peer_address(request: web.BaseRequest) -> str:

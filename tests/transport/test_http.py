@@ -221,6 +221,13 @@ async def test_forwarded_headers_are_believed_only_from_a_trusted_proxy(
         assert next(iter(harness.eio.sockets.values())).address == address
 
 
+@pytest.mark.parametrize("lines", [["192.0.2.66", "203.0.113.9"], ["192.0.2.66, 203.0.113.9", "10.0.0.1"]])
+async def test_a_proxys_own_forwarded_line_counts_and_not_the_one_before_it(lines: list[str]) -> None:
+    async with serving(SocketServer(trusted_proxies=["127.0.0.1", "10.0.0.0/8"])) as harness:
+        await harness.get(POLLING, headers=[("X-Forwarded-For", line) for line in lines])
+        assert next(iter(harness.eio.sockets.values())).address == "203.0.113.9"
+
+
 @pytest.mark.parametrize("header", ["nonsense", "203.0.113.9, <script>", "", ",,,"])
 async def test_a_forwarded_address_that_is_none_is_not_believed(header: str) -> None:
     async with serving(SocketServer(trusted_proxies=["127.0.0.1"])) as harness:
