@@ -44,6 +44,7 @@ class EngineSocket:
         "closed",
         "closing",
         "connected",
+        "held_post",
         "lane",
         "link",
         "outbox",
@@ -70,6 +71,8 @@ class EngineSocket:
         self.probe: Probe | None = None
         self.poll: asyncio.Future[list[bytes]] | None = None
         self.posting = False
+        self.held_post: asyncio.Future[None] | None = None
+        """While a POST waits for the handlers to catch up."""
         self.peer: Any = None
         self.reason = ""
         self.lane = Lane(server.workers)
@@ -239,7 +242,7 @@ class EngineSocket:
             self.shut(self.server.reason.TRANSPORT_ERROR, code=code)
 
     def hold_input(self) -> None:
-        """Stop reading until the handlers have caught up."""
+        """Stop reading, or taking POSTs, until the handlers have caught up."""
         self.pause_input()
         self.lane.when_drained(self.server.limits.pending_input // 2, self.resume_input)
 
@@ -249,9 +252,22 @@ class EngineSocket:
         if link is not None and link.transport is not None and not link.closing:
             link.transport.pause_reading()
 
+    async def input_wanted(self) -> None:
+        """Wait, with a POST, until the handlers have caught up, or the session ends."""
+        while self.lane.holds and not self.closing:
+            self.held_post = self.server.loop.create_future()
+            await self.held_post
+
+    def release_post(self) -> None:
+        """Go on with the POST that waits, if one does."""
+        post, self.held_post = self.held_post, None
+        if post is not None and not post.done():
+            post.set_result(None)
+
     def resume_input(self) -> None:
         """Go on with what was read; and read again, unless there is too much of it still."""
         self.server.inbox.take_up(self)
+        self.release_post()
         link = self.link
         if link is None or link.transport is None or self.lane.holds or self.server.inbox.holds(self):
             return
@@ -342,6 +358,7 @@ class EngineSocket:
         self.reason = reason
         self.server.forget_deadlines(self)
         self.server.inbox.forget(self)
+        self.release_post()
         outbox, self.outbox = self.outbox, ClosedOutbox()
         link, probe = self.link, self.probe
         if link is not None:

@@ -30,7 +30,7 @@ class Limits:
     pending_output: int = 1024 * 1024
     """Bytes waiting for one client; past it the connection is aborted and counted as a slow consumer."""
     pending_input: int = 256
-    """Events of one client waiting for its handlers; past it we stop reading from that client."""
+    """Events of one client waiting for its handlers; past it we stop reading from that client until half are done."""
     event_rate: float | None = 500.0
     """Packets per second from one connection, sustained (heartbeats not counted)."""
     event_burst: int = 1000

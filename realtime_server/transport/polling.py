@@ -101,12 +101,16 @@ async def get(server: EngineServer, socket: EngineSocket, request: web.Request) 
 
 
 async def post(server: EngineServer, socket: EngineSocket, request: web.Request) -> web.Response:
-    """Take packets. A second POST while one is being read ends the session, as does anything malformed."""
+    """Take packets, when the handlers can have them: clients send no other POST until this one is answered.
+
+    A second POST while one waits or is read ends the session, as does anything malformed.
+    """
     if socket.posting:
         socket.refuse("overlapping_post")
         return error(3)
     socket.posting = True
     try:
+        await socket.input_wanted()
         body = await _read(server, request)
     except BodyTooLarge:
         socket.refuse("body_too_large")
