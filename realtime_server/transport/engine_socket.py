@@ -31,6 +31,9 @@ _PING = text_frame(b"2")
 _CLOSE = text_frame(CLOSE)
 #: Bytes queued for one flush behind which no volatile event is queued: they would fill the connection's buffer.
 _VOLATILE_AFTER = 64 * 1024
+#: Ping timeouts for which a pong is waited for at most, where it may be in what we do not read. With an application's
+#: 8 s it is two minutes: long for handlers that are behind, and an end for those that hang.
+_LONGEST_WAIT = 15
 
 
 class EngineSocket:
@@ -40,6 +43,7 @@ class EngineSocket:
         "__weakref__",
         "_bucket",
         "_disconnecting",
+        "_pong_until",
         "address",
         "closed",
         "closing",
@@ -85,6 +89,7 @@ class EngineSocket:
             else TokenBucket(limits.event_rate, limits.event_burst, server.loop.time())
         )  # fmt: skip
         self._disconnecting = False
+        self._pong_until = 0.0
 
     # -- sending
 
@@ -268,6 +273,8 @@ class EngineSocket:
         """Go on with what was read; and read again, unless there is too much of it still."""
         self.server.inbox.take_up(self)
         self.release_post()
+        if self in self.server.pongs:
+            self._wait_on()
         link = self.link
         if link is None or link.transport is None or self.lane.holds or self.server.inbox.holds(self):
             return
@@ -279,9 +286,21 @@ class EngineSocket:
         """The ping interval has passed."""
         self.send_frame(_PING)
         self.server.pongs.set(self, self.server.pings.lateness)
+        self._pong_until = self.server.loop.time() + _LONGEST_WAIT * self.server.ping_timeout
 
     def ping_timed_out(self) -> None:
-        self.shut(self.server.reason.PING_TIMEOUT)
+        """No pong was handled in time."""
+        holds_input = self.lane.holds or bool(self.waiting)
+        if not (holds_input and self._wait_on()):
+            self.shut(self.server.reason.PING_TIMEOUT)
+
+    def _wait_on(self) -> bool:
+        """Begin the time for the pong anew: it may be in what we did not read. False when that was long enough."""
+        server = self.server
+        if server.loop.time() >= self._pong_until:
+            return False
+        server.pongs.set(self)
+        return True
 
     def _pong(self) -> None:
         if self.server.pongs.cancel(self):

@@ -123,6 +123,24 @@ async def test_who_sends_more_than_the_handlers_do_waits_and_everybody_else_does
     await until(lambda: seen[-1] == ("loud", 500))
 
 
+@pytest.mark.usefixtures("nobody_looks")
+async def test_a_client_whose_pong_waits_in_the_inbox_stays() -> None:
+    server = SocketServer(input_pause=0.02, ping_interval=0.02, ping_timeout=0.1)
+    release = asyncio.Event()
+    server.on("slow", lambda sid: release.wait())
+    server.on("ask", lambda sid: "answer")
+    async with serving(server) as served:
+        client = await client_of(served)
+        served.eio.pressure.input = 0.001
+        await client.send(*['42["slow"]'] * 40, '421["ask"]')
+        await until(lambda: served.eio.inbox._passing)
+        answer = asyncio.create_task(client.message())
+        await asyncio.sleep(0.5)
+        release.set()
+        assert await answer == '431["answer"]'
+        assert served.eio.stats.connections_closed == {}
+
+
 @pytest.mark.parametrize("where", ["turns", "passing"])
 @pytest.mark.usefixtures("nobody_looks")
 async def test_nothing_of_a_client_that_was_cut_is_kept(served: Harness, server: SocketServer, where: str) -> None:

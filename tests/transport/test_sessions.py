@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from realtime_server.transport import EngineServer, SocketServer
+from realtime_server.transport import EngineServer, Limits, SocketServer
 
 from .raw import TRANSPORTS, Harness, Polling, connect_client, masked, open_client, serving, until
 
@@ -281,6 +281,35 @@ async def test_a_client_that_answers_pings_stays(transport: str) -> None:
             assert await client.message() == '431["answer"]'
             await asyncio.sleep(0.02)
         assert harness.eio.stats.connections_closed == {}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_client_whose_pong_waits_behind_its_own_events_stays(transport: str) -> None:
+    server = SocketServer(ping_interval=0.02, ping_timeout=0.1, limits=Limits(pending_input=4))
+    release = asyncio.Event()
+    server.on("slow", lambda sid: release.wait())
+    server.on("ask", lambda sid: "answer")
+    async with serving(server) as harness:
+        client = await connect_client(harness, transport)
+        await client.send(*['42["slow"]'] * 10, '421["ask"]')
+        answer = asyncio.create_task(client.message())  # pings are answered, and the pong is not read
+        await asyncio.sleep(0.5)
+        release.set()
+        assert await answer == '431["answer"]'
+        assert harness.eio.stats.connections_closed == {}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_silent_client_is_dropped_though_its_events_are_never_handled(transport: str) -> None:
+    limits = Limits(pending_input=4, close_timeout=0.05)
+    server = SocketServer(ping_interval=0.02, ping_timeout=0.02, limits=limits)
+    left = asyncio.get_running_loop().create_future()
+    server.on("hang", lambda sid: asyncio.Event().wait())
+    server.on("disconnect", lambda sid, reason: left.set_result(reason))
+    async with serving(server) as harness:
+        client = await connect_client(harness, transport)
+        await client.send(*['42["hang"]'] * 10)
+        assert await left == "ping timeout"
 
 
 async def test_pings_do_not_wait_for_a_slow_handler() -> None:
