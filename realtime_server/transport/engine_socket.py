@@ -29,7 +29,8 @@ NOOP = b"6"
 CLOSE = b"1"
 _PING = text_frame(b"2")
 _CLOSE = text_frame(CLOSE)
-#: Bytes queued for one flush behind which no volatile event is queued: they would fill the connection's buffer.
+#: Bytes queued for one flush, or poll, behind which no volatile event is queued: they would fill the connection's
+#: buffer.
 _VOLATILE_AFTER = 64 * 1024
 #: Ping timeouts for which a pong is waited for at most, where it may be in what we do not read. With an application's
 #: 8 s it is two minutes: long for handlers that are behind, and an end for those that hang.
@@ -107,10 +108,11 @@ class EngineSocket:
 
     @property
     def is_writable(self) -> bool:
-        """True when something sent now leaves with the next flush, little as that is yet; volatile events need it."""
+        """True when something sent now leaves with the next flush, or poll, little as that is yet; volatile events
+        need it."""
         if self.link is not None:
             return not (self.link.paused or self.closing) and sum(map(len, self.outbox)) < _VOLATILE_AFTER
-        return self.poll is not None and not self.outbox and not self.upgrading
+        return isinstance(self.outbox, BoundedOutbox) and self.outbox.size < _VOLATILE_AFTER
 
     def flush(self) -> None:
         """Write what is queued, if the transport can take it."""

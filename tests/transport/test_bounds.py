@@ -345,6 +345,16 @@ async def test_volatile_events_are_dropped_first_and_nobody_is_cut_for_them(tran
             assert str(message).startswith('42["cursor"')
 
 
+@on_every_transport
+async def test_volatile_events_come_in_their_place_to_who_has_little_waiting(transport: str) -> None:
+    async with bounded() as (harness, server, _):
+        client = await connect_client(harness, transport)
+        for event in ("durable", "cursor", "durable", "cursor"):
+            server.broadcast(event, volatile=event == "cursor")
+        for event in ("durable", "cursor", "durable", "cursor"):
+            assert await client.message() == f'42["{event}"]'
+
+
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_events_wait_for_slow_handlers_up_to_a_bound_and_none_is_lost(transport: str) -> None:
     async with bounded(pending_input=4) as (harness, server, _):
