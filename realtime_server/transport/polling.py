@@ -97,6 +97,9 @@ async def get(server: EngineServer, socket: EngineSocket, request: web.Request) 
         server.polls.end(socket)
         if socket.poll is poll:
             socket.poll = None
+    if peer_is_gone(request) and not socket.upgraded:
+        # It went since the last look at those who wait, and a packet ended the poll before the next one.
+        socket.shut(server.reason.TRANSPORT_CLOSE, abort=True, keep_jobs=True)
     return response(server, request, parts)
 
 

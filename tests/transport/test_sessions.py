@@ -90,6 +90,19 @@ async def test_a_client_that_leaves_its_poll_is_noticed(echo: Harness) -> None:
     assert await gone == "transport close"
 
 
+async def test_a_client_that_leaves_its_poll_is_noticed_though_a_packet_ends_that(echo: Harness) -> None:
+    session = await echo.polling()
+    gone = asyncio.get_running_loop().create_future()
+    echo.eio.on("disconnect", lambda sid, reason: gone.set_result(reason))
+    poll = await waiting_poll(echo, session)
+    (request,) = echo.eio.polls._requests.values()
+    poll.cancel()
+    await until(lambda: request.transport is None)
+    await echo.eio.send(session.sid, "news")
+    async with asyncio.timeout(5):
+        assert await gone == "transport close"
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("count", [1, 2, 50])
 async def test_everything_arrives_in_order(echo: Harness, transport: str, count: int) -> None:
