@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
@@ -35,6 +36,10 @@ _FINAL: Final = _OF_THE_TOKEN | {ErrorCode.FORBIDDEN, ErrorCode.INVALID}
 
 #: A token, or whoever makes one when it is needed: at every connection, and when the last one is about to expire.
 Token = str | Callable[[], str | Awaitable[str]]
+
+
+class _Unanswered(CollaborationError):
+    """No answer came: the connection broke, or is as good as broken."""
 
 
 @asynccontextmanager
@@ -117,8 +122,13 @@ class Client:
                 return await self._send(event, payload)
             except CollaborationError as error:
                 if error.code is ErrorCode.NOT_JOINED and event not in ("join", "leave"):
-                    # The connection came back between the sending and now; its sessions are joined again by then.
-                    if attempt > 3:
+                    # The connection came back between the sending and now; its sessions are joined again by then,
+                    # but for one that was refused, which is tried again.
+                    session = self._sessions.get(payload.get("session_id", ""))
+                    refusal = None if session is None else session._refusal
+                    if refusal is not None and refusal.code not in _PASSING:
+                        raise refusal from None
+                    if refusal is None and attempt > 3:
                         raise
                 elif error.code not in _PASSING:
                     raise
@@ -133,7 +143,7 @@ class Client:
             async with asyncio.timeout(_ACK_TIMEOUT):
                 ack = await answer
         except (SocketIOError, TimeoutError) as error:
-            raise CollaborationError(ErrorCode.UNAVAILABLE, f"the connection failed: {error!r}") from None
+            raise _Unanswered(ErrorCode.UNAVAILABLE, f"the connection failed: {error!r}") from None
         finally:
             self._waiting.discard(answer)
         if not isinstance(ack, dict) or ack.get("ok") is not True:
@@ -203,8 +213,8 @@ class Client:
         try:
             await self._connect()
             for session in list(self._sessions.values()):
-                if session.error is None:
-                    await self._rejoin(session)
+                if session.error is None and not await self._rejoin(session):
+                    self._start(self._keep_rejoining(session, self._socket))
         except CollaborationError as error:
             if error.code in _FINAL:
                 self._fail(error)
@@ -219,15 +229,34 @@ class Client:
         self._ready.set()
         return True
 
-    async def _rejoin(self, session: Session) -> None:
-        """A session that cannot be entered any more is over for those in it; the others go on."""
+    async def _rejoin(self, session: Session) -> bool:
+        """False for a session that may be entered later. One that cannot be any more is over for those in it.
+
+        CollaborationError only where it is the connection's: no answer, or a token that is not good any more.
+        """
         try:
             session._join(await self._send("join", session._join_request()))
         except CollaborationError as error:
-            if error.retryable or error.code in _OF_THE_TOKEN:
+            if isinstance(error, _Unanswered) or error.code in _OF_THE_TOKEN:
                 raise
+            if error.retryable:
+                log.info("session %s is not joined again yet: %s", session.session_id, error.message)
+                session._refusal = error
+                return False
             log.warning("session %s cannot be joined again: %s", session.session_id, error.message)
             session._end(error)
+        session._refusal = None
+        return True
+
+    async def _keep_rejoining(self, session: Session, socket: socketio.AsyncClient) -> None:
+        """For as long as it is wanted, and with this connection: with the next one all sessions are joined anew."""
+        for attempt in itertools.count():
+            await asyncio.sleep(_pause(attempt))
+            if socket is not self._socket or self._sessions.get(session.session_id) is not session or session.error:
+                return
+            with suppress(CollaborationError):
+                if await self._rejoin(session):
+                    return
 
     def _fail(self, error: CollaborationError) -> None:
         """It will not come back: everybody who waits is told."""
@@ -262,9 +291,12 @@ class Client:
 
     def _refresh(self) -> None:
         if callable(self._token):
-            task = asyncio.get_running_loop().create_task(self._authenticate())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._authenticate())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _authenticate(self) -> None:
         try:

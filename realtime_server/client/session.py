@@ -32,6 +32,8 @@ class Session:
         self._news = asyncio.Event()
         self._ended = False
         self._error: CollaborationError | None = None
+        self._refusal: CollaborationError | None = None
+        """Why it could not be joined again yet, after an interruption."""
 
     @property
     def seq(self) -> int:
@@ -152,7 +154,8 @@ class Session:
         out, presence as it comes. Ends with the session's block. For one consumer.
 
         What was missed is fetched; where that is more than the server replays, a `Reset` says so. CollaborationError
-        when the session cannot be joined again after an interruption.
+        when the session cannot be joined again after an interruption; where it may be later (it is full, say), that is
+        tried again until it is.
         """
         while True:
             if self._queue:
@@ -161,7 +164,7 @@ class Session:
                 raise self._error
             elif self._ended:
                 return
-            elif self._gap:
+            elif self._gap and self._refusal is None:
                 await self._fill()
             else:
                 self._news.clear()

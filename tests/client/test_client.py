@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -211,6 +212,41 @@ async def test_a_session_that_may_not_be_entered_any_more_is_over_and_the_others
             with pytest.raises(CollaborationError) as refused:
                 await attempt
             assert refused.value.code is ErrorCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("code", [ErrorCode.SESSION_FULL, ErrorCode.INTERNAL, ErrorCode.OVERLOADED])
+async def test_a_session_that_cannot_be_entered_for_a_while_is_joined_later_and_the_others_go_on(
+    server: Server, cable: Cable, pat: Person, ada: Person, monkeypatch: pytest.MonkeyPatch, code: ErrorCode
+) -> None:
+    goes_on, shut = await server.session(pat), await server.session(pat)
+    presence = server.services.presence
+    enter = presence.enter
+
+    async def enter_if_open(session_id: str, *arguments: Any) -> None:
+        if session_id == shut:
+            raise CollaborationError(code, "not now")
+        await enter(session_id, *arguments)
+
+    async with (
+        connect(cable.url, pat.token or "") as client,
+        client.join(shut) as waits,
+        client.join(goes_on) as session,
+    ):
+        monkeypatch.setattr(presence, "enter", enter_if_open)
+        cable.cut()
+        await eventually(lambda: not client.connected)
+        cable.whole = True
+        assert (await session.edit(RECORD, "notes", "x", base_version=0)).status == "applied"
+        assert (await ada.post(f"/sessions/{shut}/comments", {"text": "missed"})).status == 201
+        asked = asyncio.create_task(waits.comment("asked"))
+        if code is not ErrorCode.OVERLOADED:  # that is over in a moment, and waited for
+            with pytest.raises(CollaborationError) as refused:
+                await asked
+            assert refused.value.code is code
+        monkeypatch.undo()
+        assert [envelope.data["text"] for envelope in await commits(waits, 1)] == ["missed"]
+        assert await (asked if code is ErrorCode.OVERLOADED else waits.comment("back"))
+        assert waits.error is None
 
 
 async def test_whoever_has_no_token_for_a_moment_comes_back_when_they_have_one(
