@@ -28,6 +28,8 @@ from realtime_server.reconciliation.csv_source import refuse_file
 MAX_ENTRIES: Final = 1_000_000
 
 _AMOUNT: Final = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]{0,40}))?")
+#: What a record under a former id has to have in common with an entry, by whether such ids were unique in an account.
+_TELLING: Final = {True: ("account",), False: ("account", "date", "amount", "currency")}
 #: What banks write where they have no reference (ISO 20022 usage; SWIFT MT940 field 61, subfield 7).
 _NO_REFERENCE: Final = frozenset({"NOTPROVIDED", "NONREF", "NOREF"})
 
@@ -37,8 +39,10 @@ class BankEntry:
     """A booked entry as its file has it, all in text.
 
     ``amount``: a decimal number with a point, money in positive. ``identity``: what the bank calls the entry, if it
-    does. ``content``: the rest of what tells it from others; nothing in it depends on the file or on the place in it,
-    so that the entry is the same in two statements that overlap. ``details``: free fields; empty ones are left out.
+    does, and what keeps it apart from other accounts' entries. ``former_identities``: the same as earlier versions had
+    it. ``is_correction``: it replaces the entry of its identity. ``content``: the rest of what tells it from others;
+    nothing in these depends on the file or on the place in it, so that the entry is the same in two statements that
+    overlap. ``details``: free fields; empty ones are left out.
     """
 
     line: int
@@ -49,6 +53,8 @@ class BankEntry:
     description: str = ""
     reference: str = ""
     identity: str = ""
+    former_identities: tuple[str, ...] = ()
+    is_correction: bool = False
     content: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
 
@@ -56,42 +62,34 @@ class BankEntry:
 Entries = Iterator[BankEntry | RowError]
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What a first look through the whole file found. ``rows``: entries, each part of a batch counted by itself."""
-
-    rows: int
-    several_accounts: bool = False
-
-
 class BankFile:
     """A file that was looked through and can be read. Every iteration reads it anew, from its first entry.
 
-    ``unique``: what the format says of a bank's name for an entry: that it is never given twice in one account. Where
-    it is not, the second entry of a name is told apart by counting.
+    ``rows``: its entries, each part of a batch counted by itself. ``unique``: whether the format says that no two
+    entries have the same identity. Where it does not, the second one is told apart by counting.
     """
 
     def __init__(
         self,
         path: Path,
-        survey: Survey,
+        rows: int,
         entries: Callable[[], Entries],
         *,
         default_currency: str | None,
         unique: bool,
     ) -> None:
-        self._path, self._survey, self._entries = path, survey, entries
+        self._path, self._rows, self._entries = path, rows, entries
         self._default_currency, self._unique = default_currency, unique
         self._version = _version(path)
 
     @property
     def rows(self) -> int:
         """About as many as the iteration gives: a batch whose parts do not add up to it comes as one."""
-        return self._survey.rows
+        return self._rows
 
     def __iter__(self) -> Iterator[ImportRow | RowError]:
         """`CollaborationError` (`invalid`) where the file changed meanwhile."""
-        reader = _EntryReader(self._default_currency, self._survey.several_accounts, self._unique)
+        reader = _EntryReader(self._default_currency, self._unique)
         if _version(self._path) == self._version:
             for item in self._entries():
                 yield item if isinstance(item, RowError) else reader.read(item)
@@ -141,18 +139,19 @@ class _Wrong(Exception):
 class _EntryReader:
     """Turns entries into rows; remembers the ids it has handed out."""
 
-    def __init__(self, default_currency: str | None, several_accounts: bool, unique: bool) -> None:
+    def __init__(self, default_currency: str | None, unique: bool) -> None:
         self._default_currency = default_currency
-        self._several_accounts = several_accounts
         self._unique = unique
         self._currency: str | None = None  # the last one that was checked
-        self._first_line: dict[str, int] = {}
-        self._copies: dict[str, int] = {}
+        #: Of each id: the line, and a hash of what the entry says; None for a correction.
+        self._given: dict[str, tuple[int, int | None]] = {}
+        self._copies: dict[str | tuple[str, ...], int] = {}
 
     def read(self, entry: BankEntry) -> ImportRow | RowError:
         try:
             values = self._values(entry)
-            return ImportRow(entry.line, self._external_id(entry, values), values)
+            external_id, former_ids = self._external_id(entry, values), self._former_ids(entry)
+            return ImportRow(entry.line, external_id, values, former_ids, _TELLING[self._unique])
         except _Wrong as wrong:
             return RowError(entry.line, wrong.field, wrong.message)
 
@@ -180,26 +179,50 @@ class _EntryReader:
         return values
 
     def _external_id(self, entry: BankEntry, values: Mapping[str, Any]) -> str:
+        content = [entry.account, values["date"], values["amount"], values["currency"], *entry.content]
         if not entry.identity:
-            content = [entry.account, values["date"], values["amount"], values["currency"], *entry.content]
-            return self._counted(f"row-{digest(content)}", always=True)
-        # Names are given out by account, so they can meet where a file has several.
-        prefix = f"{entry.account}:" if self._several_accounts and entry.account else ""
-        external_id = prefix + " ".join(entry.identity.split())
+            row = f"row-{digest(content)}"
+            return f"{row}-{self._count(row)}"
+        external_id = _fitting(entry.identity)
         if not external_id.isprintable():
             raise _Wrong("external_id", "the bank's id for the entry has control characters")
-        if len(external_id) > MAX_EXTERNAL_ID - 10:  # room for a count; an id in OFX has up to 255
-            external_id = f"id-{digest([external_id])}"
         if not self._unique:
-            return self._counted(external_id, always=False)
-        first = self._first_line.setdefault(external_id, entry.line)
-        if first != entry.line:
-            raise _Wrong("external_id", f"the id {shown(external_id)} was already on line {first}")
-        return external_id
+            return _numbered(external_id, self._count(external_id))
+        said = None if entry.is_correction else hash(tuple(content))
+        return self._unrepeated(external_id, content, (entry.line, said))
 
-    def _counted(self, name: str, *, always: bool) -> str:
+    def _unrepeated(self, external_id: str, content: list[str], given: tuple[int, int | None]) -> str:
+        """Some banks give one id to a payment and its fee: the second is told apart by its content. A correction and
+        what it corrects are one record, of which a file can say one thing only."""
+        first = self._given.setdefault(external_id, given)
+        if first is given:
+            return external_id
+        if first[1] == given[1] or None in (first[1], given[1]):
+            raise _Wrong("external_id", f"the id {shown(external_id)} was already on line {first[0]}")
+        return self._unrepeated(f"{external_id}-{digest(content, 4)}", content, given)
+
+    def _former_ids(self, entry: BankEntry) -> tuple[str, ...]:
+        if not entry.former_identities:
+            return ()
+        names = tuple(map(_fitting, entry.former_identities))
+        number = self._count((entry.account, *names))
+        if self._unique and number > 1:  # it was refused
+            return ()
+        return tuple(_numbered(name, number) for name in names)
+
+    def _count(self, name: str | tuple[str, ...]) -> int:
         number = self._copies[name] = self._copies.get(name, 0) + 1
-        return f"{name}-{number}" if always or number > 1 else name
+        return number
+
+
+def _fitting(identity: str) -> str:
+    """With room for a count, or for what tells two apart; an id in OFX has up to 255 characters."""
+    external_id = " ".join(identity.split())
+    return external_id if len(external_id) <= MAX_EXTERNAL_ID - 10 else f"id-{digest([external_id])}"
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}-{number}" if number > 1 else name
 
 
 def digest(content: list[str], size: int = 12) -> str:

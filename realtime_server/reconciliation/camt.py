@@ -21,7 +21,7 @@ from realtime_server.reconciliation.bank_entries import (
     BankEntry,
     BankFile,
     Entries,
-    Survey,
+    digest,
     named,
     plain_amount,
     written,
@@ -58,8 +58,8 @@ _DETAILS: Final = (
     *chain(*_PARTY_ACCOUNTS.values()), *_TEXTS, "AddtlTxInf",
 )  # fmt: skip
 _ALL: Final = Tree(account=_ACCOUNT, entry=_ENTRY, details=_DETAILS, repeated=_TEXTS)
-#: Enough to count what there is and whose it is.
-_OUTLINE: Final = Tree(account=_ACCOUNT, entry=(), details=(), repeated=())
+#: Enough to count what there is.
+_OUTLINE: Final = Tree(account=(), entry=(), details=(), repeated=())
 
 
 def open_camt(path: Path, *, default_currency: str | None = None, max_rows: int = MAX_ENTRIES) -> BankFile:
@@ -69,15 +69,11 @@ def open_camt(path: Path, *, default_currency: str | None = None, max_rows: int 
     name entities), another message than camt.053. `OSError` where it cannot be opened.
     """
     rows = 0
-    accounts: set[str] = set()
-    for statement, entry in read_statements(path, _OUTLINE):
-        if len(accounts) < 2:
-            accounts.add(_account(statement))
+    for _, entry in read_statements(path, _OUTLINE):
         rows += max(len(entry.parts), 1)
         if rows > max_rows:
             refuse_file(f"the file has more than {max_rows:,} entries: divide it")
-    survey = Survey(rows, several_accounts=len(accounts) > 1)
-    return BankFile(path, survey, lambda: _entries(path), default_currency=default_currency, unique=False)
+    return BankFile(path, rows, lambda: _entries(path), default_currency=default_currency, unique=False)
 
 
 def _account(statement: Element) -> str:
@@ -156,18 +152,22 @@ def _row(statement: Element, entry: Element, details: Element, amount: str, part
     batch = named(entry.get("NtryDtls/Btch/PmtInfId"), entry.get("NtryDtls/Btch/MsgId"))
     of_entry, of_part = named(entry.get("AcctSvcrRef")), named(get("Refs/AcctSvcrRef"))
     identity = f"{of_entry}{reversal}{part}" if of_entry else f"{of_part}{reversal}" if of_part else ""
+    account, currency = _account(statement), entry.get("Amt@Ccy") or statement.get("Acct/Ccy")
     value_date = _day(entry, "ValDt")
+    date = _day(entry, "BookgDt") or value_date
     text = get("RmtInf/Ustrd") or get("RmtInf/Strd/AddtlRmtInf") or get("AddtlTxInf") or entry.get("AddtlNtryInf")
     counterparty = _first(details, _PARTIES[other])
     return BankEntry(
         line=details.line if part else entry.line,
-        account=_account(statement),
+        account=account,
         amount=amount,
-        currency=entry.get("Amt@Ccy") or statement.get("Acct/Ccy"),
-        date=_day(entry, "BookgDt") or value_date,
+        currency=currency,
+        date=date,
         description=text or structured or counterparty,
         reference=named(*theirs, get("Refs/ChqNb"), get("Refs/InstrId"), get("Refs/PmtInfId"), batch),
-        identity=identity,
+        # A fee may bear the reference of its payment, on another day too: so it is never an id by itself.
+        identity=f"{identity}-{digest([account, date, _plain(amount, currency), currency], 4)}" if identity else "",
+        former_identities=(identity, f"{account}:{identity}") if identity else (),
         content=(value_date, reversal, part, end_to_end, structured, counterparty, text),
         details=written(
             value_date=value_date,
@@ -182,6 +182,14 @@ def _row(statement: Element, entry: Element, details: Element, amount: str, part
             reversal="yes" if is_reversal else "",
         ),
     )
+
+
+def _plain(amount: str, currency: str) -> str:
+    """However many zeros the bank writes. What is no amount is refused with its row."""
+    try:
+        return plain_amount(amount, currency)
+    except ValueError:
+        return amount
 
 
 def _day(entry: Element, name: str) -> str:

@@ -82,7 +82,7 @@ class Tree:
     """What to read of a statement: paths below it (``account``), its entries, and their parts.
 
     ``repeated``: paths that may occur several times; their texts are joined by a space. Without paths for entries and
-    parts it is an outline: how many there are, and of which account.
+    parts it is an outline: how many there are.
     """
 
     def __init__(

@@ -27,11 +27,14 @@ _DIRECTIONS: Final = {
 class ImportRow:
     """A row fit for import. `values` is in wire form: ``date`` YYYY-MM-DD, ``amount`` canonical decimal text,
     ``currency``, ``description`` and ``reference`` where the file has them (perhaps empty), and the free fields. From a
-    CSV all of them are text."""
+    CSV all of them are text. `former_ids`: what earlier versions may have called the same; a record
+    under one of them is the same if it agrees in `telling`."""
 
     line: int
     external_id: str
     values: dict[str, Any]
+    former_ids: tuple[str, ...] = ()
+    telling: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

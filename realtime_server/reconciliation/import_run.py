@@ -19,6 +19,7 @@ from realtime_server.reconciliation.import_chunks import (
     base_values,
     chunk_id_of,
     import_command_id,
+    record_id_of,
 )
 from realtime_server.reconciliation.import_edits import Change, RowEditor, RowResult, SessionEngine, changes_of
 from realtime_server.reconciliation.import_summary import Counter, ImportSummary, Listeners, RowStatus
@@ -50,6 +51,8 @@ class ImportRun:
         self._counter = Counter(ImportSummary(source), listeners)
         #: Chunks that stored records name, met so far: is their commit in the log?
         self._committed: dict[str, bool] = {}
+        #: Whether this side had records when it began: some may have former ids.
+        self._had_records = False
 
     @property
     def summary(self) -> ImportSummary:
@@ -58,13 +61,16 @@ class ImportRun:
     async def begin(self) -> None:
         """Raises CollaborationError where this person cannot import into this session as it stands."""
         self._editor.since = await self._check_allowed(refresh=True)
+        self._had_records = await self._has_records()
 
     async def take(self, chunk: list[ImportRow | RowError]) -> None:
         rows = self._counter.admit(chunk)
         if rows:
+            known = await self._known(rows.keys())
+            if self._had_records and len(known) < len(rows):
+                rows, known = await self._under_former_ids(rows, known)
             values = {record_id: base_values(row) for record_id, row in rows.items()}
             chunk_id = chunk_id_of(values)
-            known = await self._known(rows.keys())
             if len(known) < len(rows):
                 known |= await self._insert(chunk_id, rows, values, known)
             await self._look_up({record.chunk_id for record in known.values()} | {chunk_id})
@@ -103,6 +109,31 @@ class ImportRun:
                 # Stored before a crash and not committed yet: for everybody else it is new.
                 self.summary.count(RowStatus.UNCHANGED if self._committed[record.chunk_id] else RowStatus.NEW)
         return changed
+
+    # -- records under former ids ------------------------------------------------------------------------------------
+
+    async def _has_records(self) -> bool:
+        """Whether this side has any: their ids begin with it."""
+        after = record_id_of(self._source, "")
+        page = await self._patience(self._records.page, self._session_id, after=after, limit=1)
+        return any(record.source == self._source for record in page)
+
+    async def _under_former_ids(
+        self, rows: dict[str, ImportRow], known: Mapping[str, ImportedRecord]
+    ) -> tuple[dict[str, ImportRow], dict[str, ImportedRecord]]:
+        """Rows, and what is stored of them, by the ids of their records: one that has a former id keeps it."""
+        former = {
+            record_id: [record_id_of(self._source, name) for name in row.former_ids]
+            for record_id, row in rows.items()
+            if row.former_ids and record_id not in known
+        }
+        found = await self._known({name for names in former.values() for name in names}) if former else {}
+        kept: dict[str, ImportRow] = {}
+        for record_id, row in rows.items():
+            free = (name for name in former.get(record_id, ()) if name not in rows and name not in kept)
+            its_own = (name for name in free if name in found and _is_same_entry(found[name], row))
+            kept[next(its_own, record_id)] = row
+        return kept, {**known, **{name: record for name, record in found.items() if name in kept}}
 
     # -- new records -------------------------------------------------------------------------------------------------
 
@@ -201,3 +232,7 @@ class ImportRun:
             self._counter.refuse(RowError(row.line, *result.problem))
         else:
             self.summary.count(result.status)
+
+
+def _is_same_entry(record: ImportedRecord, row: ImportRow) -> bool:
+    return all(record.values.get(name, (None, 0))[0] == row.values.get(name) for name in row.telling)

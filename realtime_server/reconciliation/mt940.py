@@ -22,7 +22,6 @@ from realtime_server.reconciliation.bank_entries import (
     BankEntry,
     BankFile,
     Entries,
-    Survey,
     digest,
     named,
     written,
@@ -80,16 +79,13 @@ def open_mt940(
     `CollaborationError` (`invalid`) with a message that says what is wrong, `OSError` where it cannot be opened.
     """
     encoding = checked_encoding(path, encoding) if encoding else detect_encoding(path)
-    rows, accounts = 0, set[str]()
+    rows = 0
     with _open(path, encoding) as file:
-        for statement, _ in _booked(file):
+        for _ in _booked(file):
             rows += 1
             if rows > max_rows:
                 refuse_file(f"the file has more than {max_rows:,} entries: divide it")
-            if len(accounts) < 2:
-                accounts.add(statement.account)
-    survey = Survey(rows, several_accounts=len(accounts) > 1)
-    return BankFile(path, survey, lambda: _entries(path, encoding), default_currency=default_currency, unique=False)
+    return BankFile(path, rows, lambda: _entries(path, encoding), default_currency=default_currency, unique=False)
 
 
 def _open(path: Path, encoding: str) -> TextIO:
@@ -226,6 +222,7 @@ def _entry(statement: _Statement, pending: _Pending) -> BankEntry | RowError:
             details.end_to_end_id, details.customer_reference, "" if reference in _ELSEWHERE else reference
         ),
         identity=identity,
+        former_identities=(f"{statement.account}:{identity}",) if identity else (),
         content=content,
         details=written(
             value_date=valued,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from realtime_server.core.dates import calendar_date
-from realtime_server.reconciliation.bank_entries import MAX_ENTRIES, BankEntry, BankFile, Entries, Survey, written
+from realtime_server.reconciliation.bank_entries import MAX_ENTRIES, BankEntry, BankFile, Entries, written
 from realtime_server.reconciliation.csv_columns import shown
 from realtime_server.reconciliation.csv_rows import RowError
 from realtime_server.reconciliation.csv_source import checked_encoding, detect_encoding, refuse_file
@@ -46,33 +46,20 @@ def open_ofx(
     """
     encoding = checked_encoding(path, encoding) if encoding else detect_encoding(path)
     rows, statements, is_whole = 0, 0, False
-    accounts: set[str] = set()
-    in_transaction = False
     with _open(path, encoding) as file:
-        for _, name, value in _tokens(file):
+        for _, name, _ in _tokens(file):
             if name == "STMTTRN":
-                in_transaction = True
                 rows += 1
                 if rows > max_rows:
                     refuse_file(f"the file has more than {max_rows:,} transactions: divide it")
-            elif name == "/STMTTRN":
-                in_transaction = False
             elif name in _STATEMENTS:
                 statements += 1
-            elif name == "ACCTID" and not in_transaction and len(accounts) < 2:
-                accounts.add(value)
             is_whole = name == "/OFX"
     if not is_whole:
         refuse_file("the file does not end with </OFX>: perhaps it was cut off")
     if not statements:
         refuse_file("the file is OFX, but there is no statement of an account in it")
-    return BankFile(
-        path,
-        Survey(rows, several_accounts=len(accounts) > 1),
-        lambda: _entries(path, encoding),
-        default_currency=default_currency,
-        unique=True,
-    )
+    return BankFile(path, rows, lambda: _entries(path, encoding), default_currency=default_currency, unique=True)
 
 
 def _open(path: Path, encoding: str) -> TextIO:
@@ -169,6 +156,8 @@ def _entry(line: int, account: str, currency: str, transaction: dict[str, str]) 
     posted, available, initiated = days
     name = get("NAME") or get("EXTDNAME") or ""
     memo = get("MEMO", "")
+    identity = get("CORRECTFITID") or get("FITID") or ""
+    in_account = f"{account}:{identity}" if identity and account else ""  # other accounts may have the same (3.2.3)
     return BankEntry(
         line=line,
         account=account,
@@ -178,7 +167,9 @@ def _entry(line: int, account: str, currency: str, transaction: dict[str, str]) 
         date=posted,
         description=memo if not name or memo.startswith(name) else f"{name} {memo}".strip(),
         reference=get("CHECKNUM") or get("REFNUM") or "",
-        identity=get("CORRECTFITID") or get("FITID") or "",
+        identity=in_account or identity,
+        former_identities=(identity,) if in_account else (),
+        is_correction=bool(get("CORRECTFITID")),
         content=(get("TRNTYPE", ""), get("CHECKNUM", ""), get("REFNUM", ""), name, memo),
         details=written(
             value_date=available,

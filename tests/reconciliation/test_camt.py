@@ -14,9 +14,16 @@ READER = BankReader(open_camt, "statement.xml")
 read, rows, refusal = READER.read, READER.rows, READER.refusal
 
 
+def bank_name(row: ImportRow) -> str:
+    """Its id without the digits that are made of the entry."""
+    name, _, digits = row.external_id.rpartition("-")
+    assert len(digits) == 8
+    return name
+
+
 def test_an_entry_has_everything_that_helps_to_match_it(tmp_path: Path) -> None:
     first, fee = rows(tmp_path, CAMT_02)
-    assert (first.line, first.external_id) == (7, "2026110200017")
+    assert (first.line, first.external_id) == (7, "2026110200017-5fae4003")
     assert first.values == {
         "date": "2026-11-02",
         "value_date": "2026-11-03",
@@ -44,7 +51,7 @@ def test_every_version_says_the_same(tmp_path: Path, version: str) -> None:
 
 def test_newer_versions_have_parties_codes_and_instants_elsewhere(tmp_path: Path) -> None:
     (row,) = rows(tmp_path, CAMT_08)
-    assert row.external_id == "REF-8"
+    assert bank_name(row) == "REF-8"
     assert (row.values["amount"], row.values["date"]) == ("-99.00", "2026-11-02")
     assert (row.values["counterparty"], row.values["counterparty_account"]) == ("Acme Inc", "0012345")
     assert row.values["original_amount"] == "107.91 USD"
@@ -71,7 +78,7 @@ def test_prefixes_wrappers_and_other_encodings_are_xml_as_well(tmp_path: Path) -
 def test_a_batch_comes_as_its_parts_where_they_add_up_to_it(tmp_path: Path) -> None:
     parts = part("60.00", text="INV-1") + part("50", text="INV-2") + part("10.00", "DBIT", text="fee")
     found = rows(tmp_path, camt(camt_entry("100.00", reference="B1", details=parts)))
-    assert [(row.external_id, row.values["amount"], row.values["description"]) for row in found] == [
+    assert [(bank_name(row), row.values["amount"], row.values["description"]) for row in found] == [
         ("B1/1", "60.00", "INV-1"),
         ("B1/2", "50.00", "INV-2"),
         ("B1/3", "-10.00", "fee"),
@@ -93,7 +100,7 @@ def test_a_batch_comes_as_its_parts_where_they_add_up_to_it(tmp_path: Path) -> N
 def test_a_batch_whose_parts_do_not_add_up_comes_as_one(tmp_path: Path, parts: str) -> None:
     batch = f"<Btch><PmtInfId>PAY-9</PmtInfId></Btch>{parts}"
     (row,) = rows(tmp_path, camt(camt_entry("100.00", reference="B1", details=batch)))
-    assert (row.external_id, row.values["amount"], row.values["reference"]) == ("B1", "100.00", "PAY-9")
+    assert (bank_name(row), row.values["amount"], row.values["reference"]) == ("B1", "100.00", "PAY-9")
 
 
 def test_a_batch_with_more_parts_than_are_kept_comes_as_one(tmp_path: Path) -> None:
@@ -108,7 +115,7 @@ def test_a_reversal_has_its_own_sign_parties_and_id(tmp_path: Path) -> None:
     paid = camt_entry("5.00", "DBIT", reference="R1", details=parties)
     returned = camt_entry("5.00", "CRDT", reference="R1", details=parties, reversal=True)
     found = rows(tmp_path, camt(paid, returned))
-    assert [(row.external_id, row.values["amount"], row.values["counterparty"]) for row in found] == [
+    assert [(bank_name(row), row.values["amount"], row.values["counterparty"]) for row in found] == [
         ("R1", "-5.00", "Acme"),
         ("R1-R", "5.00", "Acme"),
     ]
@@ -125,7 +132,22 @@ def test_entries_without_a_banks_reference_keep_their_ids_in_statements_that_ove
 def test_ids_of_several_accounts_do_not_meet(tmp_path: Path) -> None:
     entry = camt_entry(reference="1")
     content = camt(entry).replace("</BkToCstmrStmt>", f"{camt_statement(entry, iban='X2')}</BkToCstmrStmt>")
-    assert [row.external_id for row in rows(tmp_path, content)] == [f"{IBAN}:1", "X2:1"]
+    first, other = (row.external_id for row in rows(tmp_path, content))
+    assert first != other
+    # Whatever else is in a file, an entry has the id that it has in a file by itself.
+    assert [row.external_id for row in rows(tmp_path, camt(entry))] == [first]
+    assert [row.external_id for row in rows(tmp_path, camt(entry, iban="X2"))] == [other]
+
+
+def test_entries_that_share_a_banks_reference_have_ids_of_their_own(tmp_path: Path) -> None:
+    later = "<BookgDt><Dt>2026-11-03</Dt></BookgDt>"
+    wire, fee = camt_entry("100", "DBIT", reference="W-77"), camt_entry("100", "DBIT", reference="W-77", dates=later)
+    (alone,) = rows(tmp_path, camt(fee))
+    both = rows(tmp_path, camt(wire, fee.replace(">100<", ">100.00<")))
+    assert both[0].external_id != both[1].external_id == alone.external_id
+    # A reference that looks like one that was counted is another one.
+    lookalikes = camt(*(camt_entry(amount, reference=name) for amount, name in (("1", "A"), ("2", "A"), ("2", "A-2"))))
+    assert len({row.external_id for row in rows(tmp_path, lookalikes)}) == 3
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,47 @@ async def test_a_banks_file_imported_again_changes_nothing(tmp_path: Path, desk:
     first, again = await desk.take(file), await desk.take(file)
     assert tally(first) == {"new": file.rows}
     assert tally(again) == {"unchanged": file.rows}
+
+
+@pytest.mark.parametrize("content", [CAMT_02, MT940_DUTCH, OFX_1])
+@pytest.mark.parametrize("form", [0, -1])
+async def test_a_record_keeps_an_id_that_an_earlier_version_gave_it(
+    tmp_path: Path, desk: Desk, content: str, form: int
+) -> None:
+    file = [item for item in open_records(write(tmp_path, content)) if isinstance(item, ImportRow)]
+    former = [replace(row, external_id=row.former_ids[form]) if row.former_ids else row for row in file]
+    assert former != file
+    await desk.take([replace(row, former_ids=()) for row in former])
+    assert tally(await desk.take(file)) == {"unchanged": len(file)}
+
+
+async def test_a_record_with_a_former_id_of_another_entry_stays_as_it_is(tmp_path: Path, desk: Desk) -> None:
+    wire, fee, elsewhere = (
+        row
+        for content in (
+            camt(camt_entry("100.00", "DBIT", reference="W-77")),
+            camt(camt_entry("5.00", "DBIT", reference="W-77")),
+            camt(camt_entry("100.00", "DBIT", reference="W-77"), iban="X2"),
+        )
+        for row in open_records(write(tmp_path, content))
+        if isinstance(row, ImportRow)
+    )
+    await desk.take([replace(wire, external_id="W-77", former_ids=())])
+    assert tally(await desk.take([fee, elsewhere])) == {"new": 2}
+    assert tally(await desk.take([wire])) == {"unchanged": 1}
+
+
+async def test_a_correction_finds_the_record_that_an_earlier_version_imported(tmp_path: Path, desk: Desk) -> None:
+    first, _ = (row for row in open_records(write(tmp_path, OFX_1)) if isinstance(row, ImportRow))
+    await desk.take([replace(first, external_id="202611020001", former_ids=())])
+    wrong, right = "<TRNAMT>-42.10\n<FITID>202611020001", "<TRNAMT>-44.10\n<FITID>2<CORRECTFITID>202611020001"
+    corrected = OFX_1.replace(wrong, right)
+    assert tally(await desk.take(open_records(write(tmp_path, corrected)))) == {"changed": 1, "new": 1}
+
+
+async def test_files_of_two_accounts_that_number_alike_do_not_meet(tmp_path: Path, desk: Desk) -> None:
+    for content in (OFX_1, OFX_1.replace("123456789", "987654321")):
+        assert tally(await desk.take(open_records(write(tmp_path, content)))) == {"new": 2}
 
 
 async def test_all_or_nothing_holds_for_xml_as_well(tmp_path: Path, desk: Desk) -> None:

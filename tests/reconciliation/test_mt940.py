@@ -154,6 +154,12 @@ def test_equal_entries_are_counted_and_a_banks_reference_is_never_an_id_alone(tm
     assert elsewhere[0].external_id == found[1]
 
 
+def test_an_entry_has_the_same_id_whatever_other_accounts_are_in_its_file(tmp_path: Path) -> None:
+    ours, theirs = (statement(":61:261102C1,00NTRFNONREF//B1", account=account) for account in ("1", "2"))
+    alone, beside = rows(tmp_path, ours), rows(tmp_path, ours + theirs)
+    assert beside[0].external_id == alone[0].external_id != beside[1].external_id
+
+
 def test_accounts_are_written_without_spaces_or_their_currency(tmp_path: Path) -> None:
     for written, account in (
         ("NL91 ABNA 0417 1643 00", "NL91ABNA0417164300"),

@@ -27,7 +27,7 @@ read, rows = READER.read, READER.rows
 
 def test_sgml_without_closing_tags_is_read(tmp_path: Path) -> None:
     bill, paid = rows(tmp_path, OFX_1)
-    assert (bill.line, bill.external_id) == (18, "202611020001")
+    assert (bill.line, bill.external_id) == (18, "123456789:202611020001")
     assert bill.values == {
         "date": "2026-11-02",
         "amount": "-42.10",
@@ -100,7 +100,32 @@ def test_a_wrong_transaction_is_refused_by_itself_with_its_line(
 
 def test_a_correction_is_about_the_record_that_it_replaces(tmp_path: Path) -> None:
     (row,) = rows(tmp_path, ofx(transaction(FITID="9", CORRECTFITID="1", CORRECTACTION="REPLACE", TRNAMT="2.00")))
-    assert (row.external_id, row.values["amount"]) == ("1", "2.00")
+    assert (row.external_id, row.values["amount"]) == ("1:1", "2.00")
+
+
+def test_an_id_that_a_bank_gives_to_something_else_as_well_is_told_apart_by_content(tmp_path: Path) -> None:
+    hotel, fee = transaction(TRNAMT="-80.00", NAME="HOTEL"), transaction(TRNAMT="-2.40", NAME="FOREIGN FEE")
+    found = rows(tmp_path, ofx(hotel, fee))
+    assert [row.values["amount"] for row in found] == ["-80.00", "-2.40"]
+    assert found[0].external_id == "1:1"
+    assert found[1].external_id.startswith("1:1-")
+    assert [row.external_id for row in rows(tmp_path, ofx(hotel, fee).replace("\n", " "))] == [
+        row.external_id for row in found
+    ]
+    # The same transaction twice is one, wherever in the file it is.
+    for end in ("\n", " "):
+        _, _, again = read(tmp_path, ofx(hotel, fee, fee).replace("\n", end))
+        assert isinstance(again, RowError)
+        assert "already on line" in again.message
+
+
+def test_a_correction_beside_what_it_corrects_is_no_second_record(tmp_path: Path) -> None:
+    wrong, right = transaction(), transaction(FITID="9", CORRECTFITID="1", CORRECTACTION="REPLACE", TRNAMT="2.00")
+    for both in ((wrong, right), (right, wrong)):
+        first, second = read(tmp_path, ofx(*both))
+        assert isinstance(first, ImportRow)
+        assert isinstance(second, RowError)
+        assert "already on line 5" in second.message
 
 
 def test_a_transaction_without_an_id_is_known_by_its_content(tmp_path: Path) -> None:
@@ -114,6 +139,7 @@ def test_a_transaction_without_an_id_is_known_by_its_content(tmp_path: Path) -> 
 def test_ids_of_several_accounts_do_not_meet(tmp_path: Path) -> None:
     content = ofx(transaction()).replace("</OFX>\n", "") + ofx(transaction(), account="2").partition("\n\n<OFX>")[2]
     assert [row.external_id for row in rows(tmp_path, content)] == ["1:1", "2:1"]
+    assert [row.external_id for row in rows(tmp_path, ofx(transaction(), account="2"))] == ["2:1"]
 
 
 @pytest.mark.parametrize(

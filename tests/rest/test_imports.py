@@ -95,7 +95,7 @@ async def test_a_banks_file_is_known_by_what_stands_in_it(server: Server, pat: P
         ]
         assert (first["format"], first["new"], first["refused"]) == (kind, rows, 0)
         assert (again["new"], again["unchanged"]) == (0, rows)
-    record = await pat.get(f"/sessions/{session}/records/statement:202611020001")
+    record = await pat.get(f"/sessions/{session}/records/statement:123456789:202611020001")
     assert (record.body["values"]["amount"], record.body["values"]["currency"]) == ("-42.10", "USD")
 
 
