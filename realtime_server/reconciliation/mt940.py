@@ -7,6 +7,7 @@ over. (SWIFT Standards MT, category 9, MT940: field 61 is ``6!n[4!n]2a[1!a]15d1!
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -245,16 +246,24 @@ def _days(value_date: str, entry_date: str) -> tuple[str, str]:
     """The value date, and the day of booking: the one with its month and day that is nearest to it."""
     short = int(value_date[:2])
     year = short + (2000 if short < 80 else 1900)
-    valued = calendar_date(year, int(value_date[2:4]), int(value_date[4:]))
+    valued = _day(year, value_date[2:])
     if not entry_date.strip():
         return valued, valued
     days = []
     for near in (year, year - 1, year + 1):
         try:
-            days.append(calendar_date(near, int(entry_date[:2]), int(entry_date[2:])))
-        except ValueError:  # 29 February, in most years
+            days.append(_day(near, entry_date))
+        except ValueError:
             continue
     if not days:
         raise ValueError("there is no such day in the calendar")
     middle = date.fromisoformat(valued)
     return valued, min(days, key=lambda day: abs(date.fromisoformat(day) - middle))
+
+
+def _day(year: int, month_and_day: str) -> str:
+    """Where interest is reckoned in months of 30 days, each February has a 29th and a 30th: its last day is meant."""
+    month, day = int(month_and_day[:2]), int(month_and_day[2:])
+    if month == 2 and day in (29, 30):
+        day = calendar.monthrange(year, month)[1]
+    return calendar_date(year, month, day)

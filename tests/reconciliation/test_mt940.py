@@ -84,6 +84,7 @@ def test_every_line_end_gives_the_same_rows(tmp_path: Path, end: str) -> None:
         ("2601021231D1,00NTRF", "-1.00", "2025-12-31", ""),
         ("2512310102D1,00NTRF", "-1.00", "2026-01-02", ""),
         ("2802290229C1,00NTRF", "1.00", "2028-02-29", ""),
+        ("2602280229C1,00NINT", "1.00", "2026-02-28", ""),
         ("9912311231C1,00NTRF", "1.00", "1999-12-31", ""),
     ],
 )
@@ -95,6 +96,22 @@ def test_field_61_is_read_in_all_its_forms(
 
 
 @pytest.mark.parametrize(
+    ("field", "valued", "booked"),
+    [
+        ("2602300302", "2026-02-28", "2026-03-02"),
+        ("2602290302", "2026-02-28", "2026-03-02"),
+        ("2802300301", "2028-02-29", "2028-03-01"),
+        ("2803010230", "2028-03-01", "2028-02-29"),
+    ],
+)
+def test_a_day_that_only_a_february_of_thirty_days_has_is_its_last(
+    tmp_path: Path, field: str, valued: str, booked: str
+) -> None:
+    (row,) = rows(tmp_path, statement(f":61:{field}DR12,50N033NONREF"))
+    assert (row.values["value_date"], row.values["date"]) == (valued, booked)
+
+
+@pytest.mark.parametrize(
     ("field", "name", "says"),
     [
         ("2611021102X10,50NTRF", None, "cannot be read"),
@@ -102,6 +119,7 @@ def test_field_61_is_read_in_all_its_forms(
         ("2611021102C10,505NTRF", "amount", "at most 2 decimals"),
         ("2613021102C10,50NTRF", "date", "no such day"),
         ("2611021199C10,50NTRF", "date", "no such day"),
+        ("2602310302C10,50NTRF", "date", "no such day"),
         ("2611021102EC10,50NTRF", "status", "expected"),
         ("", None, "cannot be read"),
         ("x" * 9_000, None, "cannot be read"),
