@@ -107,13 +107,14 @@ def _read_named(text: str) -> Details:
     pieces = _NAMED.split(text)
     texts: dict[str, str] = {}
     for name, value in zip(pieces[1::2], pieces[2::2], strict=True):
-        texts.setdefault(name, value.strip(" /"))
+        # A slash may stand for a part of CNTP that is empty.
+        texts.setdefault(name, value if name == "CNTP" else value.strip(" /"))
     get = texts.get
-    party = [*get("CNTP", "").split("/"), "", "", ""]  # account, bank, name, city
+    account, _bank, name = [*(part.strip() for part in get("CNTP", "").split("/")), "", ""][:3]  # and a city
     return Details(
         purpose=_STRUCTURE.sub("", get("REMI", ""), count=1) or pieces[0].strip(),
-        counterparty=get("NAME") or party[2],
-        counterparty_account=get("IBAN") or party[0],
+        counterparty=get("NAME") or name,
+        counterparty_account=get("IBAN") or account,
         end_to_end_id=get("EREF", ""),
         customer_reference=get("KREF") or get("PREF") or get("CREF") or "",
         mandate_id=get("MARF") or get("MREF") or "",
