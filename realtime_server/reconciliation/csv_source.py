@@ -20,7 +20,7 @@ MAX_ROW_CHARACTERS: Final = 100_000
 MAX_ROW_LINES: Final = 100
 DELIMITERS: Final = (",", ";", "\t", "|")
 ENCODINGS: Final = (
-    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1250", "cp1251", "cp1252", "cp437", "cp850",
+    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1250", "cp1251", "cp1252", "cp437", "cp850", "cp852",
     "iso8859-1", "iso8859-2", "iso8859-15", "mac-roman", "shift_jis", "gb18030",
 )  # fmt: skip
 """What may be asked for by name. A list, because Python also knows encodings that run code paths nobody needs."""

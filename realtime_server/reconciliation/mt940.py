@@ -168,8 +168,8 @@ def _check_closed(statement: _Statement) -> None:
 
 
 def _account(text: str) -> str:
-    """Without its spaces, and without the currency that some banks write behind it."""
-    account = "".join(text.partition("\n")[0].split())
+    """Without its spaces, and without the slash before it or the currency behind it that some banks write."""
+    account = "".join(text.partition("\n")[0].split()).removeprefix("/")
     if not _IBAN_AND_CURRENCY.fullmatch(account):
         return account.removesuffix(account[-3:]) if _NUMBER_AND_CURRENCY.fullmatch(account) else account
     # Some countries' own accounts end in the letters of a currency: the check digits tell.

@@ -24,6 +24,8 @@ _NAMED: Final = re.compile(
     r"/(ACCW|ADDR|BENM|BIC|BREF|CHGS|CNTP|CREF|CSID|EREF|EXCH|IBAN|ID|INFO|ISDT|KREF|MARF|MREF|NAME|OAMT|OCMT|ORDP|PREF"
     r"|PURP|REMI|RTRN|RTYP|SVCL|TCOD|TRCD|TRTP|ULTB|ULTC|ULTD)/"
 )
+#: What Polish banks write into a part that says nothing: a part is never empty.
+_FILLER: Final = "\u02d9"
 _STRUCTURE: Final = re.compile(r"(?:USTD//|STRD/(?:CUR/|ISO/|/)?)")
 
 
@@ -62,7 +64,8 @@ def _read_numbered(code: str, mark: str, text: str) -> Details:
     by_number: dict[str, list[str]] = {}
     pieces = re.split(rf"{re.escape(mark)}({_NUMBERS})", text.replace("\n", ""))
     for number, part in zip(pieces[1::2], pieces[2::2], strict=True):
-        by_number.setdefault(number, []).append(part)
+        if part.strip() != _FILLER:
+            by_number.setdefault(number, []).append(part)
 
     def joined(*numbers: str) -> str:
         return _join([part for number in numbers for part in by_number.get(number, ())], _PART_WIDTH)

@@ -69,6 +69,14 @@ def test_what_is_no_table_at_all_is_said_plainly(tmp_path: Path) -> None:
             open_records(write(tmp_path, content))
 
 
+def test_the_encoding_of_polish_banks_can_be_asked_for(tmp_path: Path) -> None:
+    transfer = ":61:2611021102D25,00N152NONREF//64\n:86:020~00152~20PRZELEW ŚRODKÓW~32PAWEŁ ŹREBIEC\n"
+    content = f":20:MT940\n:25:/PL1\n:28C:1\n:60F:C261101PLN0,00\n{transfer}:62F:C261102PLN0,00\n-\n"
+    (row,) = open_records(write(tmp_path, content.encode("cp852")), ReadOptions(encoding="cp852"))
+    assert isinstance(row, ImportRow)
+    assert (row.values["description"], row.values["counterparty"]) == ("PRZELEW ŚRODKÓW", "PAWEŁ ŹREBIEC")
+
+
 @pytest.mark.parametrize("content", [CAMT_02, MT940_DUTCH, OFX_1])
 async def test_a_banks_file_imported_again_changes_nothing(tmp_path: Path, desk: Desk, content: str) -> None:
     file = open_records(write(tmp_path, content))

@@ -142,6 +142,8 @@ def test_a_wrong_entry_is_refused_by_itself_with_its_line(
         ("105?20SVWZ+Rent?21for May?60and June", {"purpose": "Rent for May and June", "code": "105"}),
         ("020<20Oplata za<21fakture 7<27JAN KOWALSKI<38PL61109010140000071219812874",
          {"purpose": "Oplata za fakture 7 JAN KOWALSKI", "counterparty_account": "PL61109010140000071219812874"}),
+        ("020~00152~20PRZELEW~21˙~22˙~32JAN~33˙~60˙",
+         {"booking_text": "152", "purpose": "PRZELEW", "counterparty": "JAN"}),
         ("177?20EREF+E 1?21KREF+K?22MREF+M?23CRED+C?24SVWZ+What? Really?32A?33B",
          {"end_to_end_id": "E 1", "customer_reference": "K", "mandate_id": "M", "creditor_id": "C",
           "purpose": "What? Really", "counterparty": "A B"}),
@@ -192,6 +194,7 @@ def test_accounts_are_written_without_spaces_or_their_currency(tmp_path: Path) -
         ("MU17BOMM0101101030300200000MUR", "MU17BOMM0101101030300200000MUR"),
         ("37040044/0532013000EUR", "37040044/0532013000"),
         ("123456789", "123456789"),
+        ("/PL44102055610000380209739045", "PL44102055610000380209739045"),
     ):
         (row,) = rows(tmp_path, statement(":61:261102C1,NTRF", account=written))
         assert row.values["account"] == account
