@@ -12,6 +12,9 @@ import orjson
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), the full-width forms among them.
 _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
+# A spreadsheet that divides cells at other places than we do begins one in the middle of a text: after a semicolon in
+# most of Europe, after a tab, or on a new line. A quotation mark or a blank before the formula does not stop it.
+_FORMULA_WITHIN: Final = re.compile(r'([;\t\r\n])(?=[" ]*[=+\-@＝＋－＠])')
 _PLAIN_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
@@ -20,6 +23,7 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    if text.startswith(_FORMULA) and not _PLAIN_NUMBER.fullmatch(text):
-        return "'" + text
-    return text
+    if _PLAIN_NUMBER.fullmatch(text):
+        return text
+    text = _FORMULA_WITHIN.sub(r"\1'", text)
+    return "'" + text if text.startswith(_FORMULA) else text

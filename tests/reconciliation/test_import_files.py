@@ -229,7 +229,7 @@ def test_refused_rows_are_listed_without_formulas(tmp_path: Path) -> None:
         header, *cells = list(csv.reader(file))
     assert header == ["file", "line", "field", "message"]
     assert {row[0] for row in cells} == {"'=cmd|' /C calc'!A0.csv"}
-    assert [row[3] for row in cells] == ["'=1+1", "'＝1+1", "'\t=1", "'@SUM(A1)", "'+1-1", "-10.50"]
+    assert [row[3] for row in cells] == ["'=1+1", "'＝1+1", "'\t'=1", "'@SUM(A1)", "'+1-1", "-10.50"]
 
 
 def test_an_import_keeps_a_text_as_it_came(tmp_path: Path) -> None:
