@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
 
 from realtime_server.core import limits
+from realtime_server.core.dates import canonical_date
 from realtime_server.core.money import canonical_amount
 
 
@@ -59,7 +59,6 @@ _FORBIDDEN_NAMES: Final = frozenset({"__proto__", "constructor", "prototype"})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def field_type(name: str) -> FieldType:
@@ -149,12 +148,10 @@ def _money(name: str, value: Any, currency: str) -> str:
 
 
 def _date(name: str, value: Any, _: str) -> str:
-    if isinstance(value, str) and _DATE.fullmatch(value):
-        try:
-            return date.fromisoformat(value).isoformat()
-        except ValueError:
-            pass
-    raise ValueError(f"{name} is a date such as 2026-11-22")
+    try:
+        return canonical_date(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _choice(name: str, value: Any, _: str) -> str:

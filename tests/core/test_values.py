@@ -65,6 +65,8 @@ def test_a_value_gets_its_canonical_form(name: str, value: Any, canonical: Any) 
         ("date", "22/11/2026"),
         ("date", "２０２６-11-22"),
         ("date", "2026-W47-7"),
+        ("date", "0026-11-02"),
+        ("due_date", "2206-11-02"),
         ("date", 20261122),
         ("status", "done"),
         ("status", True),
