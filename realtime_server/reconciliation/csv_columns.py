@@ -29,7 +29,8 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "credit": ("credit", "credit_amount", "credits", "deposit", "deposits", "money_in", "paid_in", "cr"),
     "direction": (
         "direction", "dr_cr", "cr_dr", "debit_credit", "credit_debit", "d_c", "c_d", "credit_debit_indicator",
-        "debit_credit_indicator", "credit_or_debit", "debit_or_credit",
+        "debit_credit_indicator", "credit_or_debit", "debit_or_credit", "crdr", "drcr", "dr_cr_indicator",
+        "cr_dr_indicator", "cdt_dbt_ind", "credit_debit_flag", "debit_credit_flag",
     ),
     "currency": ("currency", "currency_code", "ccy", "cur"),
     "description": (
@@ -47,6 +48,7 @@ _RESERVED = frozenset({*RECORD_FIELDS, "external_id", "record_id", "source", "st
 _LISTS = frozenset(name for name, kind in FIELD_TYPES.items() if kind is FieldType.TAGS)
 _UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 _NOT_WORD = re.compile(r"[\W_]+")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class ColumnMapping:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Positions of the columns, from 0; `free` has the name of each remaining one. Either `amount` or both of the
-    pair is set."""
+    """Positions of the columns, from 0; `free` has the name of each remaining one, and of a `direction` that only its
+    content has shown. Either `amount` or both of the pair is set."""
 
     width: int
     date: int
@@ -97,9 +99,14 @@ def normalised(header: str) -> str:
     return _NOT_WORD.sub("_", header.casefold()).strip("_")
 
 
+def spellings(header: str) -> tuple[str, str]:
+    """With words that only a capital divides, `PostingDate`, taken for one and for several."""
+    return normalised(header), normalised(_HUMP.sub("_", header))
+
+
 def count_known(header: Sequence[str]) -> int:
     """How many of the meanings a header row has a name for."""
-    names = {normalised(cell) for cell in header}
+    names = {spelling for cell in header for spelling in spellings(cell)}
     return sum(not names.isdisjoint(synonyms) for synonyms in SYNONYMS.values())
 
 
@@ -152,7 +159,9 @@ def _find(names: list[str], mapping: ColumnMapping) -> dict[str, int | None]:
         asked["debit"], asked["credit"] = "", ""
     elif found["debit"] is not None or found["credit"] is not None:
         asked["amount"] = ""
-    by_name = {normalised(name): position for position, name in reversed(list(enumerate(names)))}
+    by_name = {
+        spelling: position for position, name in reversed(list(enumerate(names))) for spelling in spellings(name)
+    }
     for meaning in _MAPPED:
         has_amount = found["amount"] is not None
         if asked[meaning] is not None or meaning in (("debit", "credit") if has_amount else ("direction",)):

@@ -10,17 +10,13 @@ from typing import Any, Final
 from realtime_server.core.money import check_currency, format_minor_units, parse_minor_units
 from realtime_server.core.values import FieldType, field_type
 from realtime_server.reconciliation.csv_columns import Columns, shown
+from realtime_server.reconciliation.csv_directions import DIRECTIONS
 from realtime_server.reconciliation.csv_formats import AmountReader, DateReader
 from realtime_server.reconciliation.csv_source import BadRecord, Record
 
 MAX_TEXT: Final = 4_000
 MAX_EXTERNAL_ID: Final = 190
 """A record's id is its source and this, and has at most 200 characters: ``statement:`` takes ten."""
-# The words, their abbreviations, and the codes of ISO 20022 (DBIT, CRDT).
-_DIRECTIONS: Final = {
-    **dict.fromkeys(("d", "dr", "debit", "dbit"), "debit"),
-    **dict.fromkeys(("c", "cr", "credit", "crdt"), "credit"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +142,7 @@ class RowReader:
         return self._paired(cells, currency)
 
     def _directed(self, amount: str, direction: str, currency: str) -> str:
-        side = _DIRECTIONS.get(direction.lower())
+        side = DIRECTIONS.get(direction.lower())
         if side is None:
             raise _Wrong("direction", f"{shown(direction)} says neither debit nor credit")
         minor = parse_minor_units(amount, currency)

@@ -15,6 +15,7 @@ from typing import Final, Literal, TextIO
 from realtime_server.core.money import check_currency
 from realtime_server.core.values import FieldType, field_type
 from realtime_server.reconciliation.csv_columns import ColumnMapping, Columns, count_known, resolve_columns
+from realtime_server.reconciliation.csv_directions import DirectionEvidence
 from realtime_server.reconciliation.csv_formats import (
     AmountReader,
     DateEvidence,
@@ -149,6 +150,8 @@ def _look_through(
     dates, numbers = DateEvidence(), NumberEvidence()
     header = next(rows, None)
     columns = _resolve(header, options)
+    names = tuple(cell.strip() for cell in header.cells) if isinstance(header, Record) else ()
+    directions = DirectionEvidence(columns, is_told=options.mapping.direction is not None)
     named = (columns.amount, columns.debit, columns.credit)
     amounts = [position for position in named if position is not None] + _free_of(columns, FieldType.MONEY)
     days = [columns.date, *_free_of(columns, FieldType.DATE)]
@@ -163,11 +166,12 @@ def _look_through(
             dates.see(record.line, record.cells[position].strip())
         for position in amounts:
             numbers.see(record.line, record.cells[position].strip())
+        directions.see(record.cells)
     return FileFormat(
         encoding=encoding,
         delimiter=delimiter,
-        header=tuple(cell.strip() for cell in header.cells) if isinstance(header, Record) else (),
-        columns=columns,
+        header=names,
+        columns=directions.decide(names),
         date_format=options.date_format or dates.decide(),
         decimal=options.decimal or numbers.decide(),
         rows=count,

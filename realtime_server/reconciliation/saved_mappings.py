@@ -32,10 +32,11 @@ def settled(file: CsvFile, options: ReadOptions) -> dict[str, Any]:
     """What to save of a file that was opened with these options: its columns as they were found or told.
 
     The order of day and month is saved as the file shows it as well; other things only as they were told, because a
-    later file shows them by itself.
+    later file shows them by itself. So does it with a direction that only the content of its column has shown.
     """
     columns, header = file.format.columns, file.format.header
-    places = {name: getattr(columns, name) for name in MEANINGS}
+    free = {position for position, _ in columns.free}
+    places = {name: getattr(columns, name) for name in MEANINGS if getattr(columns, name) not in free}
     return {
         "columns": {name: "" if place is None else header[place] for name, place in places.items()},
         "ignore": list(options.mapping.ignore),

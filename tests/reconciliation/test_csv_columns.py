@@ -6,6 +6,7 @@ import pytest
 
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.reconciliation.csv_columns import ColumnMapping, resolve_columns
+from realtime_server.reconciliation.csv_rows import ImportRow
 from tests.reconciliation.files import Opener, errors_of, rows_of
 
 
@@ -17,6 +18,8 @@ from tests.reconciliation.files import Opener, errors_of, rows_of
         "Transaction ID,Posting Date,AMOUNT,CCY,Narrative,Check No.",
         "txn_id,booking-date,Transaction Amount,Currency Code,Details,Invoice Number",
         "FITID,Value Date,amt,cur,Particulars,Reference No",
+        "TransactionId,PostingDate,TransactionAmount,CurrencyCode,Memo,CheckNumber",
+        "FitId,BookingDate,netAmount,Currency,Text,DocNo",
     ],
 )
 def test_common_names_of_columns_are_known(opened: Opener, header: str) -> None:
@@ -207,6 +210,49 @@ def test_an_amount_beside_a_debit_or_credit_mark_is_signed_by_it(
 ) -> None:
     content = "date,amount,DR/CR,currency\n2026-10-01,5,DR,EUR\n2026-10-01,7,Credit,EUR\n"
     assert [row.values["amount"] for row in rows_of(opened(content, money_in=money_in))] == amounts
+
+
+@pytest.mark.parametrize("name", ["CreditDebitIndicator", "Transaction Type", "TxnType", "Type"])
+def test_a_column_of_directions_is_used_where_no_amount_has_a_sign(opened: Opener, name: str) -> None:
+    content = f"date,amount,{name},currency\n2026-10-01,5,debit,EUR\n2026-10-01,7,CRDT,EUR\n"
+    rows = rows_of(opened(content))
+    assert [row.values["amount"] for row in rows] == ["-5.00", "7.00"]
+
+
+def test_a_row_is_the_same_in_a_file_that_has_a_sign_somewhere_else(opened: Opener) -> None:
+    first, second = "2026-10-01,7,credit,EUR\n", "2026-10-02,-5,debit,EUR\n"
+    (alone,) = rows_of(opened(f"date,amount,Type,currency\n{first}"))
+    beside, _ = rows_of(opened(f"date,amount,Type,currency\n{first}{second}"))
+    assert beside == alone
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [("Type", "-5,debit", "7,credit"), ("Type", "5,debit", "(7),credit"), ("Type", "5,debit", "7-,credit"),
+     ("Type", "5,debit", "7,transfer"), ("Way", "5,debit", "7,transfer"), ("Way", "-5,debit", "7,credit"),
+     ("Way", "5,", "7,")],
+)  # fmt: skip
+def test_a_column_is_no_direction_where_amounts_have_signs_or_it_says_something_else(
+    opened: Opener, name: str, first: str, second: str
+) -> None:
+    rows = rows_of(opened(f"date,amount,{name},currency\n2026-10-01,{first},EUR\n2026-10-01,{second},EUR\n"))
+    assert [row.values["amount"].lstrip("-") for row in rows] == ["5.00", "7.00"]
+    assert name in rows[0].values
+
+
+@pytest.mark.parametrize("marks", [("DR", "CR"), ("D", "D"), ("DBIT", "")])
+def test_directions_under_an_unknown_name_are_refused_until_the_column_is_mapped_or_set_aside(
+    opened: Opener, marks: tuple[str, str]
+) -> None:
+    content = "date,amount,Way,currency\n" + "".join(f"2026-10-01,5,{mark},EUR\n" for mark in marks)
+    with pytest.raises(CollaborationError, match="--map direction='Way'") as refused:
+        opened(content)
+    assert refused.value.details == {"field": "direction"}
+    first, *_ = opened(content, mapping=ColumnMapping(direction="Way"))
+    assert isinstance(first, ImportRow)
+    assert first.values["amount"] == "-5.00"
+    for mapping in (ColumnMapping(direction=""), ColumnMapping(ignore=("Way",))):
+        assert [row.values["amount"] for row in rows_of(opened(content, mapping=mapping))] == ["5.00", "5.00"]
 
 
 def test_a_mark_that_is_missing_or_stands_beside_a_sign_is_a_row_error_until_the_mark_is_set_aside(

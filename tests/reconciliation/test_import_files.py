@@ -219,6 +219,18 @@ def test_a_decimal_mark_that_was_only_found_is_not_settled(tmp_path: Path) -> No
     assert opened.settled["decimal"] is None
 
 
+def test_a_direction_that_only_its_content_has_shown_is_not_settled(tmp_path: Path) -> None:
+    """A month in which only money came in says nothing about how the bank writes the other direction."""
+    header = "id,date,amount,currency,Type\n"
+    first = open_file(write(tmp_path, f"{header}A,2026-11-01,1.00,EUR,credit\n"))
+    later = write(tmp_path, f"{header}B,2026-12-01,-1.00,EUR,debit\n")
+    (row,) = open_file(later, saved=first.settled).records
+    assert isinstance(row, ImportRow)
+    assert row.values["amount"] == "-1.00"
+    assert first.settled is not None
+    assert "direction" not in first.settled["columns"]
+
+
 def test_refused_rows_are_listed_without_formulas(tmp_path: Path) -> None:
     path = tmp_path / "errors.csv"
     with open_report(path) as report:
