@@ -24,14 +24,16 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-_TIME = r"(?:[T ][0-9:.,Z+ -]{1,40})?"
+_TIME = r"(?:[T ][0-9:.,Z+ \u202f-]{1,40}(?:[AaPp]\.?[Mm]\.?)?)?"
 _YEAR_FIRST = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})" + _TIME)
 _COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
 _YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})" + _TIME)
 _DAY_NAMED_MONTH = re.compile(r"([0-9]{1,2})[- ]([A-Za-z]{3,9})[- ,] ?([0-9]{4})")
 _NAMED_MONTH_DAY = re.compile(r"([A-Za-z]{3,9})[- ]([0-9]{1,2}),? ([0-9]{4})")
+_SHORT_YEAR = re.compile(r"[0-9]{1,2}([-/.])[0-9]{1,2}\1[0-9]{2}" + _TIME)
 _FORMAT_PARTS = {"dd": r"(?P<d>[0-9]{1,2})", "mm": r"(?P<m>[0-9]{1,2})", "mon": r"(?P<mon>[A-Za-z]{3,9})",
                  "yyyy": r"(?P<y>[0-9]{4})", "yy": r"(?P<yy>[0-9]{2})"}  # fmt: skip
+_SHORT_FORMATS = (("dd", "mm", "yy"), ("mm", "dd", "yy"), ("yy", "mm", "dd"))
 _FORMAT = re.compile(r"(dd|mm|mon|yyyy|yy)([-/. ]?)(dd|mm|mon|yyyy|yy)([-/. ,]?)(dd|mm|mon|yyyy|yy)", re.IGNORECASE)
 _CACHE_SIZE = 4_096
 
@@ -124,18 +126,29 @@ class DateReader:
             return calendar_date(int(match[3]), _MONTHS[match[2].lower()], int(match[1]))
         if (match := _NAMED_MONTH_DAY.fullmatch(text)) and match[1].lower() in _MONTHS:
             return calendar_date(int(match[3]), _MONTHS[match[1].lower()], int(match[2]))
+        if not self._format and (match := _SHORT_YEAR.fullmatch(text)):
+            mark = match[1]
+            formats = " or ".join(f"--date-format {mark.join(parts)}" for parts in _SHORT_FORMATS)
+            raise ValueError(f"{shown(text)} has a year of two digits: say how it is written, {formats}")
         raise ValueError(f"{shown(text)} is not a date")
 
 
 def compile_date_format(date_format: str) -> re.Pattern[str]:
-    """``dd/mm/yyyy``, ``mm-dd-yy``, ``dd mon yyyy`` and the like. `CollaborationError` (`invalid`) for another text."""
+    """``dd/mm/yyyy``, ``mm-dd-yy``, ``dd mon yyyy`` and the like. `CollaborationError` (`invalid`) for another text.
+
+    Where nothing divides two numbers, only the first may lack its zero, as a spreadsheet leaves it out: in ``1112026``
+    the rest is eleven and the year.
+    """
     match = _FORMAT.fullmatch(date_format.strip())
     if match:
         first, gap, second, other_gap, third = match.groups()
         parts = [first.lower(), second.lower(), third.lower()]
         if sorted(part[0] for part in parts) == ["d", "m", "y"]:
             pattern = [_FORMAT_PARTS[part] for part in parts]
-            return re.compile(re.escape(gap).join(pattern[:2]) + re.escape(other_gap) + pattern[2])
+            for place, before in ((1, gap), (2, other_gap)):
+                if not before and parts[place - 1] != "mon":
+                    pattern[place] = pattern[place].replace("{1,2}", "{2}")
+            return re.compile(re.escape(gap).join(pattern[:2]) + re.escape(other_gap) + pattern[2] + _TIME)
     return refuse_file(
         "a date format is written like dd/mm/yyyy, mm/dd/yyyy, dd.mm.yy or dd mon yyyy", option="date_format"
     )

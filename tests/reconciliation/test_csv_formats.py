@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from realtime_server.core.money import format_minor_units
 from realtime_server.errors import CollaborationError
 from realtime_server.reconciliation.csv_formats import AmountReader, DateEvidence, DateReader, NumberEvidence
+from realtime_server.reconciliation.csv_rows import RowError
 from tests.reconciliation.files import Opener, errors_of, rows_of
 
 
@@ -31,6 +32,10 @@ def file_of_amounts(*amounts: str) -> str:
         ("20261005", "2026-10-05"),
         ("2026-10-05T23:59:59Z", "2026-10-05"),
         ("2026-10-05 00:00:00.000", "2026-10-05"),
+        ("2026-10-05 3:45 PM", "2026-10-05"),
+        ("05/05/2026 3:45 PM", "2026-05-05"),
+        ("05/05/2026 03:45:00 a.m.", "2026-05-05"),
+        ("05/05/2026 3:45\u202fpm", "2026-05-05"),
         ("5 Oct 2026", "2026-10-05"),
         ("05-OCT-2026", "2026-10-05"),
         ("October 5, 2026", "2026-10-05"),
@@ -50,6 +55,7 @@ def test_a_date_with_one_reading_needs_no_help(opened: Opener, written: str, rea
         (["04/05/2026", "05/31/2026"], "mm/dd/yyyy", "2026-04-05"),
         (["4.5.2026", "31.5.2026"], "dd/mm/yyyy", "2026-05-04"),
         (["04-05-2026 10:15", "05-31-2026 10:15"], "mm/dd/yyyy", "2026-04-05"),
+        (["4/5/2026 11:59 PM", "5/31/2026 12:00 AM"], "mm/dd/yyyy", "2026-04-05"),
         (["04/05/2026", "31/05/2026", "99/99/2026", "2026-01-02"], "dd/mm/yyyy", "2026-05-04"),
     ],
 )
@@ -90,12 +96,32 @@ def test_a_date_that_does_not_fit_the_format_said_is_a_row_error(opened: Opener)
         ("mm/dd/yy", "04/05/69", "1969-04-05"),
         ("yy-mm-dd", "26-05-04", "2026-05-04"),
         ("dd mon yy", "04 May 26", "2026-05-04"),
+        ("dd.mm.yy", "22.11.26 10:00", "2026-11-22"),
+        ("mm/dd/yy", "11/22/26 3:45 PM", "2026-11-22"),
         ("ddmmyyyy", "04052026", "2026-05-04"),
+        ("ddmmyyyy", "1112026", "2026-11-01"),
+        ("mmddyyyy", "1112026", "2026-01-11"),
+        ("ddmmyy", "11126", "2026-11-01"),
+        ("ddmonyy", "1nov26", "2026-11-01"),
         ("dd.mm.yy", "2026-05-04", "2026-05-04"),
     ],
 )
 def test_a_format_that_is_said_is_used(opened: Opener, date_format: str, written: str, read: str) -> None:
     assert rows_of(opened(file_of_dates(written), date_format=date_format))[0].values["date"] == read
+
+
+@pytest.mark.parametrize(
+    ("date_format", "written"), [("ddmmyyyy", "112026"), ("ddmmyy", "1126"), ("yymmdd", "26112")]
+)
+def test_digits_that_nothing_divides_are_not_guessed_at(opened: Opener, date_format: str, written: str) -> None:
+    assert errors_of(opened(file_of_dates(written), date_format=date_format)) == [(2, "date")]
+
+
+@pytest.mark.parametrize("written", ["22.11.26", "22.11.26 10:00"])
+def test_a_year_of_two_digits_is_refused_with_the_option_that_settles_it(opened: Opener, written: str) -> None:
+    (refused,) = opened(file_of_dates(written))
+    assert isinstance(refused, RowError)
+    assert "--date-format dd.mm.yy or --date-format mm.dd.yy" in refused.message
 
 
 @pytest.mark.parametrize("date_format", ["dd/mm", "dd/dd/yyyy", "%d/%m/%Y", "dd/mm/yyyy hh:mm", "", "(d)/mm/yyyy"])
