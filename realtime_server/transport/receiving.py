@@ -6,6 +6,7 @@ of arrival, before any handler; the handlers follow in the same order, in the cl
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from . import packets
@@ -127,11 +128,16 @@ class Receiver:
             return
         server.eio.connects.cancel(socket)
         member = peer.members[namespace] = Member(namespace)
-        socket.lane.put(self._membership.connect, socket, member, packet.data)
+        self._put(socket, self._membership.connect, member, packet.data)
 
     def _leave(self, socket: EngineSocket, peer: Peer, member: Member) -> None:
         peer.members.pop(member.namespace, None)
         if len(peer.left) < self._limits.namespaces:
             peer.left.add(member.namespace)
         peer.leaving.append(member)
-        socket.lane.put(self._membership.leave_in_turn, socket, member)
+        self._put(socket, self._membership.leave_in_turn, member)
+
+    def _put(self, socket: EngineSocket, job: Callable[..., Coroutine[Any, Any, None]], *what: Any) -> None:
+        """Behind the client's events, and counted as they are: nobody comes and goes without end while one waits."""
+        if socket.lane.put(job, socket, *what) > self._limits.pending_input:
+            socket.hold_input()

@@ -383,6 +383,37 @@ async def test_events_wait_for_slow_handlers_up_to_a_bound_and_none_is_lost(tran
         assert seen == list(range(40))
 
 
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_who_comes_and_goes_while_a_handler_waits_is_held_up_like_who_sends_events(transport: str) -> None:
+    async with bounded(pending_input=4) as (harness, server, _):
+        release, left = asyncio.Event(), 0
+
+        async def slow(sid: str) -> None:
+            await release.wait()
+
+        async def disconnect(sid: str, reason: str) -> None:
+            nonlocal left
+            left += 1
+
+        async def send() -> None:
+            for _ in range(10):
+                await client.send("41", "40")
+
+        server.on("slow", slow)
+        server.on("disconnect", disconnect)
+        client = await connect_client(harness, transport)
+        socket = harness.eio.sockets[client.sid]
+        await client.send('42["slow"]')
+        sending = asyncio.create_task(send())
+        await until(lambda: socket.lane.holds)
+        release.set()
+        await sending
+        await until(lambda: left == 10)
+        await client.send('421["ask"]')
+        while await client.message() != '431["answer"]':
+            pass
+
+
 async def test_a_post_that_waits_for_handlers_ends_with_its_session() -> None:
     async with bounded(pending_input=4, close_timeout=0.05) as (harness, server, _):
         server.on("hang", lambda sid: asyncio.Event().wait())
