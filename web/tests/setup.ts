@@ -12,3 +12,4 @@ if (typeof HTMLDialogElement !== "undefined") {
     this.open = false;
   };
 }
+if (typeof Element !== "undefined") Element.prototype.scrollIntoView = () => undefined;

@@ -93,6 +93,24 @@ test("somebody else's edit leaves my draft, my focus and my place alone", async 
   await holds(cell(alice, L1, "description"), "Payment number 1");
 });
 
+test("a row that was clicked takes the keyboard from nobody when it is scrolled back into view", async () => {
+  const session = await server.session("Keyboard", 60);
+  const alice = await people.enter("alice", session);
+  await cell(alice, L1, "amount").click();
+  await alice.mouse.wheel(0, 3_000);
+  await cell(alice, L1, "amount").waitFor({ state: "detached" });
+  const search = alice.getByPlaceholder("Search");
+  await search.click();
+  await alice.keyboard.type("INV-");
+  await cell(alice, "statement:S00040", "amount").hover();
+  await alice.mouse.wheel(0, -9_000);
+  await cell(alice, L1, "amount").waitFor();
+  await alice.keyboard.type("1");
+  assert.equal(await search.inputValue(), "INV-1");
+  await holds(cell(alice, L1, "amount"), "10.00");
+  assert.equal(await alice.locator(".cell-input").count(), 0);
+});
+
 test("a record that somebody edits is locked for others, who see by whom and until when", async () => {
   const session = await server.session("Locks");
   const alice = await people.enter("alice", session);

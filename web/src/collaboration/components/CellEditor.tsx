@@ -1,12 +1,12 @@
-import { useEffect, useRef, type KeyboardEvent } from "react";
+import { useEffect, useRef, type FocusEvent, type KeyboardEvent } from "react";
 import { DATES, fieldName, MONEY, parseMoney, typedMoney } from "../../ui/format";
 import type { Value } from "../core";
 
 export interface CellEditorProps {
   field: string;
   draft: string;
-  /** Begun by typing: what is typed next follows, and does not replace it. */
-  typed: boolean;
+  /** Nothing was typed yet: what is typed replaces the whole. */
+  untouched: boolean;
   onDraft: (draft: string) => void;
   /** `move`: where to go afterwards. */
   onCommit: (move: "stay" | "down" | "next" | "previous") => void;
@@ -27,12 +27,13 @@ export function draftOf(field: string, content: Value): string {
 }
 
 /** One field, being edited in its cell. The draft lives outside, so that it survives scrolling away. */
-export function CellEditor({ field, draft, typed, onDraft, onCommit, onCancel }: CellEditorProps) {
+export function CellEditor({ field, draft, untouched, onDraft, onCommit, onCancel }: CellEditorProps) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     input.current?.focus();
-    if (!DATES.has(field) && !typed) input.current?.select();
-  }, [field, typed]);
+    if (!DATES.has(field) && untouched) input.current?.select();
+    // As it comes, and when its row is scrolled back into view; not again for what is typed into it.
+  }, []);
   const keys = (event: KeyboardEvent) => {
     event.stopPropagation();
     if (event.key === "Escape") onCancel();
@@ -41,7 +42,11 @@ export function CellEditor({ field, draft, typed, onDraft, onCommit, onCancel }:
     else return;
     event.preventDefault();
   };
-  const shared = { "aria-label": fieldName(field), className: "cell-input", onKeyDown: keys, onBlur: () => onCommit("stay") };
+  const leave = ({ currentTarget }: FocusEvent) => {
+    // The window has lost the keyboard, not the field: it is there again as it was when the person is.
+    if (document.activeElement !== currentTarget) onCommit("stay");
+  };
+  const shared = { "aria-label": fieldName(field), className: "cell-input", onKeyDown: keys, onBlur: leave };
   return (
     <input
       ref={input}

@@ -11,7 +11,8 @@ export interface Editing {
   record_id: string;
   field: string;
   draft: string;
-  typed: boolean;
+  /** The draft as it was begun; undefined where the person began by typing over what was there. */
+  begun: string | undefined;
   /** The field's version when the person began. */
   base_version: number;
 }
@@ -31,7 +32,7 @@ export interface GridRowProps {
   me: string;
   others: readonly Member[] | undefined;
   editing: Editing | undefined;
-  editor: Omit<CellEditorProps, "field" | "draft" | "typed">;
+  editor: Omit<CellEditorProps, "field" | "draft" | "untouched">;
   onPick: (record_id: string, column: number, edit: boolean) => void;
 }
 
@@ -60,7 +61,7 @@ export const GridRow = memo(function GridRow(props: GridRowProps) {
           me={me}
           onPick={onPick}
         >
-          {editing?.field === field ? <CellEditor field={field} draft={editing.draft} typed={editing.typed} {...editor} /> : undefined}
+          {editing?.field === field ? <CellEditor field={field} draft={editing.draft} untouched={editing.draft === editing.begun} {...editor} /> : undefined}
         </Cell>
       ))}
     </div>
@@ -102,7 +103,9 @@ function Cell({ record, field, column, active, focused, watching, lock, me, onPi
       tabIndex={active ? 0 : -1}
       data-field={field}
       onClick={() => onPick(record.record_id, column, false)}
-      onDoubleClick={() => onPick(record.record_id, column, true)}
+      onDoubleClick={() => {
+        if (!children) onPick(record.record_id, column, true); // in an open editor it chooses a word
+      }}
     >
       {flashes && <span key={change.seq} className="flash" />}
       {children ?? <Content {...{ record, field }} />}

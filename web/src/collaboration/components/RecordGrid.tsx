@@ -89,7 +89,8 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
       if (others.length > 0) {
         workspace.warn(`${record_id} ${field}`, `${others.map(({ name }) => name).join(" and ")} is editing this field too: two different values will have to be decided between.`);
       }
-      setEditing({ record_id, field, draft: typed ?? draftOf(field, shown(record, field)), typed: typed !== undefined, base_version: record.versions[field] ?? 0 });
+      const begun = typed === undefined ? draftOf(field, shown(record, field)) : undefined;
+      setEditing({ record_id, field, draft: typed ?? begun ?? "", begun, base_version: record.versions[field] ?? 0 });
       session.presence.say({ activity: "editing" });
     },
     [session, workspace, columns, mayEdit],
@@ -103,9 +104,10 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
   const commit = useCallback(
     (move: "stay" | "down" | "next" | "previous") => {
       if (!editing) return;
-      const { record_id, field, draft, base_version } = editing;
+      const { record_id, field, draft, begun, base_version } = editing;
       const before = session.records.get(record_id);
-      if (before) session.edits.edit(record_id, field, parsed(field, draft, shown(before, field)), { base_version });
+      // What was only looked at is no change, even if somebody else has set the field meanwhile.
+      if (before && draft !== begun) session.edits.edit(record_id, field, parsed(field, draft, shown(before, field)), { base_version });
       endEdit();
       const place = places.get(record_id);
       const column = columns.indexOf(field);
@@ -115,6 +117,17 @@ export function RecordGrid({ ids, sort, onSort, selected, onSelect, readOnly }: 
     },
     [editing, session, endEdit, places, columns, ids, moveTo],
   );
+
+  // A cell that is scrolled out of view is removed with the keyboard in it, and React tells nobody of that: where the
+  // keyboard goes next says that it has left.
+  useEffect(() => {
+    const follow = ({ target }: FocusEvent) => {
+      if (!scroller.current?.contains(target as Node)) setFocused(false);
+      if (!scroller.current?.querySelector(".cell-input")) commit("stay");
+    };
+    document.addEventListener("focusin", follow);
+    return () => document.removeEventListener("focusin", follow);
+  }, [commit]);
 
   const editor = useMemo(
     () => ({
