@@ -8,6 +8,7 @@ import { MatchCard, MatchesMissing } from "./Belonging";
 import { suggestions } from "./candidates";
 import { mayEdit } from "./RecordEditor";
 import { ReasonButton } from "./ReasonForm";
+import { contains } from "./rows";
 import { differencesOf, useStatementSign } from "./totals";
 
 const MAX_LISTED = 200;
@@ -33,10 +34,9 @@ export default function MatchWorkbench({ onSelect }: { onSelect: (record_id: str
   const [unbalanced, setUnbalanced] = useState(false);
   const [search, setSearch] = useState("");
   const open = useMemo(() => {
-    const wanted = search.toLowerCase();
+    const holds = contains(search);
     return [...session.records.values()].filter((record) =>
-      record.source === "ledger" && isOpen(record) &&
-      (wanted === "" || [record.external_id, record.values.description, record.values.amount].some((text) => String(text).toLowerCase().includes(wanted))));
+      record.source === "ledger" && isOpen(record) && holds(record));
     // The records are read anew whenever any of them changes.
   }, [session, revision, search]);
   useEffect(() => {

@@ -204,7 +204,7 @@ function Records({ narrow, selected, onSelect }: { narrow: boolean; selected: st
     // What is listed the list goes to by itself.
     if (!jump || ids.includes(jump.record_id)) return;
     const record = session.records.get(jump.record_id);
-    if (record && fits(record, filter)) refresh();
+    if (record && fits(filter)(record)) refresh();
     else if (record) {
       workspace.jump.set(undefined);
       workspace.toast("info", `${record.external_id} is not among the records that are listed now.`, {

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { shown, type RecordView } from "../core";
 import { useSession } from "../provider";
-import { MONEY, units } from "../../ui/format";
+import { MONEY, parseMoney, units, value } from "../../ui/format";
 import type { Parameters } from "../../ui/url";
 
 /** Which records are listed, and in which order; all of it stands in the address. */
@@ -18,14 +18,38 @@ export function filterOf({ status, source, q, only, sort }: Parameters): RowFilt
   return Object.fromEntries(Object.entries({ status, source, q, only, sort }).filter(([, value]) => value));
 }
 
-export function fits(record: RecordView, filter: RowFilter): boolean {
-  if (filter.source && record.source !== filter.source) return false;
-  if (filter.status && shown(record, "status") !== filter.status) return false;
-  if (filter.only === "conflicts" && Object.keys(record.conflicts).length === 0) return false;
-  if (!filter.q) return true;
-  const wanted = filter.q.toLowerCase();
-  if (record.external_id.toLowerCase().includes(wanted)) return true;
-  return Object.values(record.values).some((value) => typeof value === "string" && value.toLowerCase().includes(wanted));
+/** Whether a record is listed. */
+export function fits(filter: RowFilter): (record: RecordView) => boolean {
+  const holds = contains(filter.q ?? "");
+  return (record) => {
+    if (filter.source && record.source !== filter.source) return false;
+    if (filter.status && shown(record, "status") !== filter.status) return false;
+    if (filter.only === "conflicts" && Object.keys(record.conflicts).length === 0) return false;
+    return holds(record);
+  };
+}
+
+/** Whether a text stands in a record: as the page shows it, as it is stored, or as an amount in the marks of any country. */
+export function contains(search: string): (record: RecordView) => boolean {
+  if (search === "") return () => true;
+  const amount = parseMoney(search);
+  const wanted = [search.toLowerCase(), ...(/^-?\d+(\.\d+)?$/.test(amount) ? [amount] : [])];
+  return (record) => {
+    const text = textOf(record);
+    return wanted.some((part) => text.includes(part));
+  };
+}
+
+/** Records are never changed in place, and to spell out amounts and dates takes its time: once for each will do. */
+const texts = new WeakMap<RecordView, string>();
+
+function textOf(record: RecordView): string {
+  const known = texts.get(record);
+  if (known !== undefined) return known;
+  const fields = Object.entries({ ...record.values, ...record.pending });
+  const text = [record.external_id, ...fields.flatMap(([field, content]) => [String(content ?? ""), value(field, content)])].join("\n").toLowerCase();
+  texts.set(record, text);
+  return text;
 }
 
 /** Milliseconds between two lists while records are being loaded. */
@@ -43,6 +67,12 @@ function compare(field: string): (a: RecordView, b: RecordView) => number {
   return (a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0);
 }
 
+/** `sort`: a field's name, with "-" before it for descending. */
+function ordering(sort: string): (a: RecordView, b: RecordView) => number {
+  const order = compare(sort.replace(/^-/, ""));
+  return sort.startsWith("-") ? (a, b) => order(b, a) : order;
+}
+
 /**
  * The listed records' ids. The list is made when the filter changes and when records are loaded; an edit of anybody's
  * changes rows in place but never moves them, so that nothing slips away under a person's hands. `stale` counts rows
@@ -53,20 +83,33 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
   const key = JSON.stringify(filter);
   const [ids, setIds] = useState<readonly string[]>([]);
   const [stale, setStale] = useState<ReadonlySet<string>>(new Set());
-  const listed = useRef(new Set<string>());
-  const parsed = useMemo<RowFilter>(() => JSON.parse(key), [key]);
+  /** What is listed, and where. */
+  const listed = useRef<{ ids: readonly string[]; places: ReadonlyMap<string, number> }>({ ids: [], places: new Map() });
+  const { fit, order } = useMemo(() => {
+    const parsed: RowFilter = JSON.parse(key);
+    return { fit: fits(parsed), order: parsed.sort ? ordering(parsed.sort) : undefined };
+  }, [key]);
 
   const refresh = useCallback(() => {
-    const found = [...records.values()].filter((record) => fits(record, parsed));
-    if (parsed.sort) {
-      const descending = parsed.sort.startsWith("-");
-      const order = compare(parsed.sort.replace(/^-/, ""));
-      found.sort(descending ? (a, b) => order(b, a) : order);
-    }
-    listed.current = new Set(found.map((record) => record.record_id));
-    setIds([...listed.current]);
+    const found = [...records.values()].filter(fit);
+    if (order) found.sort(order);
+    const ids = found.map((record) => record.record_id);
+    listed.current = { ids, places: new Map(ids.map((id, place) => [id, place])) };
+    setIds(ids);
     setStale(new Set());
-  }, [records, parsed]);
+  }, [records, fit, order]);
+
+  /** Whether a row would come, go, or stand elsewhere than between those beside it. */
+  const moves = useCallback((id: string): boolean => {
+    const record = records.get(id);
+    if (!record) return false;
+    const { ids, places } = listed.current;
+    const place = places.get(id);
+    if (fit(record) !== (place !== undefined)) return true;
+    if (place === undefined || !order) return false;
+    const [before, after] = [ids[place - 1], ids[place + 1]].map((beside) => records.get(beside ?? ""));
+    return (before !== undefined && order(before, record) > 0) || (after !== undefined && order(record, after) > 0);
+  }, [records, fit, order]);
 
   useEffect(() => {
     refresh();
@@ -76,13 +119,10 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
       timer ??= setTimeout(() => {
         timer = undefined;
         refresh();
-      }, listed.current.size === 0 ? 0 : WHILE_LOADING);
+      }, listed.current.ids.length === 0 ? 0 : WHILE_LOADING);
     });
     const stopAll = records.subscribeAll((changed) => {
-      const moved = [...changed].filter((id) => {
-        const record = records.get(id);
-        return record !== undefined && fits(record, parsed) !== listed.current.has(id);
-      });
+      const moved = [...changed].filter(moves);
       setStale((known) => {
         const next = new Set([...known].filter((id) => !changed.has(id)));
         for (const id of moved) next.add(id);
@@ -94,7 +134,7 @@ export function useRows(filter: RowFilter): { ids: readonly string[]; stale: num
       stopSize();
       stopAll();
     };
-  }, [records, parsed, refresh]);
+  }, [records, moves, refresh]);
 
   return { ids, stale: stale.size, refresh };
 }
