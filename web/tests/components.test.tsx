@@ -462,6 +462,39 @@ describe("the history", () => {
     await waitFor(() => expect(within(list).getAllByRole("listitem")[0]!.textContent).toContain("matched 1 with 2"));
   });
 
+  it("that is opened with the page asks for the newest once it is known which those are, and for no more", async () => {
+    server.log.push(...Array.from({ length: 500 }, (_, n) => commit(n + 2)));
+    const asked: object[] = [];
+    server.pages = (path, query) => {
+      if (!path.endsWith("/history") || "message_type" in query) return [];
+      asked.push(query);
+      return [{ items: server.log.slice((query as { since: number }).since) }];
+    };
+    const carol = server.client("carol");
+    render(<WorkspaceContext value={workspace}><SessionProvider session={carol}><HistoryDrawer /></SessionProvider></WorkspaceContext>);
+    act(() => carol.start());
+    const list = await screen.findByRole("list", { name: "Newest first" });
+    expect(within(list).getAllByRole("listitem")[0]!.textContent).toContain("#501");
+    expect(asked).toEqual([{ since: 301, limit: 200 }]);
+    carol.stop();
+  });
+
+  it("has no hole where more was missed than is told afterwards", async () => {
+    server.replayLimit = 1;
+    server.pages = (path, query) => (path.endsWith("/history") && !("message_type" in query) ? [{ items: server.log.slice((query as { since: number }).since) }] : []);
+    show(<HistoryDrawer />);
+    const numbers = () => screen.queryAllByRole("listitem").map((item) => Number(/#(\d+)/.exec(item.textContent)?.[1]));
+    await waitFor(() => expect(numbers()).toEqual([1]));
+    act(() => server.stop());
+    for (const amount of ["11.00", "12.00", "13.00"]) server.editBy("bob", "ledger:1", "amount", amount);
+    server.reachable = true;
+    await act(async () => {
+      session.network(true);
+      await session.connection.when(({ state }) => state === "online");
+    });
+    await waitFor(() => expect(numbers()).toEqual([4, 3, 2, 1]));
+  });
+
   it("asks for the past where the slider comes to rest, not for each step on the way", async () => {
     const asked: string[] = [];
     server.pages = () => [{ items: [commit(2), commit(3)] }];

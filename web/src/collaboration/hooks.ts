@@ -151,7 +151,12 @@ export function useHistory(filter: { record_id?: string; limit?: number } = {}):
   const [commits, setCommits] = useState<readonly Commit[]>([]);
   const [state, setState] = useState<{ loading: boolean; error?: Refusal }>({ loading: true });
   const current = useRef(0);
+  const from = useSignal(session.followedFrom);
   useEffect(() => {
+    setCommits([]);
+    setState({ loading: true });
+    // Before that it is not known which are the newest, nor would those that follow be told.
+    if (from === undefined) return undefined;
     const load = ++current.current;
     const add = (news: readonly Commit[]) =>
       setCommits((known) => {
@@ -159,8 +164,6 @@ export function useHistory(filter: { record_id?: string; limit?: number } = {}):
         const all = [...known, ...news.filter((commit) => !seen.has(commit.seq))];
         return all.sort((a, b) => b.seq - a.seq).slice(0, limit);
       });
-    setCommits([]);
-    setState({ loading: true });
     const path = `/sessions/${encodeURIComponent(session.session_id)}/history`;
     const query = record_id === undefined ? { since: Math.max(0, session.seq.get() - limit), limit } : { since: 0, limit: 1_000, record_id };
     // In the order of the log: of a record the newest are on the last page.
@@ -181,7 +184,7 @@ export function useHistory(filter: { record_id?: string; limit?: number } = {}):
       current.current++;
       stop();
     };
-  }, [session, record_id, limit]);
+  }, [session, record_id, limit, from]);
   return { commits, ...state };
 }
 

@@ -37,6 +37,11 @@ export interface SessionOptions {
  */
 export class CollaborationSession {
   readonly seq = new Signal(0);
+  /**
+   * From which commit on each one is told to `onCommit`, none left out; undefined before the first join. It moves on where too
+   * much was missed: whoever gathers commits begins again from there.
+   */
+  readonly followedFrom = new Signal<number | undefined>(undefined);
   readonly records = new RecordTable();
   readonly matches = new MatchBook();
   readonly edits: EditQueue;
@@ -58,7 +63,7 @@ export class CollaborationSession {
     const { session_id, user_id, rest, channel } = options;
     this.#log = new LogFollower({
       commit: (commit) => this.#commit(commit),
-      reset: () => void this.reload(),
+      reset: (seq) => this.#skip(seq),
       sync: (since) => this.#sync(since),
     });
     this.#shared = new SharedState(user_id, { lockEnded: (...what) => this.leases.ended(...what) });
@@ -230,7 +235,15 @@ export class CollaborationSession {
     if (!caughtUp) this.records.remember();
     this.#log.startAt(answer.seq);
     this.seq.update((seq) => Math.max(seq, answer.seq));
-    if (!caughtUp || this.loading.get().state === "failed") void this.reload();
+    if (!caughtUp) this.#skip(answer.seq);
+    else if (this.loading.get().state === "failed") void this.reload();
+  }
+
+  /** The log is followed from here on: what came before is loaded. */
+  #skip(seq: number): void {
+    this.seq.update((known) => Math.max(known, seq));
+    this.followedFrom.set(seq);
+    void this.reload();
   }
 
   #online(): void {
