@@ -67,11 +67,65 @@ describe("RecordEditor", () => {
     await session.locks.when((locks) => locks.has("ledger:1"));
     server.locks.clear();
     server.editBy("bob", "ledger:1", "description", "Theirs");
-    await screen.findByText("bob has just set this to Theirs.");
+    await screen.findByText("bob has set this to Theirs since you began.");
     expect(screen.getByLabelText<HTMLTextAreaElement>("Description").value).toBe("Row 1 (mine)");
     await user.click(screen.getByRole("button", { name: "Save" }));
     const [verdict] = await session.edits.verdicts.when((verdicts) => verdicts.length === 1);
     expect(verdict!.kind).toBe("conflict");
+  });
+});
+
+describe("what was changed in RecordEditor and not saved", () => {
+  const amount = () => screen.getByLabelText<HTMLInputElement>("Amount");
+
+  it("is there again after a look at another part, or at another record, and goes with the version it was made on", async () => {
+    const user = userEvent.setup();
+    const { rerender } = show(<RecordEditor recordId="ledger:1" />);
+    const go = (record: string) => rerender(<WorkspaceContext value={workspace}><SessionProvider session={session}><RecordEditor recordId={record} /></SessionProvider></WorkspaceContext>);
+    await user.clear(amount());
+    await user.type(amount(), "12.50");
+    await user.click(screen.getByRole("tab", { name: "Comments" }));
+    await user.click(screen.getByRole("tab", { name: "Fields (unsaved)" }));
+    expect(amount().value).toBe("12.50");
+    go("ledger:2");
+    expect(amount().value).toBe("10.00");
+    screen.getByRole("tab", { name: "Fields" });
+    await act(async () => {
+      server.locks.clear();
+      server.editBy("bob", "ledger:1", "amount", "11.00");
+      await session.seq.when((seq) => seq === server.seq);
+    });
+    go("ledger:1");
+    expect(amount().value).toBe("12.50");
+    screen.getByText("bob has set this to 11.00 since you began.");
+    await user.click(screen.getByRole("button", { name: "Save" }));
+    const [verdict] = await session.edits.verdicts.when((verdicts) => verdicts.length === 1);
+    expect(verdict!.kind).toBe("conflict");
+    screen.getByRole("tab", { name: "Fields" });
+  });
+
+  it("is told to the others for as long as it waits, whatever is looked at", async () => {
+    const user = userEvent.setup();
+    const { unmount } = show(<RecordEditor recordId="ledger:1" />);
+    await user.type(amount(), "1");
+    unmount();
+    const told = () => server.received.filter(({ event, body }) => event === "presence" && "drafts" in body).map(({ body }) => body.drafts);
+    await waitFor(() => expect(told()).toEqual([[{ record_id: "ledger:1", field_name: "amount" }]]));
+    show(<RecordEditor recordId="ledger:1" />);
+    await user.click(screen.getByRole("button", { name: "Discard" }));
+    expect(amount().value).toBe("10.00");
+    await waitFor(() => expect(told().at(-1)).toBeNull());
+  });
+
+  it("can be read and not saved while somebody else holds the lock", async () => {
+    const user = userEvent.setup();
+    session.drafts.fields.set("ledger:1", { amount: { text: "12.50", base_version: 0 } });
+    server.lockBy("bob", "ledger:1");
+    show(<RecordEditor recordId="ledger:1" />);
+    expect(await screen.findByText("Yours, unsaved: 12.50")).toBeTruthy();
+    expect(screen.getByRole<HTMLButtonElement>("button", { name: "Save" }).disabled).toBe(true);
+    await user.click(screen.getByRole("button", { name: "Discard" }));
+    expect(screen.queryByText(/Yours, unsaved/)).toBeNull();
   });
 });
 
@@ -349,6 +403,31 @@ describe("comments", () => {
     expect(ids).toHaveLength(3);
     expect(ids[0]).toBe(ids[1]);
     expect(ids[2]).not.toBe(ids[1]);
+  });
+
+  it("stay with what they are about while one looks elsewhere, and go to that alone", async () => {
+    const user = userEvent.setup();
+    act(() => void server.commit("bob", "comment.added", { comment_id: "c", record_id: "ledger:1", parent_id: null, text: "Why?", mentions: [], name: "Bob" }));
+    const { rerender } = show(<Comments recordId="ledger:1" />);
+    const go = (element: React.ReactNode) => rerender(<WorkspaceContext value={workspace}><SessionProvider session={session}>{element}</SessionProvider></WorkspaceContext>);
+    const box = (name: string) => screen.getByLabelText<HTMLTextAreaElement>(name);
+    await user.type(box("Comment on 1"), "About the first");
+    await user.click(await screen.findByRole("button", { name: "Reply" }));
+    await user.type(box("Reply to Bob"), "Because");
+    expect(box("Comment on 1").value).toBe("About the first");
+    go(<Comments recordId="ledger:2" />);
+    expect(box("Comment on 2").value).toBe("");
+    expect(screen.queryByLabelText("Reply to Bob")).toBeNull();
+    await user.type(box("Comment on 2"), "About the second{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(box("Comment on 2").value).toBe(""));
+    go(<p>Something else</p>);
+    go(<Comments recordId="ledger:1" />);
+    expect([box("Comment on 1").value, box("Reply to Bob").value]).toEqual(["About the first", "Because"]);
+    await user.type(box("Reply to Bob"), "{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(screen.queryByLabelText("Reply to Bob")).toBeNull());
+    expect(box("Comment on 1").value).toBe("About the first");
+    const sent = server.received.filter(({ event }) => event === "comment").map(({ body }) => [body.record_id, body.parent_id, body.text]);
+    expect(sent).toEqual([["ledger:2", undefined, "About the second"], ["ledger:1", "c", "Because"]]);
   });
 
   it("that cannot be settled without a connection say so", async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { NoAnswer } from "../src/collaboration/core/channel";
 import { nextConnection, type Connection } from "../src/collaboration/core/connection";
 import type { Commit } from "../src/collaboration/core/contract";
+import { Drafts, MAX_DRAFTS } from "../src/collaboration/core/drafts";
 import { EditQueue } from "../src/collaboration/core/edits";
 import { IndexedDbEditStorage, MemoryEditStorage, type StoredEdit } from "../src/collaboration/core/editStorage";
 import { LogFollower } from "../src/collaboration/core/log";
@@ -30,6 +31,37 @@ describe("the connection", () => {
     const refused: Connection = nextConnection({ state: "joining" }, { type: "refused", error });
     expect(refused).toEqual({ state: "refused", error });
     expect(nextConnection(refused, { type: "open" })).toEqual({ state: "connecting" });
+  });
+});
+
+describe("drafts", () => {
+  const tab = () => {
+    const kept = new Map<string, string>();
+    return { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, text: string) => void kept.set(key, text) };
+  };
+
+  it("are there again for whoever comes back to them, and for nobody else", () => {
+    const storage = tab();
+    new Drafts<string>("alice s", storage).set("record", "half a");
+    expect(new Drafts<string>("alice s", storage).get("record")).toBe("half a");
+    expect(new Drafts<string>("bob s", storage).get("record")).toBeUndefined();
+    new Drafts<string>("alice s", storage).set("record", undefined);
+    expect(new Drafts<string>("alice s", storage).all.get().size).toBe(0);
+  });
+
+  it("are bounded: what was touched longest ago goes", () => {
+    const drafts = new Drafts<number>("alice s");
+    for (let n = 0; n < MAX_DRAFTS; n++) drafts.set(`record ${n}`, n);
+    drafts.set("record 0", 0);
+    drafts.set("one more", 1);
+    expect([drafts.all.get().size, drafts.get("record 0"), drafts.get("record 1")]).toEqual([MAX_DRAFTS, 0, undefined]);
+  });
+
+  it("live on where a storage is full, or holds what is none of them", () => {
+    const full = { getItem: () => "nonsense", setItem: () => { throw new Error("QuotaExceededError"); } };
+    const drafts = new Drafts<string>("alice s", full);
+    drafts.set("record", "half a");
+    expect(drafts.get("record")).toBe("half a");
   });
 });
 

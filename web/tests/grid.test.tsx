@@ -86,6 +86,12 @@ describe("the keyboard", () => {
   });
 });
 
+it("a record with unsaved changes says so in its row", () => {
+  expect(screen.queryByText("Unsaved")).toBeNull();
+  act(() => session.drafts.fields.set("ledger:2", { notes: { text: "half a", base_version: 0 } }));
+  expect(screen.getByText("Unsaved").closest("[data-record]")!.getAttribute("data-record")).toBe("ledger:2");
+});
+
 describe("a cell that is edited", () => {
   it("stays open with what was typed while the person is in another window", async () => {
     const user = userEvent.setup();

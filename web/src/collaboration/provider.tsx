@@ -1,6 +1,6 @@
 import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
 import {
-  browserTabs, claimsOf, fixedToken, IndexedDbEditStorage, newId, CollaborationSession, Rest, SocketChannel,
+  browserTabs, claimsOf, fixedToken, IndexedDbEditStorage, newId, CollaborationSession, Rest, SocketChannel, tabStorage,
   type EditStorage, type TokenSource,
 } from "./core";
 
@@ -61,6 +61,7 @@ function Entered({ sessionId, token, url, storage, children }: EnteredProps) {
         channel: new SocketChannel({ url, token: tokens.current }),
         rest: new Rest({ url, token: tokens.current }),
         storage,
+        draftStorage: tabStorage(),
         tabs: browserTabs(newId()),
         tokens,
       });

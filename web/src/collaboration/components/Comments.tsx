@@ -1,18 +1,19 @@
-import { useMemo, useRef, useState, type FormEvent } from "react";
+import { useId, useMemo, useRef, useState, type FormEvent } from "react";
 import { instant } from "../../ui/format";
 import { newId, type Comment } from "../core";
-import { useSignal } from "../hooks";
+import { useSelected, useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { useAction } from "./actions";
 import { Avatar } from "./marks";
 import { useWorkspace } from "./workspace";
 
+/** Names the draft of a comment: on the session, on a record, or a reply to one of those. */
+const draftName = (recordId: string | undefined, parentId?: string): string => `${recordId ?? ""} ${parentId ?? ""}`;
+
 /** Comments on a record, or on the session: threads, with replies and mentions. */
 export function Comments({ recordId }: { recordId?: string }) {
   const session = useSession();
-  const act = useAction();
   const all = useSignal(session.comments);
-  const [replyTo, setReplyTo] = useState<string>();
   const threads = useMemo(() => {
     // Live ones may have come before older ones were loaded.
     const here = [...all.values()].filter((comment) => comment.record_id === (recordId ?? null)).sort((a, b) => a.at.localeCompare(b.at));
@@ -23,26 +24,34 @@ export function Comments({ recordId }: { recordId?: string }) {
     <div className="comments">
       {threads.length === 0 && <p className="empty">No comments yet. Ask, explain, or name somebody with @.</p>}
       <ul className="plain">
-        {threads.map(({ comment, replies }) => (
-          <li key={comment.comment_id} className={comment.resolved ? "settled" : ""}>
-            <Said comment={comment} />
-            <ul className="plain replies">
-              {replies.map((reply) => <li key={reply.comment_id}><Said comment={reply} /></li>)}
-            </ul>
-            <div className="actions">
-              <button type="button" className="button quiet" onClick={() => setReplyTo(comment.comment_id)}>Reply</button>
-              {!comment.resolved && (
-                <button type="button" className="button quiet" onClick={() => void act("resolve_comment", { comment_id: comment.comment_id }, "The comment is settled.")}>Settled</button>
-              )}
-            </div>
-            {replyTo === comment.comment_id && (
-              <Write {...(recordId ? { recordId } : {})} parentId={comment.comment_id} onDone={() => setReplyTo(undefined)} />
-            )}
-          </li>
-        ))}
+        {threads.map((thread) => <Thread key={thread.comment.comment_id} {...thread} {...(recordId ? { recordId } : {})} />)}
       </ul>
-      {replyTo === undefined && <Write {...(recordId ? { recordId } : {})} />}
+      <Write key={recordId} {...(recordId ? { recordId } : {})} />
     </div>
+  );
+}
+
+function Thread({ comment, replies, recordId }: { comment: Comment; replies: readonly Comment[]; recordId?: string }) {
+  const session = useSession();
+  const act = useAction();
+  const name = draftName(recordId, comment.comment_id);
+  const replying = useSelected(session.drafts.comments.all, (all) => all.has(name));
+  return (
+    <li className={comment.resolved ? "settled" : ""}>
+      <Said comment={comment} />
+      <ul className="plain replies">
+        {replies.map((reply) => <li key={reply.comment_id}><Said comment={reply} /></li>)}
+      </ul>
+      <div className="actions">
+        {!replying && (
+          <button type="button" className="button quiet" onClick={() => session.drafts.comments.set(name, { text: "", request_id: newId() })}>Reply</button>
+        )}
+        {!comment.resolved && (
+          <button type="button" className="button quiet" onClick={() => void act("resolve_comment", { comment_id: comment.comment_id }, "The comment is settled.")}>Settled</button>
+        )}
+      </div>
+      {replying && <Write {...(recordId ? { recordId } : {})} replyTo={comment} />}
+    </li>
   );
 }
 
@@ -70,44 +79,46 @@ function Said({ comment }: { comment: Comment }) {
   );
 }
 
-function Write({ recordId, parentId, onDone }: { recordId?: string; parentId?: string; onDone?: () => void }) {
+/** Where a comment is written. What was begun stays with what it is about, whatever is shown meanwhile. */
+function Write({ recordId, replyTo }: { recordId?: string; replyTo?: Comment }) {
   const session = useSession();
   const workspace = useWorkspace();
   const members = useSignal(session.members);
   const names = useSignal(session.names);
-  const [text, setText] = useState("");
+  const name = draftName(recordId, replyTo?.comment_id);
+  const draft = useSelected(session.drafts.comments.all, (all) => all.get(name));
+  const text = draft?.text ?? "";
   const [sending, setSending] = useState(false);
   const area = useRef<HTMLTextAreaElement>(null);
-  /** Of this text: sent once more after an answer that was lost, it is the same comment. */
-  const id = useRef(newId());
+  const id = useId();
   const people = [...names].filter(([id]) => id !== session.user_id && id !== "system");
   const typed = /@(\p{L}*)$/u.exec(text)?.[1]?.toLowerCase();
   const offered = typed === undefined ? [] : people.filter(([, name]) => name.toLowerCase().startsWith(typed)).slice(0, 5);
-  const write = (next: string) => {
-    setText(next);
-    id.current = newId();
-  };
+  // An empty reply is one that was opened; an empty comment is none.
+  const write = (next: string) => session.drafts.comments.set(name, next || replyTo ? { text: next, request_id: newId() } : undefined);
   const send = async (event: FormEvent) => {
     event.preventDefault();
-    if (sending || text.trim() === "") return; // by keyboard that is possible all the same
+    if (sending || !draft || text.trim() === "") return; // by keyboard that is possible all the same
     setSending(true);
     const mentions = mentioned(text, people);
     const answer = await session
       .comment(text.trim(), {
-        request_id: id.current,
-        ...(recordId ? { record_id: recordId } : {}), ...(parentId ? { parent_id: parentId } : {}), ...(mentions.length ? { mentions } : {}),
+        request_id: draft.request_id,
+        ...(recordId ? { record_id: recordId } : {}), ...(replyTo ? { parent_id: replyTo.comment_id } : {}), ...(mentions.length ? { mentions } : {}),
       })
       .catch(() => undefined);
     setSending(false);
     if (answer?.ok) {
-      write("");
-      onDone?.();
+      // What was typed after it was sent is another comment.
+      if (session.drafts.comments.get(name)?.request_id === draft.request_id) session.drafts.comments.set(name, undefined);
     } else workspace.toast("bad", answer ? answer.error.message : "Not sent: there is no connection. Your text is still here.");
   };
   return (
     <form className="stack" onSubmit={(event) => void send(event)}>
-      <label htmlFor={`comment-${parentId ?? "new"}`}>{parentId ? "Reply" : "Comment"}</label>
-      <textarea ref={area} id={`comment-${parentId ?? "new"}`} rows={3} value={text} maxLength={4_000}
+      <label htmlFor={id}>
+        {replyTo ? `Reply to ${replyTo.name}` : recordId ? `Comment on ${session.records.get(recordId)?.external_id ?? recordId}` : "Comment"}
+      </label>
+      <textarea ref={area} id={id} rows={3} value={text} maxLength={4_000}
         onChange={(event) => write(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
@@ -124,7 +135,7 @@ function Write({ recordId, parentId, onDone }: { recordId?: string; parentId?: s
       )}
       <div className="actions">
         <button type="submit" className="button primary" disabled={sending || text.trim() === ""}>Send</button>
-        {onDone && <button type="button" className="button" onClick={onDone}>Cancel</button>}
+        {replyTo && <button type="button" className="button" onClick={() => session.drafts.comments.set(name, undefined)}>Cancel</button>}
       </div>
     </form>
   );

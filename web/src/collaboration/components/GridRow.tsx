@@ -5,7 +5,7 @@ import { hue } from "../../ui/people";
 import { shown, type Lock, type Member, type RecordView } from "../core";
 import { useRecord } from "../hooks";
 import { CellEditor, type CellEditorProps } from "./CellEditor";
-import { LockMark, StatusBadge } from "./marks";
+import { LockMark, StatusBadge, UnsavedMark, useUnsaved } from "./marks";
 
 export interface Editing {
   record_id: string;
@@ -40,6 +40,7 @@ export interface GridRowProps {
 export const GridRow = memo(function GridRow(props: GridRowProps) {
   const { record_id, index, top, columns, active, focused, selected, lock, me, others, editing, editor, onPick } = props;
   const { record } = useRecord(record_id);
+  const unsaved = useUnsaved(record_id);
   if (!record) return null;
   return (
     <div
@@ -58,6 +59,7 @@ export const GridRow = memo(function GridRow(props: GridRowProps) {
           focused={focused && active === column}
           watching={others?.filter((member) => (member.focus?.field_name ?? "external_id") === field)}
           lock={field === "external_id" ? lock : undefined}
+          unsaved={unsaved && field === "external_id"}
           me={me}
           onPick={onPick}
         >
@@ -76,6 +78,7 @@ interface CellProps {
   focused: boolean;
   watching: readonly Member[] | undefined;
   lock: Lock | undefined;
+  unsaved: boolean;
   me: string;
   onPick: GridRowProps["onPick"];
   children: React.ReactNode;
@@ -83,7 +86,7 @@ interface CellProps {
 
 const FLASH = 2_000;
 
-function Cell({ record, field, column, active, focused, watching, lock, me, onPick, children }: CellProps) {
+function Cell({ record, field, column, active, focused, watching, lock, unsaved, me, onPick, children }: CellProps) {
   const cell = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (focused && !children) cell.current?.focus({ preventScroll: true });
@@ -109,6 +112,7 @@ function Cell({ record, field, column, active, focused, watching, lock, me, onPi
     >
       {flashes && <span key={change.seq} className="flash" />}
       {children ?? <Content {...{ record, field }} />}
+      {unsaved && <UnsavedMark />}
       {lock && <LockMark lock={lock} mine={lock.holder.user_id === me} />}
       {field in record.conflicts && (
         <span className="conflict-mark"><Icon name="conflict" label="Open conflict" /></span>

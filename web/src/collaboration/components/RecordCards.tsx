@@ -5,7 +5,7 @@ import { capital, count, value } from "../../ui/format";
 import { shown, type Lock, type Member } from "../core";
 import { useRecord, useSignal } from "../hooks";
 import { useSession } from "../provider";
-import { Avatar, LockMark, StatusBadge, useFocusIndex } from "./marks";
+import { Avatar, LockMark, StatusBadge, UnsavedMark, useFocusIndex, useUnsaved } from "./marks";
 import { useWorkspace } from "./workspace";
 
 /** The same records where there is little room: one card each, which opens the full-screen editor. */
@@ -48,6 +48,7 @@ function Card({ record_id, lock, me, others, onSelect }: {
   record_id: string; lock: Lock | undefined; me: string; others: readonly Member[] | undefined; onSelect: (id: string) => void;
 }) {
   const { record } = useRecord(record_id);
+  const unsaved = useUnsaved(record_id);
   if (!record) return null;
   return (
     <button type="button" className="card" data-record={record_id} onClick={() => onSelect(record_id)}>
@@ -59,6 +60,7 @@ function Card({ record_id, lock, me, others, onSelect }: {
       <span className="card-bottom">
         <StatusBadge status={String(shown(record, "status") ?? "")} />
         <span className="small muted">{capital(record.source)}</span>
+        {unsaved && <UnsavedMark />}
         {lock && <LockMark lock={lock} mine={lock.holder.user_id === me} />}
         {Object.keys(record.conflicts).length > 0 && <span className="conflict-mark"><Icon name="conflict" label="Open conflict" /></span>}
         {others?.map((member) => <span key={member.user_id} title={member.name}><Avatar user_id={member.user_id} name={member.name} /><span className="visually-hidden">{member.name} is here</span></span>)}

@@ -1,14 +1,14 @@
 import { useEffect, useState, type FormEvent } from "react";
 import { capital, DATES, fieldName, MONEY, time, value } from "../../ui/format";
-import { shown, type RecordView } from "../core";
-import { useLock, useRecord, useSignal } from "../hooks";
+import { shown, type FieldDrafts, type RecordView } from "../core";
+import { useLock, useRecord, useSelected, useSignal } from "../hooks";
 import { useSession } from "../provider";
 import { draftOf, parsed } from "./CellEditor";
 import { Belonging } from "./Belonging";
 import { Comments } from "./Comments";
 import { RecordHistory } from "./HistoryDrawer";
 import { READ_ONLY, useFields } from "./rows";
-import { StatusBadge, useName } from "./marks";
+import { StatusBadge, useName, useUnsaved } from "./marks";
 import { useWorkspace } from "./workspace";
 
 export const mayEdit = (role: string | undefined): boolean => role === "preparer" || role === "admin";
@@ -20,9 +20,10 @@ export function RecordEditor({ recordId }: { recordId: string }) {
   const [part, setPart] = useState<"fields" | "comments" | "history">("fields");
   const session = useSession();
   const comments = useSignal(session.comments);
+  const unsaved = useUnsaved(recordId);
   if (!record) return <p className="empty">This record is not loaded, or is not in this session.</p>;
   const about = [...comments.values()].filter((comment) => comment.record_id === recordId && !comment.resolved).length;
-  const parts = [["fields", "Fields"], ["comments", about > 0 ? `Comments (${about})` : "Comments"], ["history", "History"]] as const;
+  const parts = [["fields", unsaved ? "Fields (unsaved)" : "Fields"], ["comments", about > 0 ? `Comments (${about})` : "Comments"], ["history", "History"]] as const;
   return (
     <section className="record-editor" aria-label={`Record ${record.external_id}`}>
       <div className="tabs small" role="tablist" aria-label="Parts of the record">
@@ -42,8 +43,7 @@ export function RecordEditor({ recordId }: { recordId: string }) {
   );
 }
 
-/** Fields whose unsent change the others are told of: as many as the server takes. */
-const MAX_DRAFTS = 20;
+const NONE: FieldDrafts = {};
 
 function Fields({ record }: { record: RecordView }) {
   const session = useSession();
@@ -54,7 +54,7 @@ function Fields({ record }: { record: RecordView }) {
   const fields = useFields();
   const [wanted, setWanted] = useState(false);
   const { lock, mine, refusal } = useLock(record.record_id, wanted);
-  const [drafts, setDrafts] = useState<Record<string, { text: string; base_version: number }>>({});
+  const drafts = useSelected(session.drafts.fields.all, (all) => all.get(record.record_id)) ?? NONE;
   const held = lock !== undefined && !mine;
   const writable = mayEdit(role) && status === "active" && !held;
   useEffect(() => {
@@ -62,23 +62,22 @@ function Fields({ record }: { record: RecordView }) {
     return () => session.presence.say({ activity: null });
   }, [session, wanted]);
   const dirty = Object.keys(drafts);
-  const unsent = dirty.join(" ");
-  useEffect(() => {
-    const places = unsent.split(" ").filter(Boolean).slice(0, MAX_DRAFTS).map((field_name) => ({ record_id: record.record_id, field_name }));
-    session.presence.say({ drafts: places.length > 0 ? places : null });
-    return () => session.presence.say({ drafts: null });
-  }, [session, record.record_id, unsent]);
+  const write = (field: string, text: string) => {
+    const { [field]: before, ...rest } = drafts;
+    const same = text === draftOf(field, shown(record, field));
+    const next = same ? rest : { ...rest, [field]: { text, base_version: before?.base_version ?? record.versions[field] ?? 0 } };
+    session.drafts.fields.set(record.record_id, Object.keys(next).length > 0 ? next : undefined);
+  };
+  const end = () => {
+    session.drafts.fields.set(record.record_id, undefined);
+    setWanted(false);
+  };
   const save = (event: FormEvent) => {
     event.preventDefault();
     for (const [field, { text, base_version }] of Object.entries(drafts)) {
       session.edits.edit(record.record_id, field, parsed(field, text, shown(record, field)), { base_version });
     }
-    setDrafts({});
-    setWanted(false);
-  };
-  const cancel = () => {
-    setDrafts({});
-    setWanted(false);
+    end();
   };
   return (
     <form onSubmit={save} onFocus={(event) => event.target.matches("input, select, textarea") && writable && setWanted(true)}>
@@ -99,24 +98,24 @@ function Fields({ record }: { record: RecordView }) {
           const content = shown(record, field);
           const draft = drafts[field];
           const change = record.changes[field];
+          const overtaken = draft !== undefined && (record.versions[field] ?? 0) > draft.base_version && change?.user_id !== session.user_id;
           return (
             <div key={field} className="field">
               <dt><label htmlFor={id}>{fieldName(field)}</label></dt>
               <dd>
                 {writable ? (
-                  <FieldInput {...{ id, field }} draft={draft?.text ?? draftOf(field, content)} onDraft={(text) => setDrafts((all) => {
-                    const { [field]: before, ...rest } = all;
-                    if (text === draftOf(field, content)) return rest;
-                    return { ...rest, [field]: { text, base_version: before?.base_version ?? record.versions[field] ?? 0 } };
-                  })} />
+                  <FieldInput {...{ id, field }} draft={draft?.text ?? draftOf(field, content)} onDraft={(text) => write(field, text)} />
                 ) : (
-                  <output id={id}>{value(field, content) || "–"}</output>
+                  <>
+                    <output id={id}>{value(field, content) || "–"}</output>
+                    {draft !== undefined && <span className="small">Yours, unsaved: {draft.text || "empty"}</span>}
+                  </>
                 )}
                 {field in record.conflicts && (
                   <span className="text-bad small">People disagree here: see Conflicts.</span>
                 )}
-                {draft !== undefined && change && change.at > Date.now() - 60_000 && change.user_id !== session.user_id && (
-                  <span className="text-bad small">{name(change.user_id)} has just set this to {value(field, content)}.</span>
+                {overtaken && (
+                  <span className="text-bad small">{change ? `${name(change.user_id)} has` : "Somebody has"} set this to {value(field, content) || "empty"} since you began.</span>
                 )}
               </dd>
             </div>
@@ -125,8 +124,8 @@ function Fields({ record }: { record: RecordView }) {
       </dl>
       {(dirty.length > 0 || (wanted && writable)) && (
         <div className="actions sticky">
-          <button type="submit" className="button primary" disabled={dirty.length === 0}>Save {dirty.length > 1 ? `${dirty.length} fields` : ""}</button>
-          <button type="button" className="button" onClick={cancel}>{dirty.length > 0 ? "Discard" : "Done"}</button>
+          <button type="submit" className="button primary" disabled={dirty.length === 0 || !writable}>Save {dirty.length > 1 ? `${dirty.length} fields` : ""}</button>
+          <button type="button" className="button" onClick={end}>{dirty.length > 0 ? "Discard" : "Done"}</button>
         </div>
       )}
       <p className="visually-hidden" role="status">{mine ? "You hold the lock." : ""}</p>

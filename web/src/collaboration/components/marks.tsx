@@ -3,7 +3,7 @@ import { Icon } from "../../ui/Icon";
 import { capital, time } from "../../ui/format";
 import { hue, initials } from "../../ui/people";
 import type { Lock, Member } from "../core";
-import { useSignal } from "../hooks";
+import { useSelected, useSignal } from "../hooks";
 import { useSession } from "../provider";
 
 /** The sign before the word comes from the style sheet: neither colour nor sign stands alone. */
@@ -32,6 +32,14 @@ export function LockMark({ lock, mine }: { lock: Lock; mine: boolean }) {
     </span>
   );
 }
+
+/** Whether this person has changed fields of a record and not saved them. */
+export function useUnsaved(record_id: string): boolean {
+  const session = useSession();
+  return useSelected(session.drafts.fields.all, (all) => all.has(record_id));
+}
+
+export const UnsavedMark = () => <span className="unsaved" title="You have changed this record and not saved it">Unsaved</span>;
 
 /** Who looks at which record. */
 export function useFocusIndex(): ReadonlyMap<string, readonly Member[]> {

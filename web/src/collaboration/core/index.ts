@@ -2,6 +2,7 @@
 export * from "./channel";
 export * from "./connection";
 export type * from "./contract";
+export * from "./drafts";
 export * from "./edits";
 export * from "./editStorage";
 export * from "./leases";

@@ -1,5 +1,6 @@
 import { NoAnswer, type Channel } from "./channel";
 import type { Ack, Commit, Edited, Envelope, Joined, Locked, Overlap, Standing, Strategy, Synced, Value } from "./contract";
+import { Drafts, type CommentDraft, type DraftStorage, type FieldDrafts } from "./drafts";
 import { EditQueue } from "./edits";
 import type { EditStorage } from "./editStorage";
 import { Entry } from "./entry";
@@ -26,9 +27,14 @@ export interface SessionOptions {
   channel: Channel;
   rest: Pick<Rest, "records" | "get" | "pages" | "post" | "write" | "fetch">;
   storage: EditStorage;
+  /** Where drafts are kept; without it they are gone with the session's object. */
+  draftStorage?: DraftStorage | undefined;
   tabs: Tabs;
   tokens: TokenSource;
 }
+
+/** Fields whose unsent change the others are told of: as many as the server takes. */
+const MAX_TOLD = 20;
 
 /**
  * One person in one session: everything the page shows, and everything it can do. Knows no React. `start` connects and
@@ -47,6 +53,8 @@ export class CollaborationSession {
   readonly edits: EditQueue;
   readonly leases: Leases;
   readonly presence: PresenceReporter;
+  /** What this person has begun and not sent: fields by record, and comments by what they are on. */
+  readonly drafts: { readonly fields: Drafts<FieldDrafts>; readonly comments: Drafts<CommentDraft> };
   /** What concerns this person, also from before they came. */
   readonly notifications: NotificationBook;
   readonly #options: SessionOptions;
@@ -99,6 +107,11 @@ export class CollaborationSession {
     });
     this.notifications = new NotificationBook(rest);
     this.presence = new PresenceReporter((doing) => this.request("presence", doing));
+    this.drafts = {
+      fields: new Drafts(`drafts of fields ${user_id} ${session_id}`, options.draftStorage),
+      comments: new Drafts(`drafts of comments ${user_id} ${session_id}`, options.draftStorage),
+    };
+    this.drafts.fields.all.subscribe(() => this.#tellDrafts());
   }
 
   get session_id(): string {
@@ -160,6 +173,7 @@ export class CollaborationSession {
 
   start(): void {
     void this.edits.restore().catch(() => undefined); // a storage that cannot be read has nothing to bring
+    if (this.drafts.fields.all.get().size > 0) this.#tellDrafts();
     this.#entry.open();
   }
 
@@ -225,6 +239,13 @@ export class CollaborationSession {
 
   redo(seq?: number): Promise<Ack<{ seq: number }>> {
     return this.request("redo", { request_id: newId(), ...(seq === undefined ? {} : { seq }) });
+  }
+
+  /** Whoever begins on one of these fields is told that there is a change of it already. */
+  #tellDrafts(): void {
+    const places = [...this.drafts.fields.all.get()].flatMap(([record_id, fields]) =>
+      Object.keys(fields).map((field_name) => ({ record_id, field_name })));
+    this.presence.say({ drafts: places.length > 0 ? places.slice(-MAX_TOLD) : null });
   }
 
   #entered(answer: Joined, since: number | undefined): void {
