@@ -164,6 +164,12 @@ test("on a phone a card opens a full-screen editor, and what is saved there reac
   await setCell(desktop, "ledger:L00004", "amount", "44.00");
   await phone.getByRole("button", { name: "Close Record" }).click();
   await holds(phone.locator('[data-record="ledger:L00004"]'), "44.00");
+  // The way back leads from the editor to the list.
+  await phone.locator('[data-record="ledger:L00005"]').click();
+  await phone.getByRole("textbox", { name: "Amount" }).fill("55.00");
+  await phone.goBack();
+  await phone.locator(".panel").waitFor({ state: "detached" });
+  await holds(phone.locator('[data-record="ledger:L00005"]'), "Unsaved");
   await phone.context().close();
 });
 

@@ -75,9 +75,9 @@ export class Server {
   }
 
   /** A token for somebody whom the demonstration does not have; from then on they can enter. */
-  async invite(user, role) {
+  async invite(user, role, ttl = "8h") {
     const env = { ...process.env, DATA_DIR: this.folder, PYTHONPATH: ROOT, ...this.settings };
-    const command = ["-m", "realtime_server", "token", "--user", user, "--project", "demo", "--role", role];
+    const command = ["-m", "realtime_server", "token", "--user", user, "--project", "demo", "--role", role, "--ttl", ttl];
     const { stdout } = await promisify(execFile)(process.env.PYTHON ?? "python3", command, { cwd: ROOT, env });
     this.people.push({ user_id: user, name: user, role, token: stdout.trim() });
   }

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
-import { People, Server } from "./harness.mjs";
+import { AxeBuilder } from "@axe-core/playwright";
+import { cell, holds, People, Server } from "./harness.mjs";
 
 const ISSUER = "https://id.example";
 let server, people;
@@ -80,4 +81,41 @@ test("a token that is none is refused with what to do", async () => {
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByRole("alert").getByText(/realtime-server token/).waitFor();
   await context.close();
+});
+
+test("a sign-in that runs out leaves in view what was read and begun, and it is there after the next", async () => {
+  await server.invite("dora", "preparer", "20s");
+  const page = await people.enter("dora", await server.session("Run out"), { query: "?panel=record&record=ledger%3AL00001" });
+  const notes = page.getByRole("textbox", { name: "Notes" });
+  await notes.fill("half a sentence");
+  const told = page.getByRole("alert").filter({ hasText: "Your sign-in has run out" });
+  await told.waitFor();
+  assert.equal(await notes.inputValue(), "half a sentence");
+  const { violations } = await new AxeBuilder({ page }).include(".urgent").withRules(["color-contrast"]).analyze();
+  assert.deepEqual(violations, []);
+  await told.getByRole("button", { name: "Sign in" }).click();
+  await server.invite("dora", "preparer");
+  await page.getByText("Sign in with a token").click();
+  await page.getByLabel("Token").fill(server.people.at(-1).token);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("button", { name: "Online", exact: true }).waitFor();
+  await notes.waitFor();
+  assert.equal(await notes.inputValue(), "half a sentence");
+  await page.getByRole("button", { name: "Save" }).click();
+  await holds(cell(page, "ledger:L00001", "notes"), "half a sentence");
+  await page.context().close();
+});
+
+test("whoever may not be here any more reads no further, not even while they try again", async () => {
+  await server.invite("erin", "preparer");
+  await server.invite("ada", "admin");
+  const page = await people.enter("erin", await server.session("Out"));
+  await server.rest("ada", "POST", "/projects/demo/users/erin/revoke", {});
+  await page.getByRole("heading", { name: "You could not enter" }).waitFor();
+  assert.equal(await page.locator(".row").count(), 0);
+  await page.context().setOffline(true);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Trying again…").waitFor();
+  assert.equal(await page.locator(".row").count(), 0);
+  await page.context().close();
 });

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useEffect, useId, useMemo, useRef, type ReactNode } from "react";
+import { lazy, Suspense, useCallback, useEffect, useId, useMemo, useRef, useState, type ReactNode } from "react";
 import { Icon, type IconName } from "../../ui/Icon";
 import { capital, count, fieldName, STATUSES } from "../../ui/format";
 import { useNarrow } from "../../ui/narrow";
@@ -16,6 +16,7 @@ import { ReconciliationStatus } from "./ReconciliationStatus";
 import { RecordCards } from "./RecordCards";
 import { mayEdit, RecordEditor } from "./RecordEditor";
 import { RecordGrid } from "./RecordGrid";
+import { RanOut, Refused } from "./Refused";
 import { filterOf, fits, useFields, useRows } from "./rows";
 import { SyncBadge } from "./SyncBadge";
 import { UserPresence } from "./UserPresence";
@@ -87,7 +88,11 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
     if (jump && parameters.view === "match") change({ view: undefined }, true); // places are in the list
   }, [jump, parameters.view, change]);
   const open = useCallback((next: Panel | undefined) => change({ panel: next }, true), [change]);
-  const select = useCallback((record: string, show = true) => change({ record, ...(show ? { panel: "record" } : {}) }), [change]);
+  // Where it opens the panel, "back" closes that: on a phone it covers the list.
+  const select = useCallback(
+    (record: string, show = true) => change({ record, ...(show ? { panel: "record" } : {}) }, show && panel !== "record"),
+    [change, panel],
+  );
   useEffect(() => {
     document.title = details ? `${details.name || details.session_id} · Reconcile` : "Reconcile";
   }, [details]);
@@ -102,7 +107,13 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
     addEventListener("keydown", keys);
     return () => removeEventListener("keydown", keys);
   }, [session, workspace]);
-  if (connection.state === "refused") return <Refused {...(onSignIn ? { onSignIn } : {})} before={before} />;
+  // Whose sign-in has run out keeps in view what they have read and begun. Whoever may not be here reads no further, not even while
+  // they try again.
+  const ranOut = connection.state === "refused" && connection.error?.code === "token_expired" && details !== undefined;
+  const [shut, setShut] = useState(false);
+  if (connection.state === "refused" && !ranOut && !shut) setShut(true);
+  if (connection.state === "online" && shut) setShut(false);
+  if (shut) return <Refused {...(onSignIn ? { onSignIn } : {})} before={before} />;
   return (
     <div className="session">
       <header className="bar">
@@ -116,6 +127,7 @@ function Screen({ before, after, onSignIn }: Pick<RealTimeCollaborationProps, "b
         {after}
       </header>
       {details && details.status !== "active" && <p className="notice bad banner">This session has {details.status}. It can be read, and nothing in it changes any more.</p>}
+      {ranOut && <RanOut {...(onSignIn ? { onSignIn } : {})} />}
       {connection.state === "offline" && <p className="notice banner">Offline. You can go on: changes wait on this device and are sent when the connection is back.</p>}
       {loading.state === "failed" && (
         <p className="notice bad banner" role="alert">
@@ -268,28 +280,5 @@ function Undo() {
       <button type="button" className="icon-button" title="Undo (Ctrl+Z)" aria-label="Undo" onClick={() => void takeBack(session, workspace, "undo")}><Icon name="undo" /></button>
       <button type="button" className="icon-button" title="Redo (Ctrl+Y)" aria-label="Redo" onClick={() => void takeBack(session, workspace, "redo")}><Icon name="redo" /></button>
     </span>
-  );
-}
-
-const WHAT_TO_DO: Record<string, string> = {
-  token_expired: "Your sign-in has run out. Sign in again; what you have not sent yet waits on this device.",
-  unauthenticated: "The server does not know your sign-in. Sign in again.",
-  forbidden: "You are not a member of this session’s project. Ask its administrator to add you.",
-  not_found: "There is no such session. Perhaps the link is old: go back to the list of sessions.",
-};
-
-function Refused({ onSignIn, before }: { onSignIn?: () => void; before: ReactNode }) {
-  const { connection, retry } = useSyncStatus();
-  const code = connection.error?.code ?? "";
-  return (
-    <main className="refused">
-      <h1>You could not enter</h1>
-      <p>{WHAT_TO_DO[code] ?? connection.error?.message}</p>
-      <p className="actions">
-        {onSignIn && ["token_expired", "unauthenticated"].includes(code) && <button type="button" className="button primary" onClick={onSignIn}>Sign in</button>}
-        <button type="button" className="button" onClick={retry}>Try again</button>
-        {before}
-      </p>
-    </main>
   );
 }
