@@ -73,7 +73,7 @@ _STATUSES: Final = {
     "conflict": RowStatus.CONFLICTING,
 }
 #: Refusals of one edit that say nothing about the next one.
-_OF_THE_ROW: Final = frozenset({ErrorCode.INVALID, ErrorCode.LOCKED, ErrorCode.LOCK_LOST})
+_OF_THE_ROW: Final = frozenset({ErrorCode.INVALID, ErrorCode.LOCKED, ErrorCode.LOCK_LOST, ErrorCode.UNBALANCED})
 
 
 def changes_of(record: ImportedRecord, values: Mapping[str, Any]) -> list[Change]:

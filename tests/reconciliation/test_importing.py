@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from realtime_server.core.commands import AcquireLock, Actor, EndSession
+from realtime_server.core.reconciliation_commands import MakeMatch, RemoveMatches, SetRecordStatus
 from realtime_server.core.roles import Role
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.reconciliation.generated_files import write_files
@@ -187,6 +188,40 @@ async def test_a_record_that_somebody_holds_locked_is_refused_and_taken_the_next
     assert tally(summary) == {"changed": 1, "refused": 1}
     assert [(error.line, error.field) for error in summary.errors] == [(2, "amount")]
     assert tally(await desk.take(file, BOB)) == {"changed": 1, "unchanged": 1}
+
+
+async def test_another_amount_for_a_record_that_is_matched_or_set_aside_is_refused_and_the_rest_is_taken(
+    desk: Desk,
+) -> None:
+    await desk.take(rows(1, 4))
+    await desk.importer().run(SESSION, ALICE, "statement", rows(1, 4))
+    match = MakeMatch(actor=BOB, command_id="bob/match", ledger=("ledger:A-1",), statement=("statement:A-1",))
+    await desk.engine.submit(SESSION, match)
+    aside = SetRecordStatus(
+        actor=BOB, command_id="bob/aside", record_ids=("ledger:A-2",), status="exception", reason="asked the bank"
+    )
+    await desk.engine.submit(SESSION, aside)
+    file = [
+        row(1, amount="1.50", description="still taken"),
+        row(2, amount="2.50", currency="EUR"),
+        row(3, amount="3.50"),
+        *rows(4, 6),
+    ]
+    summary = await desk.take(file)
+    assert tally(summary) == {"new": 2, "changed": 1, "unchanged": 1, "refused": 2}
+    assert sorted((error.line, error.field) for error in summary.errors) == [(2, "amount"), (3, "amount")]
+    values = (await desk.record(1)).values()
+    assert (values["amount"], values["description"]) == ("1.00", "still taken")
+    await desk.engine.submit(
+        SESSION, RemoveMatches(actor=BOB, command_id="bob/unmatch", match_ids=(await match_of(desk, 1),))
+    )
+    assert tally(await desk.take(file)) == {"changed": 1, "unchanged": 4, "refused": 1}
+
+
+async def match_of(desk: Desk, number: int) -> str:
+    match = (await desk.record(number)).match
+    assert match is not None
+    return match.match_id
 
 
 async def test_refused_rows_keep_their_lines_and_do_not_stop_the_others(desk: Desk, tmp_path: Path) -> None:
