@@ -43,7 +43,9 @@ _AGAIN: Final = 0.02
 #: Connections that have not said anything yet; further ones are closed.
 _UNDECIDED: Final = 4096
 _START_TIMEOUT: Final = 60.0
+#: Seconds before a worker that ended is started again: twice as long after each start that failed, up to the longest.
 _RESTART_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 30.0
 
 _SID: Final = re.compile(rb"[?&]sid=w([0-9a-z])")
 _SESSION: Final = re.compile(rb"[?&]session=([^& ]+)")
@@ -132,21 +134,20 @@ class Worker:
     async def start(self) -> None:
         """Returns when it is ready. ConfigurationError where it does not come up; it has said why itself."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "realtime_server", "serve",
-                "--worker", str(self._number), "--control", str(theirs.fileno()),
-                env=self._environment, pass_fds=[theirs.fileno()],
-            )  # fmt: skip
         ours.setblocking(False)
         try:
-            ready = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ours, 1), _START_TIMEOUT)
-        except (OSError, TimeoutError):
-            ready = b""
-        if not ready:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "realtime_server", "serve",
+                    "--worker", str(self._number), "--control", str(theirs.fileno()),
+                    env=self._environment, pass_fds=[theirs.fileno()],
+                )  # fmt: skip
+            if not await _says_that_it_is_ready(ours):
+                await self._end(signal.SIGKILL)
+                raise ConfigurationError(f"worker {self._number} did not start")
+        except BaseException:
             ours.close()
-            await self.stop(signal.SIGKILL)
-            raise ConfigurationError(f"worker {self._number} did not start")
+            raise
         self._control = ours
 
     async def keep_running(self) -> None:
@@ -157,9 +158,21 @@ class Worker:
                 return
             log.error("worker %d ended by itself (exit code %s); starting it again", self._number, code)
             self._disconnect()
-            await asyncio.sleep(_RESTART_PAUSE)
-            with contextlib.suppress(ConfigurationError):
+            await self._start_again()
+
+    async def _start_again(self) -> None:
+        """However often that takes: a database may be away for a while, and memory short."""
+        pause = _RESTART_PAUSE
+        await asyncio.sleep(pause)
+        while not self._stopping:
+            try:
                 await self.start()
+            except (ConfigurationError, OSError) as error:
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                log.error("worker %d is not back: %s; again in %.1f s", self._number, error, pause)
+                await asyncio.sleep(pause)
+            else:
+                return
 
     def _disconnect(self) -> None:
         if self._control is not None:
@@ -178,11 +191,21 @@ class Worker:
 
     async def stop(self, number: signal.Signals) -> None:
         self._stopping = True
+        await self._end(number)
+        self._disconnect()
+
+    async def _end(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
             await self._process.wait()
-        self._disconnect()
+
+
+async def _says_that_it_is_ready(control: socket.socket) -> bool:
+    try:
+        return bool(await asyncio.wait_for(asyncio.get_running_loop().sock_recv(control, 1), _START_TIMEOUT))
+    except (OSError, TimeoutError):
+        return False
 
 
 class Acceptor:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,9 +16,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from realtime_server import workers
 from tests.faults.processes import ROOT, team
 from tests.server.clients import PythonClient
 from tests.server.conftest import SECRET, record_edit, token_of
+from tests.support import eventually
 
 
 @asynccontextmanager
@@ -111,3 +114,82 @@ async def test_a_worker_that_is_killed_is_started_again_and_its_people_are_back(
         assert all(result["acknowledged"] for result in results)
         for result in results:
             assert result["seqs"] == list(range(result["seqs"][0], result["seqs"][-1] + 1))
+
+
+#: Up at once, and ends when the file ``die`` is there.
+_GOOD = f"""#!{sys.executable}
+import pathlib, socket, sys, time
+control = socket.socket(fileno=int(sys.argv[-1]))
+control.send(b"r")
+while not pathlib.Path(__file__).with_name("die").exists():
+    time.sleep(0.01)
+"""
+_BAD = "#!/bin/sh\nexit 1\n"
+
+
+class _Program:
+    """What is executed as a worker."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self._die = folder / "worker", folder / "die"
+        self.write(_GOOD)
+
+    def write(self, text: str, mode: int = 0o700) -> None:
+        self.path.write_text(text)
+        self.path.chmod(mode)
+
+    def die(self) -> None:
+        self._die.touch()
+
+    def may_live(self) -> None:
+        self._die.unlink()
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Program:
+    program = _Program(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(program.path))
+    monkeypatch.setattr(workers, "_RESTART_PAUSE", 0.1)
+    return program
+
+
+@pytest.fixture
+async def kept(program: _Program) -> AsyncIterator[tuple[workers.Worker, asyncio.Task[None]]]:
+    """A worker that is up, and what keeps it so."""
+    worker = workers.Worker(0, dict(os.environ))
+    await worker.start()
+    keeping = asyncio.create_task(worker.keep_running())
+    yield worker, keeping
+    await worker.stop(signal.SIGKILL)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("text", "mode"), [(_BAD, 0o700), (_GOOD, 0o600)], ids=["it ends", "it cannot be executed"])
+async def test_a_worker_that_cannot_be_started_again_at_once_is_back_when_it_can(
+    text: str,
+    mode: int,
+    program: _Program,
+    kept: tuple[workers.Worker, asyncio.Task[None]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker, _ = kept
+    program.write(text, mode)
+    program.die()
+    await eventually(lambda: caplog.text.count("is not back") >= 2)
+    program.may_live()
+    program.write(_GOOD)
+    one, other = socket.socketpair()
+    with one, other:
+        await eventually(lambda: worker.take(one))
+
+
+async def test_a_worker_that_is_stopped_before_it_is_back_stays_away(
+    program: _Program, kept: tuple[workers.Worker, asyncio.Task[None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, keeping = kept
+    program.die()
+    await eventually(lambda: "ended by itself" in caplog.text)
+    program.may_live()
+    await worker.stop(signal.SIGTERM)
+    await asyncio.wait_for(keeping, 5)
