@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -17,14 +18,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class MatchingPool:
-    """Calls of `worker` from an event loop. One process, so that a job's parts meet."""
+class WorkerLost(CollaborationError):
+    """The worker died, and all jobs with it: whoever asks begins anew."""
 
     def __init__(self) -> None:
+        super().__init__(ErrorCode.UNAVAILABLE, "the matching process ended; try again")
+
+
+class MatchingPool:
+    """Calls of `worker` from an event loop. One process, so that a job's parts meet.
+
+    ``turn``: whoever matches a session's records holds it from the first record to the last result. The worker computes
+    one thing at a time anyway; so it holds the records of one such job, and nobody else's is lost when that kills it.
+    """
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
         self._executor: ProcessPoolExecutor | None = None
+        self._closed = False
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Raises `unavailable` when the worker died or forgot the job: whoever asks begins the job anew."""
+        """Raises `WorkerLost` when the worker died, at this or before; what ``function`` raises is raised here."""
+        if self._closed:
+            raise CollaborationError(ErrorCode.UNAVAILABLE, "the server is stopping")
         fresh = self._executor is None
         if self._executor is None:
             # A fresh interpreter: a fork would copy the server's sockets and locks.
@@ -40,12 +56,20 @@ class MatchingPool:
             if self._executor is executor:
                 self._executor = None
             executor.shutdown(wait=False)
-            raise CollaborationError(ErrorCode.UNAVAILABLE, "the matching process ended; try again") from error
-        except KeyError as error:
-            raise CollaborationError(ErrorCode.UNAVAILABLE, "the matching process has begun anew; try again") from error
+            raise WorkerLost from error
+        except worker.Forgotten as error:
+            raise WorkerLost from error
+
+    def forget(self, job_id: str) -> None:
+        """The job is done with. Does not wait: the worker gets to it after what it has been asked before."""
+        if self._executor is not None:
+            # A worker that is dead has forgotten it already.
+            with contextlib.suppress(BrokenProcessPool):
+                self._executor.submit(worker.forget, job_id)
 
     async def close(self) -> None:
-        """Let the worker finish what it is at, and end it."""
+        """End the worker, whatever it is at."""
+        self._closed = True
         executor, self._executor = self._executor, None
         if executor is not None:
             for process in list(executor._processes.values()):

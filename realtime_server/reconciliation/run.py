@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -34,7 +33,9 @@ from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import RecordStore, SessionStore
 from realtime_server.reconciliation import worker
-from realtime_server.reconciliation.loading import Totals, current_records, is_open, row_of
+from realtime_server.reconciliation.candidates import Candidates
+from realtime_server.reconciliation.jobs import loaded
+from realtime_server.reconciliation.loading import Totals
 from realtime_server.reconciliation.pool import MatchingPool
 from realtime_server.reconciliation.runner import Busy, RunConfig, Runner, system_id
 from realtime_server.reconciliation.totals import SessionTotals
@@ -44,13 +45,8 @@ log = logging.getLogger(__name__)
 Answer = Mapping[str, Any]
 #: How often a submission is tried anew because amounts changed while they were added up.
 _ATTEMPTS: Final = 5
-#: Sessions whose candidates are kept.
-_KEPT: Final = 32
-#: Seconds for which candidates are answered from what was read before.
-_FRESH: Final = 30.0
 #: Sessions with a run under way that are looked for in one sweep.
 _SWEPT: Final = 100
-MAX_CANDIDATES: Final = 50
 MAX_EXAMPLES: Final = 20
 
 
@@ -76,7 +72,7 @@ class RunService:
         self._pool = MatchingPool()
         self._runners: dict[str, asyncio.Task[None]] = {}
         self._totals = SessionTotals(engine, records)
-        self._jobs: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._candidates = Candidates(engine, records, self._pool)
         self._closed = False
         self._sweeper = asyncio.create_task(self._sweep_forever(), name="runs that nobody works on")
 
@@ -133,14 +129,15 @@ class RunService:
 
         ``{records, records_matched, matches, by_rule: {rule_id: {matches, confirmed}}, examples: [...]}``.
         """
-        state = await self._engine.inspect(session_id)
         try:
-            chosen = check_all(rules) if rules is not None else state.reconciliation.rules.rules
+            tried = None if rules is None else check_all(rules)
         except ValueError as error:
             raise CollaborationError(ErrorCode.INVALID, str(error), {"fields": {"rules": [str(error)]}}) from error
-        job = await self._load(state)
-        await self._pool.call(worker.match, job, chosen)
-        found = await self._pool.call(worker.summary, job, min(examples, MAX_EXAMPLES))
+        async with self._pool.turn:
+            state = await self._engine.inspect(session_id)
+            async with loaded(self._pool, self._records, state) as job:
+                await self._pool.call(worker.match, job.job_id, tried or state.reconciliation.rules.rules)
+                found = await self._pool.call(worker.summary, job.job_id, min(examples, MAX_EXAMPLES))
         shown = [
             {
                 "ledger": list(item.ledger),
@@ -160,28 +157,7 @@ class RunService:
         Answered from what was read within the last half minute; records settled since are left out. `not_found` for a
         record that is not there; empty for one that is settled, or has no amount or date.
         """
-        state = await self._engine.inspect(session_id, lambda _: {record_id})
-        if record_id not in state.records:
-            raise CollaborationError(ErrorCode.NOT_FOUND, f"there is no record {record_id}", {"record_id": record_id})
-        if not is_open(state.records[record_id]):
-            return []
-        now = asyncio.get_running_loop().time()
-        kept = self._jobs.get(session_id)
-        if kept is None or now - kept[0] > _FRESH:
-            kept = (now, await self._load(state))
-            self._jobs[session_id] = kept
-            self._jobs.move_to_end(session_id)
-            while len(self._jobs) > _KEPT:
-                self._jobs.popitem(last=False)
-        wanted = min(limit, MAX_CANDIDATES)
-        try:
-            found = await self._pool.call(worker.candidates, kept[1], record_id, wanted * 2)
-        except CollaborationError:
-            self._jobs.pop(session_id, None)
-            raise
-        names = {item["record_id"] for item in found}
-        state = await self._engine.inspect(session_id, lambda _: names)
-        return [item for item in found if _still_open(state, item["record_id"])][:wanted]
+        return await self._candidates.of(session_id, record_id, limit)
 
     # -- the sign-off --------------------------------------------------------------------------------------------------
 
@@ -283,14 +259,6 @@ class RunService:
         except Exception:
             log.exception("the run of session %s is not taken up", session_id)
 
-    async def _load(self, state: SessionState) -> str:
-        """A job of the worker with the session's open records."""
-        job = f"{state.session_id}/{uuid4().hex}"
-        await self._pool.call(worker.begin, job)
-        async for page in current_records(self._records, state):
-            await self._pool.call(worker.add, job, [row_of(item) for item in page if is_open(item)])
-        return job
-
     async def close(self) -> None:
         """Stop working; runs go on where they are taken up next."""
         self._closed = True
@@ -299,11 +267,6 @@ class RunService:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._pool.close()
-
-
-def _still_open(state: SessionState, record_id: str) -> bool:
-    record = state.records.get(record_id)
-    return record is not None and is_open(record)
 
 
 def _difference(state: SessionState, totals: Totals) -> dict[str, str]:

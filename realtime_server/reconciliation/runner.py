@@ -31,7 +31,7 @@ from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import RecordStore
 from realtime_server.reconciliation import worker
-from realtime_server.reconciliation.loading import current_records, is_open, row_of
+from realtime_server.reconciliation.jobs import loaded
 from realtime_server.reconciliation.pool import MatchingPool
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Runner:
             run = self._still_mine(state)
             self._total, self._sign = run.total, run.statement_sign
             await self._report()
-            proposals = await self._while_mine(self._find(state))
+            proposals = await self._while_mine(self._find())
             left_out = await self._store(proposals)
             await self._submit(CompleteRun(**self._ids(), run_id=self._run_id, total=self._total, left_out=left_out))
         except _Over:
@@ -102,21 +102,17 @@ class Runner:
 
     # -- finding -------------------------------------------------------------------------------------------------------
 
-    async def _find(self, state: SessionState) -> list[Proposal]:
+    async def _find(self) -> list[Proposal]:
         """Everything that the rules match among the open records."""
-        job = f"{self._run_id}/{self._runner}"
-        await self._pool.call(worker.begin, job)
-        records = 0
-        async for page in current_records(self._records, state):
-            rows = [row_of(item) for item in page if is_open(item)]
-            records += len(page)
-            await self._pool.call(worker.add, job, rows)
-        self._total = records
-        count, self._sign = await self._pool.call(worker.match, job, state.reconciliation.rules.rules)
-        proposals: list[Proposal] = []
-        for first in range(0, count, _FETCH):
-            proposals += await self._pool.call(worker.results, job, first, _FETCH)
-        await self._pool.call(worker.begin, job)  # its records are needed no more
+        async with self._pool.turn:
+            state = await self._engine.inspect(self._session_id)
+            async with loaded(self._pool, self._records, state) as job:
+                self._total = job.records
+                rules = state.reconciliation.rules.rules
+                count, self._sign = await self._pool.call(worker.match, job.job_id, rules)
+                proposals: list[Proposal] = []
+                for first in range(0, count, _FETCH):
+                    proposals += await self._pool.call(worker.results, job.job_id, first, _FETCH)
         # A record that nothing was found for is done with.
         self._first = self._done = self._total - sum(len(item.records) for item in proposals)
         return proposals

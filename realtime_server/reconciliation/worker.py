@@ -1,7 +1,8 @@
 """The matching itself, in a process of its own: its work moves nobody's edits. Runs in a pool of one worker.
 
-The functions here are what the pool calls. The worker keeps a few sessions' records and results between calls, so that
-they travel in small parts: pickling 100,000 records at once would hold the server's event loop for a tenth of a second.
+The functions here are what the pool calls. The worker keeps sessions' records and results between calls, so that they
+travel in small parts: pickling 100,000 records at once would hold the server's event loop for a tenth of a second. It
+keeps them until whoever began the job says `forget`: the server bounds how many there are.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,8 +28,6 @@ from realtime_server.core.matching.workspace import Workspace, prepare
 #: (record_id, source, values): a record on its way to the worker. ``values`` holds `FIELDS` only.
 Row = tuple[str, str, dict[str, Any]]
 FIELDS: Final = ("amount", "currency", "date", "description", "reference")
-#: Jobs kept: each holds a session's open records, some 300 bytes a record.
-_KEPT: Final = 4
 #: Below the server's own priority (POSIX nice).
 _NICENESS: Final = 10
 
@@ -42,7 +41,11 @@ class _Job:
     work: Workspace | None = None
 
 
-_JOBS: OrderedDict[str, _Job] = OrderedDict()
+_JOBS: dict[str, _Job] = {}
+
+
+class Forgotten(Exception):
+    """There is no such job: the process that had it is gone."""
 
 
 def start() -> None:
@@ -61,16 +64,24 @@ def _end_with_the_server() -> None:
 
 
 def begin(job_id: str) -> None:
-    """A new job, empty. The oldest beyond those kept is forgotten."""
+    """A new job, empty. The functions below raise `Forgotten` where there is no such job."""
     _JOBS[job_id] = _Job()
-    _JOBS.move_to_end(job_id)
-    while len(_JOBS) > _KEPT:
-        _JOBS.popitem(last=False)
+
+
+def forget(job_id: str) -> None:
+    _JOBS.pop(job_id, None)
+
+
+def _known(job_id: str) -> _Job:
+    job = _JOBS.get(job_id)
+    if job is None:
+        raise Forgotten(job_id)
+    return job
 
 
 def add(job_id: str, rows: Sequence[Row]) -> int:
-    """Records of the job; how many of them can be matched. KeyError when the job is forgotten."""
-    job = _JOBS[job_id]
+    """Records of the job; how many of them can be matched."""
+    job = _known(job_id)
     before = len(job.ledger) + len(job.statement)
     for record_id, source, values in rows:
         item = item_of(record_id, values)
@@ -81,19 +92,19 @@ def add(job_id: str, rows: Sequence[Row]) -> int:
 
 def match(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
     """Find the matches; (how many, the statement's sign). `results` gives them."""
-    job = _JOBS[job_id]
+    job = _known(job_id)
     job.sign = statement_sign(job.ledger, job.statement)
     job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign)
     return len(job.proposals), job.sign
 
 
 def results(job_id: str, first: int, count: int) -> list[Proposal]:
-    return _JOBS[job_id].proposals[first : first + count]
+    return _known(job_id).proposals[first : first + count]
 
 
 def summary(job_id: str, count: int) -> dict[str, Any]:
     """What a run would do: matches by rule, and the first ones of each."""
-    job = _JOBS[job_id]
+    job = _known(job_id)
     by_rule: Counter[str] = Counter(item.rule_id for item in job.proposals)
     confirmed: Counter[str] = Counter(item.rule_id for item in job.proposals if item.confirmed)
     shown: Counter[str] = Counter()
@@ -114,7 +125,7 @@ def summary(job_id: str, count: int) -> dict[str, Any]:
 
 def candidates(job_id: str, record_id: str, limit: int) -> list[dict[str, Any]]:
     """Who could belong to a record, the likeliest first: ``record_id``, ``score``, ``reasons``. Empty when nobody."""
-    job = _JOBS[job_id]
+    job = _known(job_id)
     if job.work is None:
         job.sign = statement_sign(job.ledger, job.statement)
         reach = reach_of(DEFAULT_RULES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from realtime_server.reconciliation.reading import CsvFile, ReadOptions, open_cs
 from realtime_server.storage.mongo import open_store
 from tests.reconciliation.files import Opener
 from tests.reconciliation.imports import Desk, silent
+from tests.reconciliation.runs import Office
 
 
 @pytest.fixture
@@ -47,3 +49,10 @@ async def desk(mongodb_url: str, database_name: str) -> AsyncIterator[Desk]:
         await desk.create()
         yield desk
         await engine.close()
+
+
+@pytest.fixture
+async def office(mongodb_url: str, database_name: str) -> AsyncIterator[Office]:
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(mongodb_url, database_name))
+        yield Office(store, stack)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from time import monotonic
 
 import pytest
@@ -13,17 +11,9 @@ from realtime_server.core.commands import AcquireLock, ReleaseLock
 from realtime_server.core.reconciliation_commands import Approve, Configure, MakeMatch, RejectMatches, SetRecordStatus
 from realtime_server.core.reconciling import RunStatus
 from realtime_server.errors import CollaborationError, ErrorCode
-from realtime_server.storage.mongo import open_store
 from tests.reconciliation.imports import ADMIN, ALICE, BOB, REVIEWER
 from tests.reconciliation.runs import QUICK, SESSION, SLOW, Instance, Office, command_id
 from tests.support import eventually
-
-
-@pytest.fixture
-async def office(mongodb_url: str, database_name: str) -> AsyncIterator[Office]:
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(mongodb_url, database_name))
-        yield Office(store, stack)
 
 
 async def status_of(instance: Instance) -> RunStatus:
@@ -230,20 +220,6 @@ async def test_a_dry_run_shows_what_the_rules_would_do_and_stores_nothing(office
     assert sum(await office.check(one)) == shown["matches"] == sum(n["matches"] for n in shown["by_rule"].values())
     assert 0 < len(shown["examples"]) <= 2 * len(shown["by_rule"])
     assert all(item["reasons"] for item in shown["examples"])
-
-
-async def test_candidates_for_a_record_come_ranked_with_reasons(office: Office) -> None:
-    one = await office.instance()
-    await office.open(one, 300)
-    ledger, statement = office.pairs[0]
-    found = await one.service.candidates_for(SESSION, ledger)
-    assert found[0]["record_id"] == statement
-    assert "same amount" in found[0]["reasons"]
-    assert [item["score"] for item in found] == sorted((item["score"] for item in found), reverse=True)
-    await one.ask(MakeMatch, ALICE, ledger=(ledger,), statement=(statement,))
-    assert await one.service.candidates_for(SESSION, ledger) == []
-    with pytest.raises(CollaborationError):
-        await one.service.candidates_for(SESSION, "nobody")
 
 
 async def test_a_rejected_suggestion_is_not_made_again_by_the_next_run(office: Office) -> None:
