@@ -32,7 +32,7 @@ from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import RecordStore
 from realtime_server.reconciliation import worker
 from realtime_server.reconciliation.jobs import loaded
-from realtime_server.reconciliation.pool import MatchingPool
+from realtime_server.reconciliation.pool import MatchingPool, WorkerLost
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ _FETCH: Final = 500
 
 #: Codes that say that the run is another instance's by now, or the session frozen or ended.
 _TAKEN_AWAY: Final = frozenset({ErrorCode.LOCKED, ErrorCode.LOCK_LOST, ErrorCode.FROZEN, ErrorCode.SESSION_ENDED})
+#: Codes that say that the database is away, or the server has too much to do.
+_AWAY: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
 
 
 class _Over(Exception):
@@ -92,15 +94,32 @@ class Runner:
             run = self._still_mine(state)
             self._total, self._sign = run.total, run.statement_sign
             await self._report()
-            proposals = await self._while_mine(self._find())
+            proposals = await self._found()
             left_out = await self._store(proposals)
             await self._submit(CompleteRun(**self._ids(), run_id=self._run_id, total=self._total, left_out=left_out))
         except _Over:
             return
+        except WorkerLost:
+            await self._fail("the matching process ended twice in a row: is there too little memory for this session?")
         except CollaborationError as error:
-            await self._fail(error)
+            if error.code in _AWAY:
+                # Its lease ends, and somebody takes it up again.
+                log.warning("run %s of session %s stopped: %s", self._run_id, self._session_id, error.message)
+            else:
+                await self._fail(error.message)
+        except Exception:
+            log.exception("run %s of session %s", self._run_id, self._session_id)
+            await self._fail("an unexpected failure, of which the server's log says more")
 
     # -- finding -------------------------------------------------------------------------------------------------------
+
+    async def _found(self) -> list[Proposal]:
+        """What `_find` finds. Where the worker dies it is tried once more: something else may have killed it."""
+        try:
+            return await self._while_mine(self._find())
+        except WorkerLost:
+            log.warning("the matching process ended; run %s of session %s begins anew", self._run_id, self._session_id)
+            return await self._while_mine(self._find())
 
     async def _find(self) -> list[Proposal]:
         """Everything that the rules match among the open records."""
@@ -164,7 +183,7 @@ class Runner:
         held = [item for item in proposals if not busy.isdisjoint(item.records)]
         started = monotonic()
         if free:
-            items = tuple(_found(item) for item in free)
+            items = tuple(_as_found(item) for item in free)
             command = ProposeMatches(**self._ids(), run_id=self._run_id, items=items, runner=self._runner)
             answer = await self._submit(command)
             refused = [item for item in answer["results"] if not item["ok"]]
@@ -213,16 +232,14 @@ class Runner:
             )
         )
 
-    async def _fail(self, error: CollaborationError) -> None:
-        """A run that cannot go on says so. When the database is away its lease ends, and somebody takes it up again."""
-        log.warning("run %s of session %s stopped: %s", self._run_id, self._session_id, error.message)
-        if error.code in (ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED):
-            return
-        command = FailRun(**self._ids(), run_id=self._run_id, message=error.message)
+    async def _fail(self, message: str) -> None:
+        """A run that cannot go on says so."""
+        log.warning("run %s of session %s failed: %s", self._run_id, self._session_id, message)
+        command = FailRun(**self._ids(), run_id=self._run_id, message=message)
         await asyncio.gather(self._engine.submit(self._session_id, command), return_exceptions=True)
 
 
-def _found(item: Proposal) -> Found:
+def _as_found(item: Proposal) -> Found:
     return Found(
         ledger=item.ledger,
         statement=item.statement,

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from realtime_server.core.commands import AcquireLock, ReleaseLock
+from realtime_server.core.matching.rules import Rule
 from realtime_server.core.reconciliation_commands import Approve, Configure, MakeMatch, RejectMatches, SetRecordStatus
 from realtime_server.core.reconciling import RunStatus
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.reconciliation import worker
+from realtime_server.reconciliation.worker import match as worker_match
 from tests.reconciliation.imports import ADMIN, ALICE, BOB, REVIEWER
 from tests.reconciliation.runs import QUICK, SESSION, SLOW, Instance, Office, command_id
 from tests.support import eventually
@@ -265,3 +272,51 @@ async def test_a_run_in_the_middle_does_not_submit(office: Office) -> None:
     with pytest.raises(CollaborationError) as refused:
         await one.service.submit(SESSION, ALICE, command_id(ALICE))
     assert refused.value.code is ErrorCode.INVALID
+
+
+# Run in the worker in place of `worker.match`.
+
+
+def match_that_fails(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
+    raise KeyError("a defect")
+
+
+def match_that_dies(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
+    os._exit(1)
+
+
+def match_that_dies_once(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
+    died = Path(os.environ["TEST_DIED"])
+    if not died.exists():
+        died.touch()
+        os._exit(1)
+    return worker_match(job_id, rules)
+
+
+@pytest.mark.parametrize(
+    ("match", "message"), [(match_that_fails, "unexpected failure"), (match_that_dies, "ended twice in a row")]
+)
+async def test_a_run_that_cannot_be_computed_says_that_it_failed(
+    match: Any, message: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "match", match)
+    one = await office.instance()
+    await office.open(one, 100)
+    await one.start()
+    failed = await one.hears("reconciliation.failed")
+    assert message in failed.data["message"]
+    assert await status_of(one) is RunStatus.FAILED
+
+
+async def test_a_run_whose_worker_dies_once_is_computed_again_at_once(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_DIED", str(tmp_path / "died"))
+    monkeypatch.setattr(worker, "match", match_that_dies_once)
+    one = await office.instance()
+    await office.open(one, 100)
+    await one.start()
+    await one.hears("reconciliation.completed")
+    assert sum(await office.check(one)) > 0
+    runners = {item.data["runner"] for item in one.told if item.message_type == "reconciliation.progress"}
+    assert len(runners) == 1
