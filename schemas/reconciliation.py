@@ -142,7 +142,7 @@ EXACT: Final = {"rule_id": "exact", "name": "Same amount", "kind": "pair", "days
 
 
 class SetRules(Asked):
-    """Set all rules, in order."""
+    """Set all rules, in order. Not while a run is queued or running."""
 
     rules = Listed(fields.Nested(Rule), "The rules.", [EXACT], minimum=1, maximum=50, required=True)
     base_version = Integer("The version that the author saw; 0 are the defaults.", 0, required=True)
@@ -490,6 +490,7 @@ class RunMoved(Counts):
         "Which instance works on it; null: none.", None, maximum=64, minimum=0, allow_none=True, required=True
     )
     lease_until = Integer("Until when it holds it, in milliseconds since 1970.", 0, required=True)
+    rules_version = Integer("The rules it works by from now on; when it is resumed.", 0)
     left_out = Integer("Matches left out because people held their records.", 0)
     message = Text("What went wrong.", "the worker ended", maximum=c.MAX_REASON)
     reason = c.reason("Why.")

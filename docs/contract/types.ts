@@ -2821,6 +2821,8 @@ export interface RunMoved {
   runner: string | null;
   /** Until when it holds it, in milliseconds since 1970. */
   lease_until: number;
+  /** The rules it works by from now on; when it is resumed. */
+  rules_version?: number;
   /** Matches left out because people held their records. */
   left_out?: number;
   /** What went wrong. */
@@ -3087,7 +3089,7 @@ export interface SetRecordStatus {
   reason?: string;
 }
 
-/** Set all rules, in order. */
+/** Set all rules, in order. Not while a run is queued or running. */
 export interface SetRules {
   /** The session. */
   session_id: string;

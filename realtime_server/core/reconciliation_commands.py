@@ -124,11 +124,13 @@ class CancelRun(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportProgress(Command):
     """By the runner, which thereby holds the run for ``lease`` milliseconds more; another one takes over only when the
-    lease has ended. ``rate``: records a second; ``seconds_left``: an estimate, None while there is none."""
+    lease has ended. ``rules_version``: by which it works; None: whichever. ``rate``: records a second;
+    ``seconds_left``: an estimate, None while there is none."""
 
     run_id: str
     runner: str = ""
     lease: int = 15_000
+    rules_version: int | None = None
     total: int
     processed: int
     rate: float = 0.0

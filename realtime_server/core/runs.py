@@ -52,6 +52,10 @@ def decide_rules(state: SessionState, command: SetRules, now: int) -> Outcome:
         return reject(ErrorCode.INVALID, str(error), fields={"rules": [str(error)]})
     if checked == rules.rules:
         return NoChange({"seq": state.seq, "version": rules.version})
+    run = state.reconciliation.run
+    if run is not None and run.status in (RunStatus.QUEUED, RunStatus.RUNNING):
+        message = "a run works by these rules: pause it, or let it end"
+        return reject(ErrorCode.INVALID, message, run_id=run.run_id, status=run.status.value)
     data = {"version": state.seq + 1, "rules": [document(rule) for rule in checked]}
     return Draft("reconciliation.rules_changed", data)
 
@@ -101,7 +105,8 @@ def decide_resume(state: SessionState, command: ResumeRun, now: int) -> Outcome:
         return run
     if run.status is not RunStatus.PAUSED:
         return NoChange({"seq": state.seq, "status": run.status.value})
-    return Draft("reconciliation.resumed", _counts(state, run))
+    # While it was paused they may have been changed.
+    return Draft("reconciliation.resumed", {**_counts(state, run), "rules_version": state.reconciliation.rules.version})
 
 
 def decide_cancel(state: SessionState, command: CancelRun, now: int) -> Outcome:
@@ -122,6 +127,8 @@ def decide_progress(state: SessionState, command: ReportProgress, now: int) -> O
         return reject(ErrorCode.INVALID, f"run {run.run_id} is paused", run_id=run.run_id)
     if run.runner not in (None, command.runner) and run.lease_until > now:
         return reject(ErrorCode.LOCKED, "another instance works on this run", run_id=run.run_id)
+    if command.rules_version not in (None, run.rules_version):
+        return reject(ErrorCode.LOCK_LOST, "the run goes on by other rules", run_id=run.run_id)
     changed = replace(
         run,
         runner=command.runner,
@@ -195,6 +202,7 @@ def evolve_run(before: Reconciliation, commit: Commit) -> Reconciliation:
         before.run,
         status=_AFTER[kind],
         updated_at=commit.at,
+        rules_version=data.get("rules_version", before.run.rules_version),
         total=data["total"],
         processed=data["processed"],
         rate=data["rate"],

@@ -87,12 +87,13 @@ class Runner:
         self._reported = self._began = monotonic()
         self._total = self._first = self._done = 0
         self._sign = 1
+        self._rules_version: int | None = None
 
     async def work(self) -> None:
         try:
             state = await self._engine.inspect(self._session_id)
             run = self._still_mine(state)
-            self._total, self._sign = run.total, run.statement_sign
+            self._total, self._sign, self._rules_version = run.total, run.statement_sign, run.rules_version
             await self._report()
             proposals = await self._found()
             left_out = await self._store(proposals)
@@ -224,6 +225,7 @@ class Runner:
                 run_id=self._run_id,
                 runner=self._runner,
                 lease=round(self._config.lease * 1000),
+                rules_version=self._rules_version,
                 total=self._total,
                 processed=min(self._done, self._total),
                 rate=rate,

@@ -96,8 +96,9 @@ async def get_rules(call: Call) -> Answer:
 async def set_rules(call: Call) -> Answer:
     """Set the rules of matching.
 
-    All of them, in order; the project's stay as they are. `base_version` is the version that the author saw. What is
-    wrong is named by rule and field: `details.fields.rules["2"].min_score`, counted from 0.
+    All of them, in order; the project's stay as they are. `base_version` is the version that the author saw. While a
+    run works by them they cannot be changed: pause it, or let it end. What is wrong is named by rule and field:
+    `details.fields.rules["2"].min_score`, counted from 0.
     """
     rules = read_rules(call.body["rules"])
     return await _ask(call, "rules", r.SetRules, rules=rules, base_version=call.body["base_version"])

@@ -10,7 +10,7 @@ import pytest
 from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.matching.rules import DEFAULT_RULES, Kind, Rule, document, from_document
 from realtime_server.core.reconciling import RunStatus
-from realtime_server.core.runs import run_view
+from realtime_server.core.runs import evolve_run, run_view
 from realtime_server.errors import ErrorCode
 from tests.core.reconciled import Books
 from tests.core.session_log import ALICE, BOB, committed, refused, unchanged
@@ -136,7 +136,7 @@ def test_whoever_is_shown_the_run_is_told_by_which_sign_matches_balance() -> Non
 
 
 def test_rules_are_kept_in_versions_and_a_late_author_is_told() -> None:
-    books = Books()
+    books = Books(run=False)
     mine = (replace(DEFAULT_RULES[0], name="Our references"), *DEFAULT_RULES[1:])
     commit = committed(books.ask(r.SetRules, ALICE, rules=mine, base_version=0))
     assert books.state.reconciliation.rules.version == commit.seq
@@ -152,6 +152,40 @@ def test_a_run_remembers_which_rules_it_works_by() -> None:
     run = books.state.reconciliation.run
     assert run is not None
     assert run.rules_version == commit.seq
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_rules_stand_still_while_a_run_works_by_them(status: RunStatus) -> None:
+    books = in_status(status)
+    outcome = books.ask(r.SetRules, ALICE, rules=DEFAULT_RULES[:2], base_version=0)
+    if status in (QUEUED, RUNNING):
+        assert refused(outcome, ErrorCode.INVALID).details == {"run_id": "run-1", "status": status.value}
+        unchanged(books.ask(r.SetRules, ALICE, rules=DEFAULT_RULES, base_version=0))
+    else:
+        committed(outcome)
+
+
+def test_a_resumed_run_remembers_the_rules_that_it_goes_on_by() -> None:
+    books = in_status(PAUSED)
+    commit = committed(books.ask(r.SetRules, ALICE, rules=DEFAULT_RULES[:2], base_version=0))
+    assert run_view(books.state.reconciliation)["rules_version"] == 0
+    resumed = committed(books.ask(r.ResumeRun, ALICE))
+    assert resumed.data["rules_version"] == commit.seq
+    assert run_view(books.state.reconciliation)["rules_version"] == commit.seq
+    progress = {"run_id": "run-1", "total": 6, "processed": 0}
+    refused(books.system(r.ReportProgress, rules_version=0, **progress), ErrorCode.LOCK_LOST)
+    committed(books.system(r.ReportProgress, rules_version=commit.seq, **progress))
+
+
+def test_a_log_in_which_a_resumed_run_says_nothing_of_rules_leaves_its_version() -> None:
+    books = in_status(PAUSED)
+    before = books.state.reconciliation
+    books.ask(r.SetRules, ALICE, rules=DEFAULT_RULES[:2], base_version=0)
+    resumed = committed(books.ask(r.ResumeRun, ALICE))
+    data = {name: value for name, value in resumed.data.items() if name != "rules_version"}
+    run = evolve_run(before, replace(resumed, data=data)).run
+    assert run is not None
+    assert run.rules_version == 0
 
 
 @pytest.mark.parametrize("rule", DEFAULT_RULES, ids=lambda rule: rule.rule_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,8 +13,15 @@ from typing import Any
 import pytest
 
 from realtime_server.core.commands import AcquireLock, ReleaseLock
-from realtime_server.core.matching.rules import Rule
-from realtime_server.core.reconciliation_commands import Approve, Configure, MakeMatch, RejectMatches, SetRecordStatus
+from realtime_server.core.matching.rules import DEFAULT_RULES, Rule
+from realtime_server.core.reconciliation_commands import (
+    Approve,
+    Configure,
+    MakeMatch,
+    RejectMatches,
+    SetRecordStatus,
+    SetRules,
+)
 from realtime_server.core.reconciling import RunStatus
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.reconciliation import worker
@@ -21,6 +29,9 @@ from realtime_server.reconciliation.worker import match as worker_match
 from tests.reconciliation.imports import ADMIN, ALICE, BOB, REVIEWER
 from tests.reconciliation.runs import QUICK, SESSION, SLOW, Instance, Office, command_id
 from tests.support import eventually
+
+#: Rules that confirm nothing.
+SUGGESTING = tuple(replace(rule, auto_confirm=False) for rule in DEFAULT_RULES)
 
 
 async def status_of(instance: Instance) -> RunStatus:
@@ -84,6 +95,23 @@ async def test_a_pause_while_the_matches_are_being_found_holds_too(office: Offic
     await asyncio.wait([task for task in asyncio.all_tasks() if task.get_name().startswith("run ")], timeout=5)
     assert await office.check(one) == (0, 0)
     assert await status_of(one) is RunStatus.PAUSED
+
+
+async def test_a_run_that_is_resumed_goes_on_by_the_rules_that_it_says(office: Office) -> None:
+    one = await office.instance(SLOW)
+    await office.open(one, 200)
+    await one.start()
+    await one.hears("match.suggested", 2)
+    with pytest.raises(CollaborationError, match="works by these rules"):
+        await one.ask(SetRules, rules=SUGGESTING, base_version=0)
+    await one.service.pause(SESSION, ALICE, command_id(ALICE))
+    rules = await one.ask(SetRules, rules=SUGGESTING, base_version=0)
+    resumed = await one.service.resume(SESSION, ALICE, command_id(ALICE))
+    await one.hears("reconciliation.completed")
+    found = [item for item in one.told if item.message_type == "match.suggested" and item.seq > resumed["seq"]]
+    assert found
+    assert all(match["status"] == "suggested" for item in found for match in item.data["matches"])
+    assert (await one.service.status(SESSION))["run"]["rules_version"] == rules["version"]
 
 
 async def test_a_cancelled_run_keeps_what_it_found_and_finds_no_more(office: Office) -> None:
