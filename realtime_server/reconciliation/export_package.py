@@ -11,7 +11,7 @@ import asyncio
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,10 +59,12 @@ _VALUES: Final = ("date", "amount", "currency", "description", "reference", "ass
 
 @dataclass(slots=True)
 class _Log:
-    """What a pass over the log leaves to be known: why records were set aside, and which comments were settled."""
+    """What a pass over the log leaves to be known: why records were set aside, which comments were settled, and the ids
+    of the imports."""
 
-    reasons: dict[str, dict[str, Any]]
-    resolved: dict[str, dict[str, str]]
+    reasons: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resolved: dict[str, dict[str, str]] = field(default_factory=dict)
+    imports: set[str] = field(default_factory=set)
 
 
 class PackageWriter:
@@ -83,7 +85,7 @@ class PackageWriter:
 
     async def _write_log(self, state: SessionState, folder: Path) -> tuple[_Log, str, dict[str, int]]:
         verifier = ChainVerifier(state.session_id)
-        known = _Log({}, {})
+        known = _Log()
         suspended = {item.seq: item.suspended_by for item in state.reconciliation.workflow.signoffs}
         with ExitStack() as stack:
             lines = stack.enter_context((folder / "audit.jsonl").open("w", encoding="utf-8", newline="\n"))
@@ -123,7 +125,7 @@ class PackageWriter:
             return table.rows
 
     async def _write_records(self, state: SessionState, folder: Path, known: _Log) -> tuple[dict[str, int], Totals]:
-        past = RecordsAsOf(self._log, self._records, state, state.seq)
+        past = RecordsAsOf(self._log, self._records, state, state.seq, known.imports)
         totals, sign = Totals(state.seq), _sign(state)
         with (
             Table(folder, "matches", MATCH_COLUMNS) as matches,
@@ -242,6 +244,8 @@ def _note(known: _Log, commit: Commit) -> None:
     elif commit.message_type == "comment.resolved":
         settled = {"resolved_at": who["timestamp"], "resolved_by": commit.user_id}
         known.resolved[commit.data["comment_id"]] = settled
+    elif commit.message_type == "record.imported":
+        known.imports.add(commit.data["import_id"])
 
 
 def _finish(folder: Path, summary: Mapping[str, Any]) -> dict[str, Any]:

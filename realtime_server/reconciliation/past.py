@@ -62,12 +62,17 @@ def fold_records(records: Map[str, RecordState], commit: Commit) -> Map[str, Rec
 
 @dataclass(frozen=True, slots=True)
 class RecordsAsOf:
-    """Records of one session as they were when commit ``seq`` was its newest. ``state``: the session now, or later."""
+    """Records of one session as they were when commit ``seq`` was its newest. ``state``: the session now, or later.
+
+    ``imports``: the imports' ids of the log until ``seq``, where it has been read. Then a record that came with none of
+    them, and that the log does not speak of, was not there: its import is under way, or broke off.
+    """
 
     log: CommitLog
     records: RecordStore
     state: SessionState
     seq: int
+    imports: Collection[str] | None = None
 
     async def of(self, stored: Sequence[RecordState]) -> list[RecordState]:
         """These records as of then; the ones that had not been imported yet are left out.
@@ -76,11 +81,21 @@ class RecordsAsOf:
         ``state``.
         """
         newest = [self.state.records.get(record.record_id, record) for record in stored]
-        if self.seq < self.state.seq or any(record.seq > self.seq for record in newest):
+        touched = any(record.seq > self.seq for record in newest)
+        if self.imports is None and (touched or self.seq < self.state.seq):
             later = await self._imported_later(newest)
             newest = [record for record in newest if record.record_id not in later]
         refolded = await self._refold([record for record in newest if record.seq > self.seq])
-        return [refolded.get(record.record_id, record) for record in newest]
+        found = [refolded.get(record.record_id, record) for record in newest]
+        return found if self.imports is None else await self._of_imports(found, self.imports)
+
+    async def _of_imports(self, records: list[RecordState], imports: Collection[str]) -> list[RecordState]:
+        """The records without those that nobody has touched and that came with none of these imports."""
+        untouched = [record.record_id for record in records if record.seq == 0]
+        came = await self.records.imported(self.state.session_id, untouched) if untouched else {}
+        return [
+            record for record in records if record.record_id not in came or came[record.record_id].chunk_id in imports
+        ]
 
     async def _imported_later(self, records: Collection[RecordState]) -> set[str]:
         """The records that came with an import after ``seq``."""
