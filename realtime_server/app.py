@@ -286,8 +286,14 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             config=_engine_config(settings),
             clock=store.clock,
         )
-        runs = RunService(engine, store.sessions, store.records, clock=store.clock)
         presence = _presence(lambda change: None, store.clock, bus)
+        runs = RunService(
+            engine,
+            store.sessions,
+            store.records,
+            busy=lambda session_id: _busy(presence, session_id),
+            clock=store.clock,
+        )
         _engine_metrics(app[METRICS], engine)
         try:
             async with _revocations(settings, store, bus) as revocations:
