@@ -173,6 +173,14 @@ class Reconciliation:
     amounts_seq: int = 0
 
 
+def sides_agree(match: Match) -> int:
+    """1 where both sides of a match come to the same sign, -1 where one of them counts the other way, 0 where it does
+    not say: it has one side, or one that comes to nothing."""
+    ledger = sum(minor for source, _, minor in match.sums if source == "ledger")
+    statement = sum(minor for source, _, minor in match.sums if source != "ledger")
+    return (ledger * statement > 0) - (ledger * statement < 0)
+
+
 def difference(
     totals: Mapping[tuple[str, str], int], settled: Mapping[tuple[str, str], int], sign: int = 1
 ) -> dict[str, int]:

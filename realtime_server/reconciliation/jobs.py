@@ -10,7 +10,7 @@ from uuid import uuid4
 from realtime_server.core.state import SessionState
 from realtime_server.ports import RecordStore
 from realtime_server.reconciliation import worker
-from realtime_server.reconciliation.loading import current_records, is_open, row_of
+from realtime_server.reconciliation.loading import current_records, part_of
 from realtime_server.reconciliation.pool import MatchingPool
 
 
@@ -29,7 +29,7 @@ async def load(pool: MatchingPool, records: RecordStore, state: SessionState) ->
         await pool.call(worker.begin, job_id)
         async for page in current_records(records, state):
             count += len(page)
-            await pool.call(worker.add, job_id, [row_of(item) for item in page if is_open(item)])
+            await pool.call(worker.add, job_id, part_of(page))
     except BaseException:
         pool.forget(job_id)
         raise

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from realtime_server.core.money import parse_minor_units
+from realtime_server.core.reconciling import sides_agree
 from realtime_server.core.state import NO_CURRENCY, RecordState, SessionState
 from realtime_server.ports import RecordStore
-from realtime_server.reconciliation.worker import FIELDS, Row
+from realtime_server.reconciliation.worker import FIELDS, Part, Row
 
 #: Records read at a time: a page is decoded in some 5 ms, which nobody notices.
 PAGE = 250
@@ -32,6 +33,15 @@ def _newest(stored: RecordState, held: RecordState | None) -> RecordState:
 def is_open(record: RecordState) -> bool:
     """Whether a run may look at it: neither matched, nor suggested, nor set aside."""
     return record.match is None and record.disposition is None
+
+
+def part_of(page: Sequence[RecordState]) -> Part:
+    """What the worker is told of a page of records."""
+    rows = [row_of(record) for record in page if is_open(record)]
+    # A match stands in all of its records: counted once.
+    matches = [record.match for record in page if record.match and record.match.records[0] == record.record_id]
+    signs = [sides_agree(match) for match in matches]
+    return Part(rows, (signs.count(1), signs.count(-1)))
 
 
 def row_of(record: RecordState) -> Row:

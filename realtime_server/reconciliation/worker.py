@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,16 @@ from realtime_server.core.matching.workspace import Workspace, prepare
 #: (record_id, source, values): a record on its way to the worker. ``values`` holds `FIELDS` only.
 Row = tuple[str, str, dict[str, Any]]
 FIELDS: Final = ("amount", "currency", "date", "description", "reference")
+
+
+class Part(NamedTuple):
+    """Records of a session on their way to the worker. ``rows``: the open ones. ``agreed``: how many matches of the
+    others go by a statement that counts as the ledger does, and how many by one that counts the other way."""
+
+    rows: Sequence[Row]
+    agreed: tuple[int, int] = (0, 0)
+
+
 #: Below the server's own priority (POSIX nice).
 _NICENESS: Final = 10
 
@@ -37,6 +47,7 @@ class _Job:
     ledger: list[Item] = field(default_factory=list)
     statement: list[Item] = field(default_factory=list)
     proposals: list[Proposal] = field(default_factory=list)
+    agreed: tuple[int, int] = (0, 0)
     sign: int = 1
     work: Workspace | None = None
 
@@ -79,11 +90,12 @@ def _known(job_id: str) -> _Job:
     return job
 
 
-def add(job_id: str, rows: Sequence[Row]) -> int:
+def add(job_id: str, part: Part) -> int:
     """Records of the job; how many of them can be matched."""
     job = _known(job_id)
     before = len(job.ledger) + len(job.statement)
-    for record_id, source, values in rows:
+    job.agreed = job.agreed[0] + part.agreed[0], job.agreed[1] + part.agreed[1]
+    for record_id, source, values in part.rows:
         item = item_of(record_id, values)
         if item is not None:
             (job.ledger if source == "ledger" else job.statement).append(item)
@@ -93,7 +105,7 @@ def add(job_id: str, rows: Sequence[Row]) -> int:
 def match(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
     """Find the matches; (how many, the statement's sign). `results` gives them."""
     job = _known(job_id)
-    job.sign = statement_sign(job.ledger, job.statement)
+    job.sign = statement_sign(job.ledger, job.statement, job.agreed)
     job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign)
     return len(job.proposals), job.sign
 
@@ -127,7 +139,7 @@ def candidates(job_id: str, record_id: str, limit: int) -> list[dict[str, Any]]:
     """Who could belong to a record, the likeliest first: ``record_id``, ``score``, ``reasons``. Empty when nobody."""
     job = _known(job_id)
     if job.work is None:
-        job.sign = statement_sign(job.ledger, job.statement)
+        job.sign = statement_sign(job.ledger, job.statement, job.agreed)
         reach = reach_of(DEFAULT_RULES)
         job.work = prepare(job.ledger, job.statement, reach, sign=job.sign, chained=False)
     work = job.work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -156,13 +157,37 @@ def test_currencies_do_not_mix() -> None:
     assert frozenset({"LX", "SX"}) not in found(ledger, statement)
 
 
+def turned_round(items: list[Item]) -> list[Item]:
+    return [replace(entry, minor=-entry.minor) for entry in items]
+
+
 def test_a_statement_that_counts_the_other_way_is_recognised() -> None:
     ledger, statement = books()
-    turned = [Item(s.record_id, -s.minor, s.currency, s.day, s.description, s.reference) for s in statement]
+    turned = turned_round(statement)
     assert statement_sign(ledger, statement) == 1
     assert statement_sign(ledger, turned) == -1
     proposals = propose(ledger, turned, DEFAULT_RULES, sign=-1)
     assert len(proposals) >= 199
+
+
+def test_a_few_records_say_which_way_a_statement_counts() -> None:
+    ledger, statement = books(4)
+    assert statement_sign(ledger, turned_round(statement)) == -1
+    assert statement_sign(ledger, statement) == 1
+    # A standing price against its refunds says nothing.
+    fees = [item(f"L{n}", 999, n) for n in range(9)], [item(f"S{n}", -999, n) for n in range(9)]
+    assert statement_sign(*fees) == 1
+
+
+def test_what_stored_matches_say_of_the_sign_is_kept_when_the_rest_agrees_by_chance() -> None:
+    ledger, statement = books(10)
+    assert statement_sign([], [], (0, 200)) == -1
+    assert statement_sign(ledger, statement, (0, 200)) == -1
+    assert statement_sign(ledger, turned_round(statement), (200, 0)) == 1
+    # A few matches, and then books that say otherwise throughout.
+    ledger, statement = books(200)
+    assert statement_sign(ledger, statement, (0, 4)) == 1
+    assert statement_sign(ledger, turned_round(statement), (4, 0)) == -1
 
 
 def test_sides_that_have_nothing_in_common_stay_apart() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -17,7 +18,7 @@ from realtime_server.core.reconciling import MatchStatus
 from realtime_server.core.state import RecordState
 from realtime_server.engine.engine import Engine
 from realtime_server.ports import NewRecord
-from realtime_server.reconciliation.generated import Kind
+from realtime_server.reconciliation.generated import Kind, Row
 from realtime_server.reconciliation.generator import generate
 from realtime_server.reconciliation.loading import current_records
 from realtime_server.reconciliation.run import RunService
@@ -31,6 +32,11 @@ _ids = count(1)
 #: Small steps, so that a test finds the run in the middle of its work.
 SLOW = RunConfig(chunk=2, share=0.2, report_every=0.0, lease=1.0, patience=20.0, retry_every=0.05)
 QUICK = RunConfig(chunk=100, share=1.0, lease=2.0, patience=0.2, retry_every=0.05)
+
+
+def _values(row: Row, turned: bool) -> dict[str, Any]:
+    values = {**row.values(), "status": "unmatched"}
+    return {**values, "amount": str(-Decimal(values["amount"]))} if turned else values
 
 
 def command_id(actor: Actor) -> str:
@@ -87,15 +93,18 @@ class Office:
         self.stack.push_async_callback(service.close)
         return instance
 
-    async def open(self, instance: Instance, size: int = 200, seed: int = 7, *, auto: bool = True) -> None:
-        """A new session with generated books. ``auto``: whether rules may confirm."""
+    async def open(
+        self, instance: Instance, size: int = 200, seed: int = 7, *, auto: bool = True, turned: bool = False
+    ) -> None:
+        """A new session with generated books. ``auto``: whether rules may confirm. ``turned``: the statement counts the
+        other way."""
         command = CreateSession(
             actor=ADMIN, command_id="ada/create", session_id=SESSION, project_id="demo", name="Books", expires_in=3600
         )
         await instance.engine.submit(SESSION, command)
         books = generate(seed, size)
         rows = [
-            NewRecord(row.external_id, source, row.external_id, {**row.values(), "status": "unmatched"}, "chunk")
+            NewRecord(row.external_id, source, row.external_id, _values(row, turned and source == "statement"), "chunk")
             for source, side in (("ledger", books.ledger), ("statement", books.statement))
             for row in side
         ]

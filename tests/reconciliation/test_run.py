@@ -271,6 +271,21 @@ async def test_a_rejected_suggestion_is_not_made_again_by_the_next_run(office: O
     assert again is None or set(again.records) != set(record.match.records)
 
 
+async def test_the_next_run_goes_by_the_sign_of_the_first_though_little_is_open(office: Office) -> None:
+    one = await office.instance()
+    await office.open(one, 200, turned=True)
+    await one.start()
+    await one.hears("reconciliation.completed")
+    found, before = await office.check(one), await one.service.status(SESSION)
+    await one.start()
+    await one.hears("reconciliation.completed", 2)
+    run = (await one.engine.state(SESSION)).reconciliation.run
+    assert run is not None
+    assert run.statement_sign == -1
+    assert (await one.service.status(SESSION))["difference"] == before["difference"]
+    assert (await office.check(one))[0] >= found[0]
+
+
 async def test_the_difference_is_shown_live_and_judged_at_the_submission(office: Office) -> None:
     one = await office.instance()
     await office.open(one, 200)

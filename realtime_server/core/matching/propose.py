@@ -47,12 +47,31 @@ def reach_of(rules: Sequence[Rule]) -> Reach:
     )
 
 
-def statement_sign(ledger: Sequence[Item], statement: Sequence[Item]) -> int:
-    """1 when both sides count money in as positive; -1 when far more amounts agree with one side's sign turned."""
+#: By how many more than twice the others amounts must agree. Different ones hardly do so by chance, alike ones may: a
+#: standing price against its refunds.
+_MORE, _MORE_DIFFERENT = 10, 2
+
+
+def statement_sign(ledger: Sequence[Item], statement: Sequence[Item], agreed: tuple[int, int] = (0, 0)) -> int:
+    """1 when both sides count money in as positive; -1 when far more amounts agree with one side's sign turned.
+
+    ``agreed``: how many stored matches go by 1, and how many by -1. What was found once is kept, unless far more speaks
+    against it: when the pairs are matched, what is still open agrees by chance alone.
+    """
     amounts = {(item.currency, item.minor) for item in ledger if item.minor}
-    same = sum((item.currency, item.minor) in amounts for item in statement)
-    turned = sum((item.currency, -item.minor) in amounts for item in statement)
-    return -1 if turned > 2 * same + 10 else 1
+    same = [item for item in statement if (item.currency, item.minor) in amounts]
+    turned = [item for item in statement if (item.currency, -item.minor) in amounts]
+    for_one, against = agreed[0] + len(same), agreed[1] + len(turned)
+    if agreed[1] > agreed[0]:
+        return 1 if for_one > 2 * against + _MORE else -1
+    if against > 2 * for_one + _MORE:
+        return -1
+    clear = _different(turned) > 2 * _different(same) + _MORE_DIFFERENT
+    return -1 if clear and not agreed[0] else 1
+
+
+def _different(items: Sequence[Item]) -> int:
+    return len({(item.currency, item.minor) for item in items})
 
 
 # -- pairs -------------------------------------------------------------------------------------------------------------
