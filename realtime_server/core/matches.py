@@ -11,7 +11,6 @@ one that stands ``rule_id``, ``score``, ``reasons``.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -20,6 +19,7 @@ from realtime_server.core import limits
 from realtime_server.core.commits import Commit, Draft
 from realtime_server.core.edits import set_field
 from realtime_server.core.locks import refuse_locked
+from realtime_server.core.matching.rejections import signature
 from realtime_server.core.money import format_minor_units, parse_minor_units
 from realtime_server.core.numbers import plain_number
 from realtime_server.core.outcomes import NoChange, Outcome, reject
@@ -45,11 +45,6 @@ _FIELD_STATUS: Final[Mapping[str | None, str]] = {
     MatchStatus.CONFIRMED: RecordStatus.MATCHED.value,
     None: RecordStatus.UNMATCHED.value,
 }
-
-
-def signature(records: Iterable[str]) -> str:
-    """A set of records in 16 characters: what a rejected suggestion is known by."""
-    return hashlib.sha256("\n".join(sorted(records)).encode()).hexdigest()[:16]
 
 
 @dataclass(slots=True)

@@ -104,7 +104,7 @@ class RecordState:
     match: Match | None = None
     #: Set aside by a person: exception or excluded.
     disposition: str | None = None
-    #: Suggestions that were rejected, as `matches.signature` names them; newest last, bounded.
+    #: Suggestions that were rejected, as `rejections.signature` names them; newest last, bounded.
     rejected: tuple[str, ...] = ()
 
     def field_state(self, name: str) -> FieldState:

@@ -37,11 +37,12 @@ def is_open(record: RecordState) -> bool:
 
 def part_of(page: Sequence[RecordState]) -> Part:
     """What the worker is told of a page of records."""
-    rows = [row_of(record) for record in page if is_open(record)]
+    opened = [record for record in page if is_open(record)]
+    rejected = {record.record_id: record.rejected for record in opened if record.rejected}
     # A match stands in all of its records: counted once.
     matches = [record.match for record in page if record.match and record.match.records[0] == record.record_id]
     signs = [sides_agree(match) for match in matches]
-    return Part(rows, (signs.count(1), signs.count(-1)))
+    return Part([row_of(record) for record in opened], rejected, (signs.count(1), signs.count(-1)))
 
 
 def row_of(record: RecordState) -> Row:

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,7 @@ import numpy as np
 from realtime_server.core.matching import explain
 from realtime_server.core.matching.proposals import Proposal
 from realtime_server.core.matching.propose import propose, reach_of, statement_sign
+from realtime_server.core.matching.rejections import Rejections
 from realtime_server.core.matching.rules import DEFAULT_RULES, Rule
 from realtime_server.core.matching.table import Item, item_of
 from realtime_server.core.matching.workspace import Workspace, prepare
@@ -31,11 +32,13 @@ FIELDS: Final = ("amount", "currency", "date", "description", "reference")
 
 
 class Part(NamedTuple):
-    """Records of a session on their way to the worker. ``rows``: the open ones. ``agreed``: how many matches of the
-    others go by a statement that counts as the ledger does, and how many by one that counts the other way."""
+    """Records of a session on their way to the worker. ``rows``: the open ones. ``rejected``: the marks of those among
+    them that were rejected in a suggestion (`RecordState.rejected`). ``agreed``: how many matches of the others go by a
+    statement that counts as the ledger does, and how many by one that counts the other way."""
 
     rows: Sequence[Row]
-    agreed: tuple[int, int] = (0, 0)
+    rejected: Mapping[str, tuple[str, ...]]
+    agreed: tuple[int, int]
 
 
 #: Below the server's own priority (POSIX nice).
@@ -47,6 +50,7 @@ class _Job:
     ledger: list[Item] = field(default_factory=list)
     statement: list[Item] = field(default_factory=list)
     proposals: list[Proposal] = field(default_factory=list)
+    rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
     agreed: tuple[int, int] = (0, 0)
     sign: int = 1
     work: Workspace | None = None
@@ -94,6 +98,7 @@ def add(job_id: str, part: Part) -> int:
     """Records of the job; how many of them can be matched."""
     job = _known(job_id)
     before = len(job.ledger) + len(job.statement)
+    job.rejected.update(part.rejected)
     job.agreed = job.agreed[0] + part.agreed[0], job.agreed[1] + part.agreed[1]
     for record_id, source, values in part.rows:
         item = item_of(record_id, values)
@@ -106,7 +111,7 @@ def match(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
     """Find the matches; (how many, the statement's sign). `results` gives them."""
     job = _known(job_id)
     job.sign = statement_sign(job.ledger, job.statement, job.agreed)
-    job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign)
+    job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign, rejections=Rejections(job.rejected))
     return len(job.proposals), job.sign
 
 

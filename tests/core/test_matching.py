@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from realtime_server.core.matching.batches import in_words
 from realtime_server.core.matching.proposals import Proposal
 from realtime_server.core.matching.propose import propose, statement_sign
+from realtime_server.core.matching.rejections import Rejections, signature
 from realtime_server.core.matching.rules import DEFAULT_RULES, Kind, Rule
 from realtime_server.core.matching.sums import MAX_SUMS, Pool, largest_group
 from realtime_server.core.matching.table import Ints, Item, item_of
@@ -119,6 +120,41 @@ def test_instalments_join_their_invoice() -> None:
         item("SI2", 50_123, 12, "GIRO 2/2 GUPTA TELECOM", "INV-800001"),
     ]
     assert frozenset({"LI", "SI1", "SI2"}) in found(ledger, statement)
+
+
+def rejected(group: frozenset[str]) -> Rejections:
+    return Rejections({record: {signature(group)} for record in group})
+
+
+def test_a_rejected_pair_leaves_both_its_records_to_others() -> None:
+    ledger, statement = books()
+    ledger.append(item("LA", 77_711, 5, "Payment Chan Bakery Ltd", "INV-800700"))
+    statement += [item("SX", 77_711, 6, "GIRO CHAN BAKERY", "INV-800700"), item("SY", 77_711, 7, "GIRO CHAN BAKERY")]
+    first = frozenset({"LA", "SX"})
+    assert first in found(ledger, statement)
+    again = propose(ledger, statement, DEFAULT_RULES, rejections=rejected(first))
+    assert [p.statement for p in again if "LA" in p.ledger] == [("SY",)]
+
+
+def test_a_rejected_group_leaves_its_records_to_others() -> None:
+    ledger, statement = books()
+    ledger += [item(f"D{n}", 10_111 * n, 5, f"Receipt {NAMES[n]}", "DS-700001") for n in (1, 2, 3)]
+    statement += [item("SD", 60_666, 6, "DEPOSIT", ""), item("SE", 60_666, 7, "DEPOSIT", "")]
+    first = next(records for records in found(ledger, statement) if "D1" in records)
+    assert len(first) == 4
+    again = propose(ledger, statement, DEFAULT_RULES, rejections=rejected(first))
+    assert {*first - {"SD", "SE"}, *({"SD", "SE"} - first)} in [set(p.records) for p in again]
+
+
+def test_entries_that_do_not_take_each_other_back_are_matched_like_others() -> None:
+    ledger, statement = books()
+    ledger += [
+        item("LV1", -25_050, 1, "Cheque 500100 Diaz Plumbing", "500100"),
+        item("LV2", 25_050, 4, "VOID cheque 500100 Diaz Plumbing", "500100"),
+    ]
+    statement.append(item("SV", -25_050, 6, "CHEQUE 500100", "500100"))
+    again = propose(ledger, statement, DEFAULT_RULES, rejections=rejected(frozenset({"LV1", "LV2"})))
+    assert {"LV1", "SV"} in [set(p.records) for p in again]
 
 
 def test_a_payout_less_its_fee_is_suggested_and_never_confirmed() -> None:

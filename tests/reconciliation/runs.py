@@ -18,7 +18,7 @@ from realtime_server.core.reconciling import MatchStatus
 from realtime_server.core.state import RecordState
 from realtime_server.engine.engine import Engine
 from realtime_server.ports import NewRecord
-from realtime_server.reconciliation.generated import Kind, Row
+from realtime_server.reconciliation.generated import GeneratedSet, Kind, Row
 from realtime_server.reconciliation.generator import generate
 from realtime_server.reconciliation.loading import current_records
 from realtime_server.reconciliation.run import RunService
@@ -32,6 +32,15 @@ _ids = count(1)
 #: Small steps, so that a test finds the run in the middle of its work.
 SLOW = RunConfig(chunk=2, share=0.2, report_every=0.0, lease=1.0, patience=20.0, retry_every=0.05)
 QUICK = RunConfig(chunk=100, share=1.0, lease=2.0, patience=0.2, retry_every=0.05)
+
+
+def rows_of(books: GeneratedSet, *, turned: bool = False) -> list[NewRecord]:
+    """Generated books as they are imported. ``turned``: the statement counts the other way."""
+    return [
+        NewRecord(row.external_id, source, row.external_id, _values(row, turned and source == "statement"), "chunk")
+        for source, side in (("ledger", books.ledger), ("statement", books.statement))
+        for row in side
+    ]
 
 
 def _values(row: Row, turned: bool) -> dict[str, Any]:
@@ -103,12 +112,7 @@ class Office:
         )
         await instance.engine.submit(SESSION, command)
         books = generate(seed, size)
-        rows = [
-            NewRecord(row.external_id, source, row.external_id, _values(row, turned and source == "statement"), "chunk")
-            for source, side in (("ledger", books.ledger), ("statement", books.statement))
-            for row in side
-        ]
-        await self.store.records.insert(SESSION, rows)
+        await self.store.records.insert(SESSION, rows_of(books, turned=turned))
         self.truth = frozenset(
             (frozenset(r.external_id for r in g.ledger), frozenset(r.external_id for r in g.statement))
             for g in books.groups

@@ -24,10 +24,13 @@ from realtime_server.core.reconciliation_commands import (
 )
 from realtime_server.core.reconciling import RunStatus
 from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.ports import NewRecord
 from realtime_server.reconciliation import worker
+from realtime_server.reconciliation.generator import generate
 from realtime_server.reconciliation.worker import match as worker_match
+from realtime_server.storage.mongo import open_store
 from tests.reconciliation.imports import ADMIN, ALICE, BOB, REVIEWER
-from tests.reconciliation.runs import QUICK, SESSION, SLOW, Instance, Office, command_id
+from tests.reconciliation.runs import QUICK, SESSION, SLOW, Instance, Office, command_id, rows_of
 from tests.support import eventually
 
 #: Rules that confirm nothing.
@@ -269,6 +272,27 @@ async def test_a_rejected_suggestion_is_not_made_again_by_the_next_run(office: O
     await one.hears("reconciliation.completed", 2)
     again = (await office.records(one))[record.record_id].match
     assert again is None or set(again.records) != set(record.match.records)
+
+
+async def test_after_a_rejection_the_next_run_suggests_the_next_best(office: Office) -> None:
+    one = await office.instance()
+    await office.open(one, 200, auto=False)
+    values = {"amount": "7654.32", "currency": "EUR", "description": "Rent Smith", "status": "unmatched"}
+    rows = [("LA", "ledger", "2026-11-05"), ("SX", "statement", "2026-11-06"), ("SY", "statement", "2026-11-16")]
+    await office.store.records.insert(
+        SESSION, [NewRecord(name, source, name, {**values, "date": date}, "late") for name, source, date in rows]
+    )
+    suggested: list[str] = []
+    for times in (1, 2):
+        await one.start()
+        await one.hears("reconciliation.completed", times)
+        match = (await office.records(one))["LA"].match
+        assert match is not None
+        suggested += match.statement
+        await one.ask(RejectMatches, match_ids=(match.match_id,))
+        # What is matched with them tells the next run what a likeness is worth.
+        await office.store.records.insert(SESSION, rows_of(generate(8, 200)))
+    assert sorted(suggested) == ["SX", "SY"]
 
 
 async def test_the_next_run_goes_by_the_sign_of_the_first_though_little_is_open(office: Office) -> None:

@@ -48,6 +48,12 @@ class _Hit:
     chance: float
     way: str
 
+    @property
+    def sides(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Rows of the ledger, and of the statement."""
+        target, members = (self.target,), tuple(sorted(self.members))
+        return (target, members) if self.side == 0 else (members, target)
+
 
 def find(work: Workspace, rule: Rule) -> list[Group]:
     """Groups of free records, the surest first; they may overlap, and the caller takes what is still free."""
@@ -62,7 +68,8 @@ def find(work: Workspace, rule: Rule) -> list[Group]:
         targets = set()
         for side, target, solutions in found:
             targets.add((side, target))
-            hits += [_Hit(side, target, members, chance, way) for members, chance in solutions]
+            met = (_Hit(side, target, members, chance, way) for members, chance in solutions)
+            hits += [hit for hit in met if not work.rejected(*hit.sides)]
         tried[way] = len(targets)
     groups = _judge(hits, tried)
     return sorted((_group(work, hit, sure) for hit, sure in groups), key=lambda g: (-g.sure, g.ledger, g.statement))
@@ -257,10 +264,9 @@ _WAYS: Final = {
 
 
 def _group(work: Workspace, hit: _Hit, sure: float) -> Group:
-    members, target = tuple(sorted(hit.members)), (hit.target,)
-    ledger, statement = (target, members) if hit.side == 0 else (members, target)
+    ledger, statement = hit.sides
     where = "statement" if hit.side == 0 else "ledger"
-    reasons = (f"{len(members)} records of the {where} {_WAYS[hit.way]}", in_words(hit.chance))
+    reasons = (f"{len(hit.members)} records of the {where} {_WAYS[hit.way]}", in_words(hit.chance))
     return Group(ledger, statement, sure, sure > 0.99, reasons)
 
 

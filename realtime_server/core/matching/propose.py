@@ -13,23 +13,30 @@ from realtime_server.core.matching.blocking import Pairs, Reach
 from realtime_server.core.matching.comparisons import MENTIONED, Comparison
 from realtime_server.core.matching.proposals import Proposal
 from realtime_server.core.matching.references import Group
+from realtime_server.core.matching.rejections import NO_REJECTIONS, Rejections
 from realtime_server.core.matching.rules import AUTO_MARGIN, Kind, Rule
 from realtime_server.core.matching.table import Ints, Item
 from realtime_server.core.matching.workspace import Workspace, prepare
 
 
 def propose(
-    ledger: Sequence[Item], statement: Sequence[Item], rules: Sequence[Rule], *, sign: int = 1
+    ledger: Sequence[Item],
+    statement: Sequence[Item],
+    rules: Sequence[Rule],
+    *,
+    sign: int = 1,
+    rejections: Rejections = NO_REJECTIONS,
 ) -> list[Proposal]:
     """Every record is in one proposal at most. Ordered by the rules, then by the ledger's dates.
 
-    ``sign``: -1 where the statement counts money out as positive (`statement_sign`).
+    ``sign``: -1 where the statement counts money out as positive (`statement_sign`). ``rejections``: what is not
+    proposed again.
     """
     active = [rule for rule in rules if rule.enabled]
     if not active:
         return []
     chained = any(rule.kind is Kind.REVERSAL for rule in active)
-    work = prepare(ledger, statement, reach_of(active), sign=sign, chained=chained)
+    work = prepare(ledger, statement, reach_of(active), sign=sign, chained=chained, rejections=rejections)
     return [proposal for rule in active for proposal in _APPLY[rule.kind](work, rule)]
 
 
@@ -181,8 +188,7 @@ _TAKEN_BACK: Final = 0.9
 def _apply_reversal(work: Workspace, rule: Rule) -> Iterator[Proposal]:
     """What was entered and taken back, and never came again, nets to nothing on its own side."""
     for side, chain in work.cancelled:
-        ids = tuple(item.record_id for item in chain.items)
-        ledger, statement = (ids, ()) if side == "ledger" else ((), ids)
+        ledger, statement = (chain.records, ()) if side == "ledger" else ((), chain.records)
         reasons = (f"entered, and taken back {explain.days(chain.items[-1].day - chain.items[0].day)}",)
         yield Proposal(ledger, statement, rule.rule_id, _TAKEN_BACK, 0, False, reasons)
 

@@ -35,7 +35,7 @@ def find(work: Workspace, rule: Rule) -> Iterator[Group]:
                 for reference in references:
                     by_reference[reference, int(table.currency[row])][side].append(row)
     for (reference, _), (ledger, statement) in sorted(by_reference.items()):
-        if _possible(work, rule, ledger, statement):
+        if _possible(work, rule, ledger, statement) and not work.rejected(ledger, statement):
             yield _group(work, rule, reference, ledger, statement)
 
 

@@ -40,6 +40,10 @@ class Chain:
     items: tuple[Item, ...]
 
     @property
+    def records(self) -> tuple[str, ...]:
+        return tuple(item.record_id for item in self.items)
+
+    @property
     def nets_to_nothing(self) -> bool:
         return len(self.items) == 2
 

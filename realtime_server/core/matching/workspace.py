@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from realtime_server.core.matching import blocking, comparisons, model, reversal
 from realtime_server.core.matching.blocking import Pairs, Reach
 from realtime_server.core.matching.comparisons import Comparison
 from realtime_server.core.matching.model import Scored
+from realtime_server.core.matching.rejections import NO_REJECTIONS, Rejections
 from realtime_server.core.matching.reversals import Chain
 from realtime_server.core.matching.table import Bools, Floats, Item, Side, Table
 from realtime_server.core.matching.words import Words, read
@@ -26,7 +27,8 @@ _REPEATED_WITHIN = 10
 
 @dataclass(slots=True)
 class Workspace:
-    """``free``: rows of each side that no rule has matched yet. ``chains``: by the id of what stands for one."""
+    """``free``: rows of each side that no rule has matched yet. ``chains``: by the id of what stands for one.
+    ``rejections``: ``pairs`` has none of them; groups are asked for (`rejected`)."""
 
     ledger: Table
     statement: Table
@@ -36,6 +38,7 @@ class Workspace:
     scored: Scored
     chains: dict[str, Chain]
     cancelled: list[tuple[Side, Chain]]
+    rejections: Rejections
     free: tuple[Bools, Bools] = field(init=False)
     rivals: Floats = field(init=False)
 
@@ -62,38 +65,68 @@ class Workspace:
 
     def ids(self, side: int, rows: Sequence[int]) -> tuple[str, ...]:
         """The records of rows, a chain with all its entries."""
-        found: list[str] = []
-        for row in rows:
-            record_id = self.tables[side].items[row].record_id
-            chain = self.chains.get(record_id)
-            found.extend(item.record_id for item in chain.items) if chain else found.append(record_id)
-        return tuple(found)
+        return tuple(name for row in rows for name in _records(self.tables[side].items[row], self.chains))
+
+    def rejected(self, ledger: Sequence[int], statement: Sequence[int]) -> bool:
+        """Whether a person said that these rows do not belong together."""
+        return self.rejections.forbid(self.ids(0, ledger) + self.ids(1, statement))
+
+
+def _records(item: Item, chains: Mapping[str, Chain]) -> tuple[str, ...]:
+    chain = chains.get(item.record_id)
+    return (item.record_id,) if chain is None else chain.records
 
 
 def prepare(
-    ledger: Sequence[Item], statement: Sequence[Item], reach: Reach, *, sign: int = 1, chained: bool = True
+    ledger: Sequence[Item],
+    statement: Sequence[Item],
+    reach: Reach,
+    *,
+    sign: int = 1,
+    chained: bool = True,
+    rejections: Rejections = NO_REJECTIONS,
 ) -> Workspace:
-    """``sign``: -1 where the statement counts money out as positive. ``chained``: join reversals to one record each."""
+    """``sign``: -1 where the statement counts money out as positive. ``chained``: join reversals to one record each.
+    ``rejections``: what is not looked at, so that it stands in nobody's way."""
     chains: dict[str, Chain] = {}
     cancelled: list[tuple[Side, Chain]] = []
     sides: list[Sequence[Item]] = []
     for name, items in (("ledger", ledger), ("statement", statement)):
         side: Side = "ledger" if name == "ledger" else "statement"
-        sides.append(_collapse(side, items, chains, cancelled) if chained else items)
+        sides.append(_collapse(side, items, chains, cancelled, rejections) if chained else items)
     currencies: dict[str, int] = {}
     left, right = table.build(sides[0], currencies), table.build(sides[1], currencies, sign)
-    pairs = blocking.find(left, right, reach)
+    pairs = _without_rejected(blocking.find(left, right, reach), left, right, chains, rejections)
     texts = read(left.folded, right.folded)
     compared = comparisons.compare(left, right, texts, pairs)
     against = -_REPEATED_BITS * (_repeated(left)[pairs.left] + _repeated(right)[pairs.right])
     scored = model.score((len(left), len(right)), pairs, compared, against)
-    return Workspace(left, right, texts, pairs, compared, scored, chains, cancelled)
+    return Workspace(left, right, texts, pairs, compared, scored, chains, cancelled, rejections)
+
+
+def _without_rejected(
+    pairs: Pairs, left: Table, right: Table, chains: Mapping[str, Chain], rejections: Rejections
+) -> Pairs:
+    if not rejections.marks:
+        return pairs
+    firsts = [_records(item, chains)[0] for item in left.items]
+    concerned = np.array([rejections.concern(record_id) for record_id in firsts], dtype=np.bool_)
+    kept = np.ones(len(pairs), dtype=np.bool_)
+    for place in np.flatnonzero(concerned[pairs.left]).tolist():
+        both = left.items[pairs.left[place]], right.items[pairs.right[place]]
+        kept[place] = not rejections.forbid([name for item in both for name in _records(item, chains)])
+    return pairs if kept.all() else Pairs(pairs.left[kept], pairs.right[kept])
 
 
 def _collapse(
-    side: Side, items: Sequence[Item], chains: dict[str, Chain], cancelled: list[tuple[Side, Chain]]
+    side: Side,
+    items: Sequence[Item],
+    chains: dict[str, Chain],
+    cancelled: list[tuple[Side, Chain]],
+    rejections: Rejections,
 ) -> Sequence[Item]:
-    found = reversals.find(items)
+    # Entries that were said not to take each other back are records like others.
+    found = [chain for chain in reversals.find(items) if not rejections.forbid(chain.records)]
     if not found:
         return items
     gone = {item.record_id for chain in found for item in chain.items}
