@@ -75,6 +75,10 @@ def decide_configure(state: SessionState, command: Configure, now: int) -> Outco
         return NoChange({"seq": state.seq})
     if state.reconciliation.workflow.status is WorkflowStatus.IN_REVIEW and not set(command.settings) <= _ALWAYS:
         return reject(ErrorCode.FROZEN, "what is in review is judged by the settings it was submitted with")
+    if changed.period_locked and not settings.period_locked:
+        under_way = _refuse_during_run(state.reconciliation)
+        if under_way is not None:
+            return under_way
     return Draft("reconciliation.configured", {"settings": settings_view(changed)})
 
 
@@ -118,9 +122,10 @@ def _judge(state: SessionState, command: Submit | Certify) -> dict[str, Any] | R
     if state.conflicts:
         message = f"{len(state.conflicts)} conflicts are open: resolve them first"
         return reject(ErrorCode.INVALID, message, open_conflicts=len(state.conflicts))
+    under_way = _refuse_during_run(reconciliation)
+    if under_way is not None:
+        return under_way
     run = reconciliation.run
-    if run is not None and run.active:
-        return reject(ErrorCode.INVALID, "a matching run is under way: let it end, or cancel it", run_id=run.run_id)
     totals = {(source, currency): minor for source, currency, minor in command.totals}
     sign = run.statement_sign if run is not None else 1
     unexplained = difference(totals, reconciliation.tally.settled, sign)
@@ -132,6 +137,14 @@ def _judge(state: SessionState, command: Submit | Certify) -> dict[str, Any] | R
         "unexplained": unexplained,
         "exceptions": reconciliation.tally.records.get("exception", 0),
     }
+
+
+def _refuse_during_run(reconciliation: Reconciliation) -> Rejection | None:
+    """What a run finds could not be stored any more."""
+    run = reconciliation.run
+    if run is None or not run.active:
+        return None
+    return reject(ErrorCode.INVALID, "a matching run is under way: let it end, or cancel it", run_id=run.run_id)
 
 
 def decide_submit(state: SessionState, command: Submit, now: int) -> Outcome:

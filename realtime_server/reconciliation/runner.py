@@ -60,8 +60,9 @@ class RunConfig:
 _FETCH: Final = 500
 
 
-#: Codes that say that the run is another instance's by now, or the session frozen or ended.
-_TAKEN_AWAY: Final = frozenset({ErrorCode.LOCKED, ErrorCode.LOCK_LOST, ErrorCode.FROZEN, ErrorCode.SESSION_ENDED})
+#: Codes that say that the run is another instance's by now, or the session ended. Not that it is frozen: the run would
+#: be taken up again and again, so it fails.
+_TAKEN_AWAY: Final = frozenset({ErrorCode.LOCKED, ErrorCode.LOCK_LOST, ErrorCode.SESSION_ENDED})
 #: Codes that say that the database is away, or the server has too much to do.
 _AWAY: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
 

@@ -224,6 +224,17 @@ def test_a_run_under_way_keeps_the_submission_waiting() -> None:
     committed(books.submit())
 
 
+def test_the_period_is_not_locked_while_a_run_is_under_way() -> None:
+    books = Books(entry("l1"), entry("s1"))
+    rejection = refused(books.ask(r.Configure, OLGA, settings={"period_locked": True}), ErrorCode.INVALID)
+    assert "run" in rejection.message
+    committed(books.ask(r.Configure, OLGA, settings={"due_date": "2026-12-01"}))
+    books.end_run()
+    committed(books.ask(r.Configure, OLGA, settings={"period_locked": True}))
+    # What else is set is set, then too.
+    committed(books.ask(r.Configure, OLGA, settings={"due_date": "2026-12-02"}))
+
+
 def test_large_amounts_need_two_signatures_the_last_an_approvers() -> None:
     books = books_in(IN_PROGRESS)
     books.ask(r.Configure, OLGA, settings={"second_signature_above": 1000})

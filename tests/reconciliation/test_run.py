@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from realtime_server.core.commands import AcquireLock, ReleaseLock
+from realtime_server.core.commits import Draft, seal
 from realtime_server.core.matching.rules import DEFAULT_RULES, Rule
 from realtime_server.core.reconciliation_commands import (
     Approve,
@@ -21,8 +23,10 @@ from realtime_server.core.reconciliation_commands import (
     RejectMatches,
     SetRecordStatus,
     SetRules,
+    StartRun,
 )
-from realtime_server.core.reconciling import RunStatus
+from realtime_server.core.reconciling import RunStatus, Settings
+from realtime_server.core.workflow import settings_view
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import NewRecord
 from realtime_server.reconciliation import worker
@@ -136,6 +140,22 @@ async def test_one_run_at_a_time(office: Office) -> None:
     with pytest.raises(CollaborationError) as refused:
         await one.start()
     assert refused.value.code is ErrorCode.INVALID
+
+
+async def test_a_run_of_a_period_that_an_older_version_locked_ends(office: Office) -> None:
+    one = await office.instance(replace(QUICK, lease=60.0))
+    await office.open(one, 100)
+    await one.ask(StartRun, run_id="run-1")
+    state = await one.engine.state(SESSION)
+    locked = Draft("reconciliation.configured", {"settings": settings_view(Settings(period_locked=True))})
+    commit = seal(
+        locked, session_id=SESSION, project_id="demo", seq=state.seq + 1, command_id="ada/lock", user_id="ada",
+        at=state.at, prev_hash=state.hash,
+    )  # fmt: skip
+    await office.store.log.append([commit])
+    await one.service.ensure(SESSION)
+    failed = await one.hears("reconciliation.failed")
+    assert failed.data["message"] == "the period is locked"
 
 
 async def test_records_that_somebody_holds_are_left_alone_and_picked_up_when_they_are_free(office: Office) -> None:
