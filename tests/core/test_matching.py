@@ -243,6 +243,45 @@ def test_a_rule_of_ones_own_has_its_conditions_kept() -> None:
     assert propose(ledger, statement, [Rule("off", "Off", Kind.PAIR, enabled=False)]) == []
 
 
+EXACT = Rule("exact", "Exact", Kind.PAIR)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [Rule("mine", "Mine", Kind.PAIR, amount_tolerance=100)],
+        [EXACT, Rule("mine", "Mine", Kind.PAIR, amount_tolerance=100, reference_required=True)],
+        [EXACT, Rule("mine", "Mine", Kind.PAIR, amount_percent=5, reference_required=True)],
+        [Rule("mine", "Mine", Kind.PAIR, amount_percent=5, reference_required=True)],
+    ],
+    ids=["tolerance", "tolerance-by-reference", "percent-by-reference", "by-reference-alone"],
+)
+def test_a_rule_finds_amounts_that_are_as_far_apart_as_it_allows(rules: list[Rule]) -> None:
+    ledger, statement = books()
+    ledger += [item(f"LT{n}", 3_000 + n, 5, f"Payment {NAMES[n]} Ltd", f"INV-90000{n}") for n in range(8)]
+    statement += [item(f"ST{n}", 2_900 + n, 6, f"GIRO {NAMES[n]}".upper(), f"INV-90000{n}") for n in range(8)]
+    pairs = {frozenset(p.records) for p in propose(ledger, statement, rules)}
+    assert {frozenset({f"LT{n}", f"ST{n}"}) for n in range(8)} <= pairs
+
+
+def test_a_tolerance_is_held_to_the_minor_unit() -> None:
+    ledger, statement = books()
+    ledger += [item(f"LT{n}", 500_000_000, 5 + n, f"Payment {NAMES[n]} Ltd", f"INV-90000{n}") for n in range(2)]
+    statement += [item(f"ST{n}", 500_000_100 + n, 6 + n, f"GIRO {NAMES[n]}".upper(), f"INV-90000{n}") for n in range(2)]
+    rules = [Rule("mine", "Mine", Kind.PAIR, amount_tolerance=100)]
+    joined = {frozenset(p.records) for p in propose(ledger, statement, rules)}
+    assert frozenset({"LT0", "ST0"}) in joined
+    assert frozenset({"LT1", "ST1"}) not in joined
+
+
+def test_a_rule_by_reference_reaches_as_many_days_as_it_says() -> None:
+    ledger, statement = books()
+    ledger.append(item("LX", 4_243, 0, "Payment Ekman Telecom Ltd", "INV-900009"))
+    statement.append(item("SX", 4_243, 170, "GIRO EKMAN TELECOM", "INV-900009"))
+    rules = [EXACT, Rule("late", "Late", Kind.PAIR, days_after=180, reference_required=True)]
+    assert {"LX", "SX"} in [set(p.records) for p in propose(ledger, statement, rules)]
+
+
 @pytest.mark.parametrize(
     ("text", "folded"),
     [

@@ -29,16 +29,25 @@ _CHUNK: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How far apart records may be and still be looked at.
+class Bounds:
+    """How far apart two records may be and still be looked at.
 
-    ``percent``: relative difference of amounts. ``before``, ``after``: days by which the statement may be earlier or
-    later than the ledger.
+    ``percent``: relative difference of amounts, as a share, and ``tolerance``: in minor units; the larger holds.
+    ``before``, ``after``: days by which the statement may be earlier or later than the ledger.
     """
 
     percent: float = 0.15
+    tolerance: int = 0
     before: int = 10
     after: int = 45
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """``plain``: of any two records. ``referenced``: of two that have a reference in common."""
+
+    plain: Bounds
+    referenced: Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,10 @@ def find(left: Table, right: Table, reach: Reach) -> Pairs:
     if not len(left) or not len(right):
         return Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
     found = [
-        _same_amount(left, right, reach),
-        _same_reference(left, right, reach),
-        _same_beginning(left, right, reach),
-        _same_word(left, right, reach),
+        _same_amount(left, right, reach.plain),
+        _same_reference(left, right, reach.referenced),
+        _same_beginning(left, right, reach.plain),
+        _same_word(left, right, reach.plain),
     ]
     keys = np.sort(np.concatenate([a * len(right) + b for a, b in found]))
     keys = keys[np.concatenate((np.array([True]), keys[1:] != keys[:-1]))] if len(keys) else keys
@@ -92,20 +101,20 @@ def _in_time(left: Table, right: Table, a: Ints, b: Ints, before: int, after: in
     return a[near], b[near]
 
 
-def _same_amount(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
+def _same_amount(left: Table, right: Table, bounds: Bounds) -> tuple[Ints, Ints]:
     """Joined on currency, amount and a window of days: (currency, amount) numbered, then days within the number."""
     both = np.stack(
         (np.concatenate((left.currency, right.currency)), np.concatenate((left.minor, right.minor))), axis=1
     )
     _, number = np.unique(both, axis=0, return_inverse=True)
     number = number.reshape(-1).astype(np.int64)
-    first = min(left.day.min(), right.day.min()) - reach.before - reach.after
-    span = max(left.day.max(), right.day.max()) - first + reach.before + reach.after + 1
+    first = min(left.day.min(), right.day.min()) - bounds.before - bounds.after
+    span = max(left.day.max(), right.day.max()) - first + bounds.before + bounds.after + 1
     keys = number * span + np.concatenate((left.day, right.day)) - first
     left_keys, right_keys = keys[: len(left)], keys[len(left) :]
     ordered = np.argsort(right_keys, kind="stable")
     in_order = right_keys[ordered]
-    before, after = reach.before, reach.after
+    before, after = bounds.before, bounds.after
     while True:
         low = np.searchsorted(in_order, left_keys - before, side="left")
         high = np.searchsorted(in_order, left_keys + after, side="right")
@@ -116,7 +125,7 @@ def _same_amount(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
     return rows, ordered[positions]
 
 
-def _same_reference(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
+def _same_reference(left: Table, right: Table, bounds: Bounds) -> tuple[Ints, Ints]:
     by_reference: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for side, table in enumerate((left, right)):
         for row, references in enumerate(table.references):
@@ -132,11 +141,12 @@ def _same_reference(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints
     # Beyond the reach a reference in common speaks of a part or a sum, and that is for groups.
     x, y = left.minor[rows], right.minor[others]
     same = (left.currency[rows] == right.currency[others]) & ((x < 0) == (y < 0))
-    same &= np.abs(x - y) <= np.maximum(np.abs(x), np.abs(y)) * reach.percent
-    return _in_time(left, right, rows[same], others[same], reach.before + 50, reach.after + 50)
+    largest = np.maximum(np.abs(x), np.abs(y))
+    same &= np.abs(x - y) <= np.maximum(largest * bounds.percent, bounds.tolerance)
+    return _in_time(left, right, rows[same], others[same], bounds.before, bounds.after)
 
 
-def _same_beginning(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
+def _same_beginning(left: Table, right: Table, bounds: Bounds) -> tuple[Ints, Ints]:
     columns = tuple(np.zeros(len(table), dtype=np.int64) for table in (left, right))
     names: dict[str, int] = {}
     for letters in BEGINNINGS:
@@ -153,10 +163,10 @@ def _same_beginning(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints
                     column[row] = names.setdefault(name, len(names) + 1)
     a, b = columns
     everything = np.arange(len(left)), np.arange(len(right))
-    return _like_amounts(left, right, (a, b), everything, reach)
+    return _like_amounts(left, right, (a, b), everything, bounds)
 
 
-def _same_word(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
+def _same_word(left: Table, right: Table, bounds: Bounds) -> tuple[Ints, Ints]:
     """A word in common that few records have, and a like amount: names that stand in another order, or after a code."""
     common: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for side, table in enumerate((left, right)):
@@ -172,36 +182,39 @@ def _same_word(left: Table, right: Table, reach: Reach) -> tuple[Ints, Ints]:
                 numbers[side][1].extend(rows)
     columns = np.array(numbers[0][0], dtype=np.int64), np.array(numbers[1][0], dtype=np.int64)
     places = np.array(numbers[0][1], dtype=np.int64), np.array(numbers[1][1], dtype=np.int64)
-    return _like_amounts(left, right, columns, places, reach)
+    return _like_amounts(left, right, columns, places, bounds)
 
 
 def _like_amounts(
-    left: Table, right: Table, keys: tuple[Ints, Ints], rows: tuple[Ints, Ints], reach: Reach
+    left: Table, right: Table, keys: tuple[Ints, Ints], rows: tuple[Ints, Ints], bounds: Bounds
 ) -> tuple[Ints, Ints]:
-    """Joined on a key (0: none), currency and sign, with amounts that differ by at most the reach."""
+    """Joined on a key (0: none), currency and sign, with amounts that differ by at most the bounds."""
     tables = (left, right)
     kept = [keys[side] > 0 for side in (0, 1)]
     group = [_group(keys[side][kept[side]], tables[side], rows[side][kept[side]]) for side in (0, 1)]
     picked = [rows[side][kept[side]] for side in (0, 1)]
-    size = [_logarithm(tables[side].minor[picked[side]]) for side in (0, 1)]
+    size = [np.abs(tables[side].minor[picked[side]]) for side in (0, 1)]
     # Logarithms of 18-digit amounts stay below 50: a step of 64 keeps the groups apart in one sorted column.
-    columns = [group[side] * 64.0 + size[side] for side in (0, 1)]
+    columns = [group[side] * 64.0 + _logarithm(size[side]) for side in (0, 1)]
     ordered = np.argsort(columns[1], kind="stable")
     in_order = columns[1][ordered]
-    width = float(-np.log1p(-min(reach.percent, 0.9)))
+    width, tolerance = float(-np.log1p(-min(bounds.percent, 0.9))), bounds.tolerance
     while True:
-        low = np.searchsorted(in_order, columns[0] - width, side="left")
-        high = np.searchsorted(in_order, columns[0] + width, side="right")
-        if int((high - low).sum()) <= MAX_LOOKS or width < 1e-3:
+        # A tolerance in minor units is another share of every amount. Columns of many groups are exact to some 1e-7.
+        least = group[0] * 64.0 + _logarithm(size[0] - tolerance) - 1e-6
+        most = group[0] * 64.0 + _logarithm(size[0] + tolerance) + 1e-6
+        low = np.searchsorted(in_order, np.minimum(columns[0] - width, least), side="left")
+        high = np.searchsorted(in_order, np.maximum(columns[0] + width, most), side="right")
+        if int((high - low).sum()) <= MAX_LOOKS or (width < 1e-3 and not tolerance):
             break
-        width /= 2
-    return _near(left, right, picked[0], picked[1][ordered], (low, high), reach)
+        width, tolerance = max(width / 2, 5e-4), tolerance // 2
+    return _near(left, right, picked[0], picked[1][ordered], (low, high), bounds)
 
 
-def _near(left: Table, right: Table, a: Ints, b: Ints, ranges: tuple[Ints, Ints], reach: Reach) -> tuple[Ints, Ints]:
+def _near(left: Table, right: Table, a: Ints, b: Ints, ranges: tuple[Ints, Ints], bounds: Bounds) -> tuple[Ints, Ints]:
     """The pairs of ranges of ``b`` with each of ``a`` that are near enough in time; when too many, the nearest days."""
     kept: list[tuple[Ints, Ints]] = []
-    before, after, count = reach.before, reach.after, 0
+    before, after, count = bounds.before, bounds.after, 0
     for positions, places in _chunks(*ranges):
         found = _in_time(left, right, a[positions], b[places], before, after)
         kept.append(found)
@@ -220,5 +233,5 @@ def _group(keys: Ints, table: Table, rows: Ints) -> Ints:
     return (keys * 64 + table.currency[rows] % 64) * 2 + (table.minor[rows] < 0)
 
 
-def _logarithm(minor: Ints) -> Floats:
-    return np.log(np.maximum(np.abs(minor), 1).astype(np.float64))
+def _logarithm(size: Ints) -> Floats:
+    return np.log(np.maximum(size, 1).astype(np.float64))

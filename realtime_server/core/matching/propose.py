@@ -9,7 +9,7 @@ import numpy as np
 from rapidfuzz import fuzz
 
 from realtime_server.core.matching import batches, explain, model, references
-from realtime_server.core.matching.blocking import Pairs, Reach
+from realtime_server.core.matching.blocking import Bounds, Pairs, Reach
 from realtime_server.core.matching.comparisons import MENTIONED, Comparison
 from realtime_server.core.matching.proposals import Proposal
 from realtime_server.core.matching.references import Group
@@ -42,15 +42,34 @@ def propose(
 
 def reach_of(rules: Sequence[Rule]) -> Reach:
     """How far apart any of the rules lets the records of a pair be."""
-    pairs = [rule for rule in rules if rule.kind is Kind.PAIR and not rule.reference_required]
-    if not pairs:
-        return Reach(percent=0.001)
+    pairs = [rule for rule in rules if rule.kind is Kind.PAIR]
+    plain = _bounds([rule for rule in pairs if not rule.reference_required])
+    referenced = _bounds([rule for rule in pairs if rule.reference_required])
     return Reach(
-        percent=max(0.001, *(rule.amount_percent / 100 for rule in pairs))
-        if len(pairs) > 1
-        else (max(0.001, pairs[0].amount_percent / 100)),
-        before=max(rule.days_before for rule in pairs),
-        after=max(rule.days_after for rule in pairs),
+        plain,
+        Bounds(
+            percent=max(plain.percent, referenced.percent),
+            tolerance=max(plain.tolerance, referenced.tolerance),
+            before=max(plain.before + _LONGER, referenced.before),
+            after=max(plain.after + _LONGER, referenced.after),
+        ),
+    )
+
+
+#: Days by which records with a reference in common may be further apart than others, and still be looked at.
+_LONGER: Final = 50
+#: Amounts that differ less are looked at whatever the rules say: they are rivals to be known of.
+_LEAST: Final = 0.001
+
+
+def _bounds(rules: Sequence[Rule]) -> Bounds:
+    if not rules:
+        return Bounds(percent=_LEAST)
+    return Bounds(
+        percent=max(_LEAST, *(rule.amount_percent / 100 for rule in rules)),
+        tolerance=max(rule.amount_tolerance for rule in rules),
+        before=max(rule.days_before for rule in rules),
+        after=max(rule.days_after for rule in rules),
     )
 
 
