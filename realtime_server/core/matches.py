@@ -22,7 +22,7 @@ from realtime_server.core.locks import refuse_locked
 from realtime_server.core.matching.rejections import signature
 from realtime_server.core.money import format_minor_units, parse_minor_units
 from realtime_server.core.numbers import plain_number
-from realtime_server.core.outcomes import NoChange, Outcome, reject
+from realtime_server.core.outcomes import NoChange, Outcome, item_refused, reject
 from realtime_server.core.reconciliation_commands import (
     ConfirmMatches,
     Found,
@@ -75,15 +75,7 @@ class _Bulk:
             self.after[record_id] = match if status is not None else None
 
     def refuse(self, name: str, value: Any, rejection: Rejection) -> None:
-        error: dict[str, Any] = {"code": rejection.code.value, "message": rejection.message}
-        if rejection.details:
-            error["details"] = dict(rejection.details)
-        holder = rejection.details.get("holder")
-        if holder is not None:
-            # This goes into the log, whose chain holds people by their ids alone.
-            error["message"] = f"{holder['user_id']} is working on this record"
-            error["details"]["holder"] = {"user_id": holder["user_id"]}
-        self.results.append({name: value, "ok": False, "error": error})
+        self.results.append(item_refused(name, value, rejection))
 
     def done(self, name: str, value: Any, **more: Any) -> None:
         self.results.append({name: value, "ok": True, **more})

@@ -22,3 +22,18 @@ Outcome = Draft | NoChange | Rejection
 
 def reject(code: ErrorCode, message: str, **details: Any) -> Rejection:
     return Rejection(code, message, details)
+
+
+def item_refused(name: str, value: Any, rejection: Rejection) -> dict[str, Any]:
+    """What a bulk action says of an item that was refused. ``name``, ``value``: which one.
+
+    It stands in the action's commit, whose chain holds people by their ids alone.
+    """
+    error: dict[str, Any] = {"code": rejection.code.value, "message": rejection.message}
+    if rejection.details:
+        error["details"] = dict(rejection.details)
+    holder = rejection.details.get("holder")
+    if holder is not None:
+        error["message"] = f"{holder['user_id']} is working on this record"
+        error["details"]["holder"] = {"user_id": holder["user_id"]}
+    return {name: value, "ok": False, "error": error}

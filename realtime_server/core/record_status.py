@@ -12,7 +12,7 @@ from realtime_server.core.edits import set_field
 from realtime_server.core.locks import refuse_locked
 from realtime_server.core.matches import check_names
 from realtime_server.core.money import canonical_amount
-from realtime_server.core.outcomes import NoChange, Outcome, reject
+from realtime_server.core.outcomes import NoChange, Outcome, item_refused, reject
 from realtime_server.core.reconciliation_commands import AssignRecords, SetRecordStatus
 from realtime_server.core.state import Changes, RecordState, SessionState
 from realtime_server.core.tallies import tally_statuses
@@ -35,7 +35,7 @@ def decide_status(state: SessionState, command: SetRecordStatus, now: int) -> Ou
     for record_id in dict.fromkeys(command.record_ids):
         change = _status_of(state, command, record_id, now)
         if isinstance(change, Rejection):
-            results.append(_refused(record_id, change))
+            results.append(item_refused("record_id", record_id, change))
         else:
             results.append({"record_id": record_id, "ok": True})
             if change["was"] != change["status"]:
@@ -51,11 +51,6 @@ def decide_status(state: SessionState, command: SetRecordStatus, now: int) -> Ou
     if command.reason is not None:
         data["reason"] = command.reason
     return Draft("record.status_changed", data)
-
-
-def _refused(record_id: str, rejection: Rejection) -> dict[str, Any]:
-    error = {"code": rejection.code.value, "message": rejection.message}
-    return {"record_id": record_id, "ok": False, "error": error}
 
 
 def _status_of(state: SessionState, command: SetRecordStatus, record_id: str, now: int) -> dict[str, Any] | Rejection:
@@ -98,7 +93,8 @@ def decide_assign(state: SessionState, command: AssignRecords, now: int) -> Outc
     for record_id in dict.fromkeys(command.record_ids):
         record = state.records.get(record_id)
         if record is None:
-            results.append(_refused(record_id, reject(ErrorCode.NOT_FOUND, f"there is no record {record_id}")))
+            missing = reject(ErrorCode.NOT_FOUND, f"there is no record {record_id}")
+            results.append(item_refused("record_id", record_id, missing))
             continue
         results.append({"record_id": record_id, "ok": True})
         if record.value("assignee") != command.assignee:

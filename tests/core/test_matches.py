@@ -23,7 +23,7 @@ from realtime_server.core.snapshot import (
 )
 from realtime_server.errors import ErrorCode, Rejection
 from tests.core.reconciled import Books, entry
-from tests.core.session_log import ALICE, BOB, RITA, START, Log
+from tests.core.session_log import ALICE, BOB, RITA, START, Log, committed
 
 
 def results_of(outcome: Any) -> list[Any]:
@@ -280,6 +280,15 @@ def test_a_matched_record_is_not_set_aside() -> None:
     books.ask(r.MakeMatch, ALICE, ledger=("l1",), statement=("s1",))
     outcome = books.ask(r.SetRecordStatus, ALICE, record_ids=("l1",), status="excluded", reason="why not")
     assert results_of(outcome) == ["already_matched"]
+
+
+def test_whoever_holds_a_record_is_not_named_in_the_log_of_those_set_aside() -> None:
+    books = Books()
+    books.lock(BOB, "l1")  # what is stored without names, `Books` sees to
+    outcome = books.ask(r.SetRecordStatus, ALICE, record_ids=("l1", "l2"), status="excluded", reason="a copy")
+    assert results_of(outcome) == ["locked", True]
+    error = committed(outcome).data["results"][0]["error"]
+    assert (error["message"], error["details"]["holder"]) == ("bob is working on this record", {"user_id": "bob"})
 
 
 def test_records_are_given_to_people_in_bulk() -> None:
