@@ -5,8 +5,8 @@ record one is told `already_matched`, on whichever instances they are. Bulk acti
 and answer for each item; when nothing can be done nothing is stored.
 
 Every commit of the family has the same shape: ``record_ids``, and ``matches``: for each match ``match_id``, ``ledger``,
-``statement``, ``sums`` ([source, currency, amount]), ``was`` and ``status`` (suggested, confirmed, or null), and for
-one that stands ``rule_id``, ``score``, ``reasons``.
+``statement``, ``sums`` ([source, currency, amount]), ``was`` and ``status`` (suggested, confirmed, or null), for one
+that stands ``rule_id``, ``score``, ``reasons``, and for one that was confirmed, and is undone, ``rule_id``.
 """
 
 from __future__ import annotations
@@ -101,10 +101,12 @@ def _entry(match: Match, was: MatchStatus | None, status: MatchStatus | None) ->
         "was": None if was is None else was.value,
         "status": None if status is None else status.value,
     }
-    if status is not None:
-        entry |= {"rule_id": match.rule_id, "score": _plain(match.score), "reasons": plain(match.reasons)}
+    if status is not None or was is MatchStatus.CONFIRMED:
+        entry["rule_id"] = match.rule_id
         if match.reason is not None:
             entry["reason"] = match.reason
+    if status is not None:
+        entry |= {"score": _plain(match.score), "reasons": plain(match.reasons)}
     return entry
 
 

@@ -100,11 +100,13 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Counts of what is settled. ``records``: status -> records (unmatched ones are the rest). ``matches``: status ->
-    matches, ``by_hand`` among the confirmed. ``settled``: (source, currency) -> minor units of matched, exception and
-    excluded records."""
+    matches. ``by_hand``: of the confirmed ones, those that people made or gave a reason for; too many rather than too
+    few in logs of older versions, which do not say of a match that is undone who had made it. ``settled``: (source,
+    currency) -> minor units of matched, exception and excluded records."""
 
     records: Map[str, int] = field(default_factory=Map)
     matches: Map[str, int] = field(default_factory=Map)
+    by_hand: int = 0
     settled: Map[tuple[str, str], int] = field(default_factory=Map)
 
 

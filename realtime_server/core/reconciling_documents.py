@@ -63,6 +63,7 @@ def reconciliation_document(reconciliation: Reconciliation) -> dict[str, Any]:
         "tally": {
             "records": sorted([name, count] for name, count in tally.records.items()),
             "matches": sorted([name, count] for name, count in tally.matches.items()),
+            "by_hand": tally.by_hand,
             "settled": sorted([*place, minor] for place, minor in tally.settled.items()),
         },
         "workflow": {
@@ -84,6 +85,17 @@ def _run_from(item: Mapping[str, Any]) -> Run:
     return Run(**{**members, "status": RunStatus(item["status"])})
 
 
+def _tally_from(item: Mapping[str, Any]) -> Tally:
+    matches = Map(dict(item["matches"]))
+    return Tally(
+        records=Map(dict(item["records"])),
+        matches=matches,
+        # A checkpoint of an older version does not say: any of them may be.
+        by_hand=item.get("by_hand", matches.get("confirmed", 0)),
+        settled=Map({(source, currency): minor for source, currency, minor in item["settled"]}),
+    )
+
+
 def reconciliation_from(item: Mapping[str, Any] | None) -> Reconciliation:
     """The inverse; None gives a reconciliation in which nothing has happened."""
     if item is None:
@@ -96,11 +108,7 @@ def reconciliation_from(item: Mapping[str, Any] | None) -> Reconciliation:
     return Reconciliation(
         rules=rules,
         run=None if run is None else _run_from(run),
-        tally=Tally(
-            Map(dict(tally["records"])),
-            Map(dict(tally["matches"])),
-            Map({(source, currency): minor for source, currency, minor in tally["settled"]}),
-        ),
+        tally=_tally_from(tally),
         workflow=Workflow(
             status=WorkflowStatus(workflow["status"]),
             prepared_by=frozenset(workflow["prepared_by"]),

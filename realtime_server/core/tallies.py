@@ -34,6 +34,7 @@ def tally_matches(before: Reconciliation, commit: Commit) -> Reconciliation:
     records: list[tuple[str, int]] = []
     matches: list[tuple[str, int]] = []
     settled: list[tuple[tuple[str, str], int]] = []
+    by_hand = before.tally.by_hand
     for entry in commit.data["matches"]:
         size = len(entry["ledger"]) + len(entry["statement"])
         for status, step in ((entry["was"], -1), (entry["status"], 1)):
@@ -42,12 +43,22 @@ def tally_matches(before: Reconciliation, commit: Commit) -> Reconciliation:
             records.append((_RECORD_STATUS[status], step * size))
             matches.append((status, step))
             if status == "confirmed":
+                by_hand += step * _by_hand(entry)
                 settled += [((item[0], item[1]), step * parse_minor_units(item[2], item[1])) for item in entry["sums"]]
     tally = before.tally
-    return replace(
-        before,
-        tally=Tally(_added(tally.records, records), _added(tally.matches, matches), _added(tally.settled, settled)),
+    counted = _added(tally.matches, matches)
+    after = Tally(
+        records=_added(tally.records, records),
+        matches=counted,
+        by_hand=min(by_hand, counted.get("confirmed", 0)),
+        settled=_added(tally.settled, settled),
     )
+    return replace(before, tally=after)
+
+
+def _by_hand(entry: Mapping[str, Any]) -> bool:
+    """Whether a person made the match, or gave a reason for it. Older logs do not say it of one that is undone."""
+    return "rule_id" in entry and (entry["rule_id"] is None or bool(entry.get("reason", "").strip()))
 
 
 def tally_statuses(before: Reconciliation, commit: Commit) -> Reconciliation:
@@ -63,4 +74,5 @@ def tally_statuses(before: Reconciliation, commit: Commit) -> Reconciliation:
                 minor = parse_minor_units(item["amount"], item["currency"])
                 settled.append(((item["source"], item["currency"]), step * minor))
     tally = before.tally
-    return replace(before, tally=Tally(_added(tally.records, records), tally.matches, _added(tally.settled, settled)))
+    after = replace(tally, records=_added(tally.records, records), settled=_added(tally.settled, settled))
+    return replace(before, tally=after)

@@ -220,7 +220,8 @@ def decide_reopen(state: SessionState, command: Reopen, now: int) -> Outcome:
 
 
 def decide_certify(state: SessionState, command: Certify, now: int) -> Outcome:
-    """Never with an open record, an unexplained difference, an open conflict, or a match that a person made."""
+    """Never with an open record, an unexplained difference, an open conflict, or anything that a person settled: a
+    match that they made or gave a reason for, a record that they set aside."""
     reconciliation = state.reconciliation
     frozen = refuse_frozen(state, Role.PREPARER)
     if frozen is not None:
@@ -235,6 +236,10 @@ def decide_certify(state: SessionState, command: Certify, now: int) -> Outcome:
     if any(unexplained.values()) or figures["open_records"] or figures["exceptions"]:
         message = "something is open, or unexplained: a person judges that"
         return reject(ErrorCode.UNBALANCED, message, **figures)
+    by_hand, excluded = reconciliation.tally.by_hand, reconciliation.tally.records.get("excluded", 0)
+    if by_hand or excluded:
+        message = "people matched records by hand, or excluded some: a person judges that"
+        return reject(ErrorCode.INVALID, message, by_hand=by_hand, excluded=excluded)
     largest = max((abs(minor) for minor in reconciliation.tally.settled.values()), default=0)
     if settings.auto_certify_up_to is not None and largest > settings.auto_certify_up_to:
         return reject(ErrorCode.INVALID, "the amounts are above what may be signed off by rule")

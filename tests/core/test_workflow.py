@@ -11,6 +11,7 @@ from realtime_server.core import commands as c
 from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.commits import Commit
 from realtime_server.core.reconciling import WorkflowStatus
+from realtime_server.core.reconciling_documents import reconciliation_document, reconciliation_from
 from realtime_server.core.workflow import workflow_view
 from realtime_server.errors import ErrorCode, Rejection
 from tests.core.reconciled import Books, entry
@@ -284,6 +285,43 @@ def test_a_rule_never_signs_off_what_a_person_has_to_judge(spoil: str) -> None:
     books.end_run()
     assert isinstance(certify(books), Rejection)
     assert books.state.reconciliation.workflow.status is not APPROVED
+
+
+@pytest.mark.parametrize("by_hand", ["match", "explained match", "confirmed with a reason", "excluded"])
+def test_a_rule_never_signs_off_what_a_person_settled_by_hand(by_hand: str) -> None:
+    books = Books(entry("l1", "10.00"), entry("s1", "10.00" if by_hand == "match" else "9.00"))
+    books.ask(r.Configure, OLGA, settings={"auto_certify": True})
+    if by_hand == "excluded":
+        books.ask(r.SetRecordStatus, ALICE, record_ids=("l1", "s1"), status="excluded", reason="odd")
+    elif by_hand == "confirmed with a reason":
+        books.found((("l1",), ("s1",)), rule_id="near")
+        books.edit(ALICE, "s1", "amount", "5.00")
+        results = books.ask(r.ConfirmMatches, ALICE, match_ids=(books.match_of("l1"),), reason="the bank's fee")
+        assert committed(results)
+    else:
+        reason = None if by_hand == "match" else "the bank's fee"
+        books.ask(r.MakeMatch, ALICE, ledger=("l1",), statement=("s1",), reason=reason)
+    books.end_run()
+    rejection = refused(certify(books), ErrorCode.INVALID)
+    assert "by hand" in rejection.message
+
+
+def test_a_match_by_hand_that_was_undone_counts_no_more() -> None:
+    books = certifiable()
+    books.ask(r.MakeMatch, ALICE, ledger=("l1",), statement=("s1",))
+    books.ask(r.RemoveMatches, ALICE, match_ids=(books.match_of("l1"),))
+    books.found((("l1",), ("s1",)), confirmed=True)
+    books.end_run()
+    committed(certify(books), "reconciliation.approved")
+
+
+def test_of_an_older_checkpoint_any_match_may_be_by_hand() -> None:
+    books = certifiable()
+    books.found((("l1",), ("s1",)), confirmed=True)
+    document = reconciliation_document(books.state.reconciliation)
+    assert reconciliation_from(document) == books.state.reconciliation
+    del document["tally"]["by_hand"]
+    assert reconciliation_from(document).tally.by_hand == 1
 
 
 def test_a_locked_period_changes_not_at_all() -> None:
