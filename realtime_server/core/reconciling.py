@@ -102,12 +102,20 @@ class Tally:
     """Counts of what is settled. ``records``: status -> records (unmatched ones are the rest). ``matches``: status ->
     matches. ``by_hand``: of the confirmed ones, those that people made or gave a reason for; too many rather than too
     few in logs of older versions, which do not say of a match that is undone who had made it. ``settled``: (source,
-    currency) -> minor units of matched, exception and excluded records."""
+    currency) -> minor units of matched, exception and excluded records. ``gross``: the same without regard to sign, for
+    each match and each record set aside."""
 
     records: Map[str, int] = field(default_factory=Map)
     matches: Map[str, int] = field(default_factory=Map)
     by_hand: int = 0
     settled: Map[tuple[str, str], int] = field(default_factory=Map)
+    gross: Map[tuple[str, str], int] = field(default_factory=Map)
+
+    @property
+    def largest(self) -> int:
+        """Minor units that are settled of one source and currency, of whichever most are. Receipts and payments do not
+        take each other away."""
+        return max((*self.gross.values(), *(abs(minor) for minor in self.settled.values())), default=0)
 
 
 class WorkflowStatus(StrEnum):
@@ -134,9 +142,10 @@ class SignOff:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``threshold``: unexplained difference that may be submitted, minor units, in each currency.
-    ``second_signature_above``: settled minor units of one currency from which two signatures are needed, the last one
-    an approver's; None: never. ``auto_certify``: sign off by rule when nothing is open and nothing unexplained, up to
-    ``auto_certify_up_to`` minor units. ``due_date``: ISO date. ``period_locked``: nothing may change at all."""
+    ``second_signature_above``: settled minor units of one currency (`Tally.largest`) from which two signatures are
+    needed, the last one an approver's; None: never. ``auto_certify``: sign off by rule when nothing is open, nothing
+    unexplained and nothing settled by hand, up to ``auto_certify_up_to`` minor units. ``due_date``: ISO date.
+    ``period_locked``: nothing may change at all."""
 
     threshold: int = 0
     second_signature_above: int | None = None

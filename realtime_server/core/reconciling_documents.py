@@ -65,6 +65,7 @@ def reconciliation_document(reconciliation: Reconciliation) -> dict[str, Any]:
             "matches": sorted([name, count] for name, count in tally.matches.items()),
             "by_hand": tally.by_hand,
             "settled": sorted([*place, minor] for place, minor in tally.settled.items()),
+            "gross": sorted([*place, minor] for place, minor in tally.gross.items()),
         },
         "workflow": {
             "status": workflow.status.value,
@@ -87,12 +88,16 @@ def _run_from(item: Mapping[str, Any]) -> Run:
 
 def _tally_from(item: Mapping[str, Any]) -> Tally:
     matches = Map(dict(item["matches"]))
+    settled = Map({(source, currency): minor for source, currency, minor in item["settled"]})
+    # Checkpoints of older versions say neither who made the matches, so that any may be by hand, nor what they come to
+    # without regard to sign: that much at least.
+    gross = item.get("gross", [[*place, abs(minor)] for place, minor in settled.items()])
     return Tally(
         records=Map(dict(item["records"])),
         matches=matches,
-        # A checkpoint of an older version does not say: any of them may be.
         by_hand=item.get("by_hand", matches.get("confirmed", 0)),
-        settled=Map({(source, currency): minor for source, currency, minor in item["settled"]}),
+        settled=settled,
+        gross=Map({(source, currency): minor for source, currency, minor in gross}),
     )
 
 

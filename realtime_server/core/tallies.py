@@ -34,6 +34,7 @@ def tally_matches(before: Reconciliation, commit: Commit) -> Reconciliation:
     records: list[tuple[str, int]] = []
     matches: list[tuple[str, int]] = []
     settled: list[tuple[tuple[str, str], int]] = []
+    gross: list[tuple[tuple[str, str], int]] = []
     by_hand = before.tally.by_hand
     for entry in commit.data["matches"]:
         size = len(entry["ledger"]) + len(entry["statement"])
@@ -44,7 +45,10 @@ def tally_matches(before: Reconciliation, commit: Commit) -> Reconciliation:
             matches.append((status, step))
             if status == "confirmed":
                 by_hand += step * _by_hand(entry)
-                settled += [((item[0], item[1]), step * parse_minor_units(item[2], item[1])) for item in entry["sums"]]
+                for source, currency, amount in entry["sums"]:
+                    minor = parse_minor_units(amount, currency)
+                    settled.append(((source, currency), step * minor))
+                    gross.append(((source, currency), step * abs(minor)))
     tally = before.tally
     counted = _added(tally.matches, matches)
     after = Tally(
@@ -52,6 +56,7 @@ def tally_matches(before: Reconciliation, commit: Commit) -> Reconciliation:
         matches=counted,
         by_hand=min(by_hand, counted.get("confirmed", 0)),
         settled=_added(tally.settled, settled),
+        gross=_added(tally.gross, gross),
     )
     return replace(before, tally=after)
 
@@ -65,6 +70,7 @@ def tally_statuses(before: Reconciliation, commit: Commit) -> Reconciliation:
     """Records set aside, or taken back: ``changes``: {record_id, source, was, status, currency, amount}."""
     records: list[tuple[str, int]] = []
     settled: list[tuple[tuple[str, str], int]] = []
+    gross: list[tuple[tuple[str, str], int]] = []
     for item in commit.data["changes"]:
         for status, step in ((item["was"], -1), (item["status"], 1)):
             if status == "unmatched":
@@ -73,6 +79,12 @@ def tally_statuses(before: Reconciliation, commit: Commit) -> Reconciliation:
             if item["amount"] is not None:
                 minor = parse_minor_units(item["amount"], item["currency"])
                 settled.append(((item["source"], item["currency"]), step * minor))
+                gross.append(((item["source"], item["currency"]), step * abs(minor)))
     tally = before.tally
-    after = replace(tally, records=_added(tally.records, records), settled=_added(tally.settled, settled))
+    after = replace(
+        tally,
+        records=_added(tally.records, records),
+        settled=_added(tally.settled, settled),
+        gross=_added(tally.gross, gross),
+    )
     return replace(before, tally=after)

@@ -187,7 +187,7 @@ def decide_approve(state: SessionState, command: Approve, now: int) -> Outcome:
 
 def _two_needed(reconciliation: Reconciliation) -> bool:
     above = reconciliation.settings.second_signature_above
-    return above is not None and any(abs(minor) >= above for minor in reconciliation.tally.settled.values())
+    return above is not None and reconciliation.tally.largest >= above
 
 
 def _wrong_status(workflow: Workflow, action: str) -> Rejection:
@@ -240,8 +240,7 @@ def decide_certify(state: SessionState, command: Certify, now: int) -> Outcome:
     if by_hand or excluded:
         message = "people matched records by hand, or excluded some: a person judges that"
         return reject(ErrorCode.INVALID, message, by_hand=by_hand, excluded=excluded)
-    largest = max((abs(minor) for minor in reconciliation.tally.settled.values()), default=0)
-    if settings.auto_certify_up_to is not None and largest > settings.auto_certify_up_to:
+    if settings.auto_certify_up_to is not None and reconciliation.tally.largest > settings.auto_certify_up_to:
         return reject(ErrorCode.INVALID, "the amounts are above what may be signed off by rule")
     actor = command.actor
     data = {**figures, "name": name_of(state, actor), "role": actor.role.value, "final": True, "automatic": True}

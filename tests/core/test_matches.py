@@ -13,6 +13,7 @@ from realtime_server.core import reconciliation_commands as r
 from realtime_server.core.commits import Commit
 from realtime_server.core.decide import answer, decide, needed_records
 from realtime_server.core.evolve import evolve, replay
+from realtime_server.core.money import parse_minor_units
 from realtime_server.core.outcomes import NoChange
 from realtime_server.core.reconciling import MatchStatus
 from realtime_server.core.snapshot import (
@@ -366,7 +367,18 @@ def test_whatever_happens_nothing_is_matched_twice_and_the_counts_are_those_of_t
             assert item.value("status") == name
         else:
             assert item.value("status") == "unmatched"
-    assert dict(books.state.reconciliation.tally.records) == counted
+    tally = books.state.reconciliation.tally
+    assert dict(tally.records) == counted
+    confirmed_ones = [match for match in standing.values() if match.status is MatchStatus.CONFIRMED]
+    assert tally.by_hand == sum(match.rule_id is None for match in confirmed_ones)
+    gross: dict[tuple[str, str], int] = {}
+    for source, currency, minor in (item for match in confirmed_ones for item in match.sums):
+        gross[source, currency] = gross.get((source, currency), 0) + abs(minor)
+    for item in books.state.records.values():
+        if item.disposition is not None:
+            place = (item.source, item.currency)
+            gross[place] = gross.get(place, 0) + abs(parse_minor_units(item.value("amount"), item.currency))
+    assert dict(tally.gross) == gross
 
 
 @given(st.lists(actions, max_size=20))

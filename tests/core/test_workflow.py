@@ -247,6 +247,28 @@ def test_large_amounts_need_two_signatures_the_last_an_approvers() -> None:
     committed(books.ask(r.Approve, OLGA), "reconciliation.approved")
 
 
+def test_receipts_and_payments_do_not_take_each_other_away_when_amounts_are_judged() -> None:
+    books = Books(entry("l1", "50.00"), entry("s1", "50.00"), entry("l2", "-50.00"), entry("s2", "-50.00"))
+    limits = {"second_signature_above": 6_000, "auto_certify": True, "auto_certify_up_to": 6_000}
+    books.ask(r.Configure, OLGA, settings=limits)
+    books.found((("l1",), ("s1",)), (("l2",), ("s2",)), confirmed=True)
+    books.end_run()
+    assert books.state.reconciliation.tally.largest == 10_000
+    refused(certify(books), ErrorCode.INVALID)
+    books.submit()
+    committed(books.ask(r.Approve, RITA), "reconciliation.reviewed")
+
+
+def test_what_is_undone_or_taken_back_counts_no_more_among_the_amounts_that_are_judged() -> None:
+    books = Books(entry("l1", "50.00"), entry("s1", "50.00"), entry("l2", "-50.00"), entry("s2", "-50.00"))
+    books.ask(r.SetRecordStatus, ALICE, record_ids=("l2",), status="exception", reason="odd")
+    books.ask(r.MakeMatch, ALICE, ledger=("l1",), statement=("s1",))
+    assert books.state.reconciliation.tally.largest == 10_000
+    books.ask(r.SetRecordStatus, ALICE, record_ids=("l2",), status="unmatched")
+    books.ask(r.RemoveMatches, ALICE, match_ids=(books.match_of("l1"),))
+    assert books.state.reconciliation.tally.largest == 0
+
+
 def test_sending_back_voids_the_first_of_two_signatures() -> None:
     books = books_in(IN_PROGRESS)
     books.ask(r.Configure, OLGA, settings={"second_signature_above": 1000})
@@ -315,13 +337,14 @@ def test_a_match_by_hand_that_was_undone_counts_no_more() -> None:
     committed(certify(books), "reconciliation.approved")
 
 
-def test_of_an_older_checkpoint_any_match_may_be_by_hand() -> None:
+def test_of_an_older_checkpoint_any_match_may_be_by_hand_and_amounts_count_as_they_did() -> None:
     books = certifiable()
     books.found((("l1",), ("s1",)), confirmed=True)
     document = reconciliation_document(books.state.reconciliation)
     assert reconciliation_from(document) == books.state.reconciliation
-    del document["tally"]["by_hand"]
-    assert reconciliation_from(document).tally.by_hand == 1
+    del document["tally"]["by_hand"], document["tally"]["gross"]
+    older = reconciliation_from(document).tally
+    assert (older.by_hand, older.largest) == (1, 1_000)
 
 
 def test_a_locked_period_changes_not_at_all() -> None:
