@@ -23,6 +23,7 @@ from realtime_server.core.matching.text import fold, plain_reference, references
 START = date(2026, 10, 1).toordinal()
 NAMES = [f"{first} {last}" for first in ("Abbott", "Bauer", "Chan", "Diaz", "Ekman", "Ferrari", "Gupta", "Haddad")
          for last in ("Logistics", "Bakery", "Couriers", "Stationers", "Telecom", "Furniture", "Plumbing")]  # fmt: skip
+EXACT = Rule("exact", "Exact", Kind.PAIR)
 
 
 def item(record_id: str, minor: int, day: int = 0, text: str = "", reference: str = "", currency: str = "EUR") -> Item:
@@ -112,6 +113,16 @@ def test_a_paying_in_slip_joins_its_receipts() -> None:
     assert frozenset({"D1", "D2", "D3", "SD"}) in found(ledger, statement)
 
 
+@pytest.mark.parametrize(("most", "joined"), [(3, False), (8, True), (12, True)])
+def test_a_slip_has_no_more_receipts_than_its_rule_says(most: int, joined: bool) -> None:
+    ledger, statement = books()
+    slip = [item(f"D{n}", 10_111 * n, 5, f"Receipt {NAMES[n]}", "DS-700001") for n in range(1, 11)]
+    statement.append(item("SD", sum(entry.minor for entry in slip), 6, "DEPOSIT", ""))
+    rules = [replace(rule, max_records=most) if rule.kind is Kind.SUM else rule for rule in DEFAULT_RULES]
+    groups = [set(p.records) for p in propose(ledger + slip, statement, rules)]
+    assert ({"SD", *(entry.record_id for entry in slip)} in groups) is joined
+
+
 def test_instalments_join_their_invoice() -> None:
     ledger, statement = books()
     ledger.append(item("LI", 90_123, 3, "Payment Gupta Telecom Ltd", "INV-800001"))
@@ -186,6 +197,14 @@ def test_an_entry_that_was_taken_back_and_never_came_again_nets_to_nothing() -> 
     assert (proposal.rule_id, proposal.statement, proposal.confirmed) == ("reversal", (), False)
 
 
+def test_what_was_taken_back_is_suggested_only_where_its_rule_asks_for_no_more() -> None:
+    ledger, statement = books()
+    ledger += [item("LV1", -25_050, 1, "Cheque 500100 Diaz", "500100"), item("LV2", 25_050, 4, "VOID 500100", "500100")]
+    for least, proposed in ((0.9, True), (0.95, False)):
+        rules = [EXACT, Rule("reversal", "Taken back", Kind.REVERSAL, min_score=least)]
+        assert ({"LV1", "LV2"} in [set(p.records) for p in propose(ledger, statement, rules)]) is proposed
+
+
 def test_currencies_do_not_mix() -> None:
     ledger, statement = books()
     ledger.append(item("LX", 4_242, 3, "Payment Ekman Telecom", "INV-99", currency="USD"))
@@ -241,9 +260,6 @@ def test_a_rule_of_ones_own_has_its_conditions_kept() -> None:
     assert proposals
     assert all(days[p.ledger[0]] == days[p.statement[0]] and p.difference == 0 for p in proposals)
     assert propose(ledger, statement, [Rule("off", "Off", Kind.PAIR, enabled=False)]) == []
-
-
-EXACT = Rule("exact", "Exact", Kind.PAIR)
 
 
 @pytest.mark.parametrize(

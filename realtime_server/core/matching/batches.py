@@ -19,7 +19,7 @@ import numpy as np
 from realtime_server.core.matching import words
 from realtime_server.core.matching.comparisons import lag_level
 from realtime_server.core.matching.references import Group
-from realtime_server.core.matching.rules import Rule
+from realtime_server.core.matching.rules import DEFAULT_MOST, Rule
 from realtime_server.core.matching.sums import MAX_POOL, Pool
 from realtime_server.core.matching.table import Floats, Ints
 from realtime_server.core.matching.workspace import Workspace
@@ -34,6 +34,9 @@ _MAX_SHARING: Final = 900
 _SPOKEN_FOR: Final = 0.9
 #: Days after which entries of one day are not looked for in a deposit any more.
 _LAST_DAY: Final = 12
+#: Entries of one slip under a rule that does not say how many: its reference holds them together, so there may be more
+#: than can be told apart by their sum.
+_MOST_OF_SLIP: Final = 50
 #: Share of the targets that a way in meets truly, before the data has spoken, and how many targets that is worth.
 _PRIOR, _PRIOR_WEIGHT = 0.05, 20.0
 
@@ -105,7 +108,8 @@ def _slips(work: Workspace, rule: Rule, open_rows: tuple[Ints, Ints]) -> _Found:
         for row in open_rows[side]:
             if table.own[row]:
                 groups[table.references[row][0], int(table.currency[row])].append(int(row))
-        several = [rows for _, rows in sorted(groups.items()) if 1 < len(rows) <= max(rule.max_records, 50)]
+        most = _MOST_OF_SLIP if rule.max_records == DEFAULT_MOST else rule.max_records
+        several = [rows for _, rows in sorted(groups.items()) if 1 < len(rows) <= most]
         if not several:
             continue
         targets = open_rows[1 - side]

@@ -206,6 +206,8 @@ _TAKEN_BACK: Final = 0.9
 
 def _apply_reversal(work: Workspace, rule: Rule) -> Iterator[Proposal]:
     """What was entered and taken back, and never came again, nets to nothing on its own side."""
+    if rule.min_score > _TAKEN_BACK:
+        return
     for side, chain in work.cancelled:
         ledger, statement = (chain.records, ()) if side == "ledger" else ((), chain.records)
         reasons = (f"entered, and taken back {explain.days(chain.items[-1].day - chain.items[0].day)}",)

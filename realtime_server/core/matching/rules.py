@@ -15,8 +15,8 @@ from realtime_server.core.numbers import plain_number
 
 MAX_RULES: Final = 50
 MAX_NAME: Final = 100
-#: Records of one side in a group that a sum finds. Beyond it anything adds up.
-MAX_GROUP: Final = 12
+#: Records of one side in a group, for a rule that does not say it.
+DEFAULT_MOST: Final = 8
 #: A match is confirmed by itself from here on, unless its rule asks for more.
 AUTO_SCORE: Final = 0.9995
 #: and only when the next best candidate of either record is less likely by this factor, in bits.
@@ -62,7 +62,7 @@ class Rule:
     days_after: int = 45
     text_similarity: int = 0
     reference_required: bool = False
-    max_records: int = 8
+    max_records: int = DEFAULT_MOST
     min_score: float = 0.5
     auto_confirm: bool = False
     auto_score: float = AUTO_SCORE
