@@ -227,11 +227,19 @@ def _propose(bulk: _Bulk, user_id: str, item: Found, position: int, now: int) ->
     problem = _balance(state, sums, item.rule_id, None)
     if problem is not None:
         return problem
-    status = MatchStatus.CONFIRMED if item.confirmed else MatchStatus.SUGGESTED
+    undone = any(_was_unmatched(state.records[record_id]) for record_id in records)
+    status = MatchStatus.CONFIRMED if item.confirmed and not undone else MatchStatus.SUGGESTED
     match = _new(bulk, position, item.ledger, item.statement, sums, status, user_id)
-    reasons = tuple(reason[: limits.MAX_REASON_TEXT] for reason in item.reasons[: limits.MAX_REASONS])
+    said = ("a match of it was undone", *item.reasons) if undone else item.reasons
+    reasons = tuple(reason[: limits.MAX_REASON_TEXT] for reason in said[: limits.MAX_REASONS])
     bulk.add(replace(match, rule_id=item.rule_id, score=_plain(item.score), reasons=reasons), None, status)
     return None
+
+
+def _was_unmatched(record: RecordState) -> bool:
+    """Whether the last that became of the record is that a match of it was undone: a person judges the next one."""
+    history = record.field_state("status").history
+    return bool(history) and history[-1][1] == RecordStatus.MATCHED.value
 
 
 def _new(

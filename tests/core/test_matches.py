@@ -205,6 +205,19 @@ def test_unmatching_opens_the_records_again() -> None:
     assert results_of(books.ask(r.MakeMatch, BOB, ledger=("l1",), statement=("s1",))) == [True]
 
 
+def test_what_somebody_unmatched_a_run_suggests_and_never_confirms_again() -> None:
+    books = Books()
+    books.found((("l1",), ("s1",)), confirmed=True)
+    books.ask(r.RemoveMatches, ALICE, match_ids=(books.match_of("l1"),))
+    books.found((("l1",), ("s1",)), (("l2",), ("s2",)), confirmed=True)
+    assert (status(books, "l1"), status(books, "l2")) == ("suggested", "matched")
+    match = books.state.records["l1"].match
+    assert match is not None
+    assert match.reasons == ("a match of it was undone", "same amount")
+    books.ask(r.ConfirmMatches, BOB, match_ids=(match.match_id,))
+    assert status(books, "l1") == "matched"
+
+
 def test_a_suggestion_is_not_unmatched_and_a_match_not_rejected() -> None:
     books = Books()
     books.found((("l1",), ("s1",)))

@@ -332,7 +332,8 @@ def test_a_match_by_hand_that_was_undone_counts_no_more() -> None:
     books = certifiable()
     books.ask(r.MakeMatch, ALICE, ledger=("l1",), statement=("s1",))
     books.ask(r.RemoveMatches, ALICE, match_ids=(books.match_of("l1"),))
-    books.found((("l1",), ("s1",)), confirmed=True)
+    books.found((("l1",), ("s1",)))
+    books.ask(r.ConfirmMatches, BOB, match_ids=(books.match_of("l1"),))
     books.end_run()
     committed(certify(books), "reconciliation.approved")
 
