@@ -27,7 +27,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
     },
     "edit_batch": {
         "session_id": "demo", "edit_id": "5f0c7b1e-77aa", "edits": [
-            {"record_id": f"ledger:{number:06}", "field_name": "status", "new_value": "matched", "base_version": 0}
+            {"record_id": f"ledger:{number:06}", "field_name": "notes", "new_value": "seen", "base_version": 0}
             for number in range(10)
         ],
     },

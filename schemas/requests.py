@@ -67,7 +67,7 @@ class EditBatch(SessionRequest):
     edits = Listed(
         fields.Nested(FieldEdit),
         "The edits; each field at most once.",
-        [{"record_id": "ledger-000017", "field_name": "status", "new_value": "matched", "base_version": 0}],
+        [{"record_id": "ledger-000017", "field_name": "notes", "new_value": "seen", "base_version": 0}],
         minimum=1,
         maximum=c.MAX_BATCH,
         required=True,

@@ -4,7 +4,7 @@
 
     async with connect("http://127.0.0.1:8080", token) as client, client.join("demo") as session:
         async with session.lock("ledger:A-17", ttl=60) as lock:
-            await session.edit("ledger:A-17", "status", "matched", base_version=0, lock=lock)
+            await session.edit("ledger:A-17", "notes", "asked the bank", base_version=0, lock=lock)
         async for envelope in session.envelopes():
             print(envelope.seq, envelope.message_type, envelope.data)
 

@@ -60,6 +60,8 @@ def _check(
     locked = refuse_locked(state, edit.record_id, user_id, edit.lock_token, now)
     if locked is not None:
         return locked
+    if edit.field_name == "status":
+        return _invalid(edit, "field_name", "the status follows from matches; record_status sets a record aside")
     if record.match is not None or record.disposition is not None:
         settled = refuse_settled(record, edit.field_name)
         if settled is not None:

@@ -38,7 +38,9 @@ def decide_status(state: SessionState, command: SetRecordStatus, now: int) -> Ou
             results.append(item_refused("record_id", record_id, change))
         else:
             results.append({"record_id": record_id, "ok": True})
-            if change["was"] != change["status"]:
+            # Older versions let the field be edited by itself: it may say something else, and is put right.
+            shown = state.records[record_id].value("status") or "unmatched"
+            if {change["was"], shown} != {command.status}:
                 changes.append(change)
     if not changes:
         return NoChange({"seq": state.seq, "results": results})

@@ -54,7 +54,7 @@ VERSIONS: st.SearchStrategy[Any] = st.one_of(st.integers(-2, 6), JSON_VALUES)
 FITTING: dict[str, st.SearchStrategy[Any]] = {
     "amount": st.sampled_from(["1.00", "2.50", "3", "-4.00", "0.125", 7]),
     "currency": st.sampled_from(["GBP", "KWD", "EUR", "JPY"]),
-    "status": st.sampled_from(["unmatched", "matched", "exception"]),
+    "category": st.sampled_from(["rent", "travel", "food"]),
     "description": st.lists(st.sampled_from(["pay", "the", "old", "bill", "12.50"]), min_size=1, max_size=5).map(
         " ".join
     ),

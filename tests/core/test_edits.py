@@ -60,7 +60,7 @@ def test_an_edit_to_the_value_that_is_there_changes_nothing_whatever_its_author_
     [
         ("amount", "11.00", "12.00"),
         ("date", "2026-11-23", "2026-11-24"),
-        ("status", "matched", "exception"),
+        ("category", "rent", "travel"),
         ("reference", "A", "B"),
     ],
 )
@@ -167,7 +167,16 @@ def test_what_a_record_is_known_by_cannot_be_edited(name: str) -> None:
     refused(Log().edit(ALICE, "r1", name, "x"), ErrorCode.INVALID)
 
 
-@pytest.mark.parametrize("name", ["amount", "currency", "date", "status"])
+@pytest.mark.parametrize("value", ["matched", "exception", "unmatched", None])
+def test_the_status_is_not_edited_by_itself(value: Any) -> None:
+    log = Log()
+    rejection = refused(log.edit(ALICE, "r1", "status", value), ErrorCode.INVALID)
+    assert "record_status" in rejection.message
+    assert "field_name" in rejection.details["fields"]
+    refused(log.batch(ALICE, log.part("r1", "notes", "x"), log.part("r1", "status", value)), ErrorCode.INVALID)
+
+
+@pytest.mark.parametrize("name", ["amount", "currency", "date"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_what_reconciling_needs_cannot_be_emptied(name: str, value: Any) -> None:
     refused(Log().edit(ALICE, "r1", name, value), ErrorCode.INVALID)
@@ -216,15 +225,11 @@ def test_an_id_that_cannot_be_written_as_json_is_invalid() -> None:
 def test_a_batch_is_one_commit_that_sets_all_its_fields() -> None:
     log = Log()
     outcome = log.batch(
-        ALICE, log.part("r1", "amount", "1.00"), log.part("r1", "notes", "x"), log.part("r2", "status", "unmatched")
+        ALICE, log.part("r1", "amount", "1.00"), log.part("r1", "notes", "x"), log.part("r2", "reference", "INV-1")
     )
     commit = committed(outcome, "edit.batch_applied")
     assert acknowledged(commit) == {"status": "applied", "seq": 2, "versions": [2, 2, 0]}
-    assert (log.value("r1", "amount"), log.value("r1", "notes"), log.value("r2", "status")) == (
-        "1.00",
-        "x",
-        "unmatched",
-    )
+    assert (log.value("r1", "amount"), log.value("r1", "notes"), log.value("r2", "reference")) == ("1.00", "x", "INV-1")
     assert len(commit.data["edits"]) == 2
 
 

@@ -289,6 +289,16 @@ def test_an_exception_needs_a_reason_and_counts_as_explained() -> None:
     assert results_of(books.found((("l1",), ("s1",)))) == [True]
 
 
+def test_a_status_that_an_older_version_let_be_edited_is_put_right() -> None:
+    books = Books(entry("l1", status="matched"), entry("l2", status="exception"))
+    outcome = books.ask(r.SetRecordStatus, ALICE, record_ids=("l1", "l2"), status="unmatched")
+    assert (results_of(outcome), status(books, "l1"), status(books, "l2")) == ([True, True], "unmatched", "unmatched")
+    assert dict(books.state.reconciliation.tally.records) == {}
+    books.ask(r.SetRecordStatus, ALICE, record_ids=("l2",), status="exception", reason="odd")
+    assert books.state.records["l2"].disposition == "exception"
+    assert isinstance(books.ask(r.SetRecordStatus, ALICE, record_ids=("l1",), status="unmatched"), NoChange)
+
+
 def test_a_matched_record_is_not_set_aside() -> None:
     books = Books()
     books.ask(r.MakeMatch, ALICE, ledger=("l1",), statement=("s1",))

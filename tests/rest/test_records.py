@@ -52,13 +52,13 @@ async def test_records_are_filtered_by_status_side_and_text(server: Server, pat:
     await server.services.store.records.insert(
         session, [record(number, description="Office RENT" if number % 3 else "Coffee") for number in range(1, 31)]
     )
-    await edit(pat, session, 4, "status", "matched")
-    await edit(pat, session, 6, "status", "matched")
+    aside = {"record_ids": ["ledger-000004", "ledger-000006"], "status": "excluded", "reason": "copies"}
+    assert (await pat.post(f"/sessions/{session}/status-changes", aside)).status == 200
     path = f"/sessions/{session}/records"
-    assert [item["record_id"] for item in await pat.all(path, status="matched")] == ["ledger-000004", "ledger-000006"]
+    assert [item["record_id"] for item in await pat.all(path, status="excluded")] == ["ledger-000004", "ledger-000006"]
     assert len(await pat.all(path, q="rent")) == 20
     assert len(await pat.all(path, q="rent", limit=3)) == 20
-    assert [item["record_id"] for item in await pat.all(path, q="rent", status="matched")] == ["ledger-000004"]
+    assert [item["record_id"] for item in await pat.all(path, q="rent", status="excluded")] == ["ledger-000004"]
     assert await pat.all(path, source="statement") == []
     assert len(await pat.all(path, status="unmatched", source="ledger", limit=1)) == 28
 
