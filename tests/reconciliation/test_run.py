@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -32,7 +31,6 @@ from realtime_server.ports import NewRecord
 from realtime_server.reconciliation import worker
 from realtime_server.reconciliation.generator import generate
 from realtime_server.reconciliation.worker import match as worker_match
-from realtime_server.storage.mongo import open_store
 from tests.reconciliation.imports import ADMIN, ALICE, BOB, REVIEWER
 from tests.reconciliation.runs import QUICK, SESSION, SLOW, Instance, Office, command_id, rows_of
 from tests.support import eventually
