@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from datetime import date
 from typing import Any, Final
 
 from realtime_server.core import limits
 from realtime_server.core.clock import to_iso
 from realtime_server.core.commits import SYSTEM_USER, Commit, Draft
+from realtime_server.core.dates import canonical_date
 from realtime_server.core.money import format_minor_units
 from realtime_server.core.nameless import name_of
 from realtime_server.core.outcomes import NoChange, Outcome, reject
@@ -104,9 +104,9 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     due = checked.get("due_date")
     if due is not None:
         try:
-            checked["due_date"] = date.fromisoformat(due).isoformat()
-        except (TypeError, ValueError):
-            raise ValueError("due_date is a date such as 2026-11-22") from None
+            checked["due_date"] = canonical_date(due)
+        except ValueError as error:
+            raise ValueError(f"due_date: {error}") from None
     return checked
 
 
