@@ -21,6 +21,7 @@ from realtime_server.collaboration.notices import say_elsewhere
 from realtime_server.core.commits import Commit
 from realtime_server.core.notifications import Notice
 from realtime_server.doorkeeper import Doorkeeper
+from realtime_server.ending import end_tasks
 from realtime_server.engine.config import EngineConfig
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.overviews import OverviewWriter
@@ -261,8 +262,7 @@ async def _revocations(settings: Settings, store: MongoStore, bus: RedisBus | No
     try:
         yield revocations
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await end_tasks(following)
 
 
 def _presence(announce: Announce, clock: Callable[[], int], bus: RedisBus | None) -> Presence:
@@ -427,8 +427,7 @@ async def _collaboration(
         yield Services(settings, store, engine, presence, verifier, revocations, store.clock, runs, quotas, bus)
     finally:
         if sweeping is not None:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            await end_tasks(sweeping)
         if writer is not None:
             await writer.close()
         await runs.close()

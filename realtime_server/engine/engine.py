@@ -12,6 +12,7 @@ from realtime_server.core.commands import Command
 from realtime_server.core.commits import Commit
 from realtime_server.core.conflict_views import conflict_records, open_conflicts
 from realtime_server.core.state import Conflict, SessionState
+from realtime_server.ending import end_tasks
 from realtime_server.engine.actor import Needs, Publish, SessionActor, Stores, Trace
 from realtime_server.engine.batch import Answer
 from realtime_server.engine.config import EngineConfig
@@ -235,7 +236,7 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*(actor.close() for actor in list(self._actors.values())))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
 
     def _actor(self, session_id: str) -> SessionActor:
         actor = self._actors.get(session_id)

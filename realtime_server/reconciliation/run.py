@@ -29,6 +29,7 @@ from realtime_server.core.reconciling import RunStatus, difference
 from realtime_server.core.runs import run_view
 from realtime_server.core.state import SessionState
 from realtime_server.core.workflow import workflow_view
+from realtime_server.ending import end_tasks
 from realtime_server.engine.engine import Engine, wall_clock
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import RecordStore, SessionStore
@@ -262,10 +263,7 @@ class RunService:
     async def close(self) -> None:
         """Stop working; runs go on where they are taken up next."""
         self._closed = True
-        tasks: list[asyncio.Task[Any]] = [self._sweeper, *self._runners.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._sweeper, *self._runners.values())
         await self._pool.close()
 
 

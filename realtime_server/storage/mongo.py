@@ -18,6 +18,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from realtime_server.ending import end_tasks
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.documents import CODEC, Document
 from realtime_server.storage.mongo_clock import DatabaseClock
@@ -97,8 +98,7 @@ async def open_store(
         try:
             yield store
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            await end_tasks(following)
     finally:
         await client.close()
 

@@ -14,6 +14,7 @@ from bson import encode
 from realtime_server.app import SERVICES
 from realtime_server.core import commands as c
 from realtime_server.core.roles import Role
+from realtime_server.ending import end_tasks
 from realtime_server.engine import retention
 from realtime_server.engine.engine import Engine
 from realtime_server.engine.retention import DAY, WORK, NameRetention, RetentionSweeper
@@ -237,8 +238,7 @@ async def test_a_sweeper_goes_on_when_the_database_was_away(
         sweeper = RetentionSweeper(kept, store.turns)
         sweeping = asyncio.create_task(sweeper.sweep_forever(0.01))
         await eventually(lambda: sweeper.sessions == 1)
-        sweeping.cancel()
-        await asyncio.wait([sweeping])
+        await end_tasks(sweeping)
     assert "is tried again" in caplog.text
 
 
