@@ -1,4 +1,4 @@
-"""How tasks that go on for ever are ended."""
+"""How tasks are ended."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 from typing import Any, Final
 
 #: Seconds after which a task that goes on is cancelled again.
-_AGAIN: Final = 1.0
+_AGAIN: Final = 0.5
 
 
 async def end_tasks(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks, and return when all have ended.
+    """Cancel tasks, and return when all have ended, well or not.
 
-    Once is not always enough: `asyncio.wait_for` of Python 3.11, which MongoDB's driver writes with, loses a
+    Once is not always enough: `asyncio.wait_for` of Python 3.11, which redis-py and MongoDB's driver use, loses a
     cancellation that comes just as what it waits for is done (bpo-42130, mended in 3.12): a loop goes on then.
     """
     left = set(tasks)

@@ -27,7 +27,8 @@ from contextlib import asynccontextmanager
 from hmac import compare_digest
 from typing import Any, Final, TypeVar
 
-from realtime_server.redis_hearing import FAILED, TICK, Asking, RedisAway, end_tasks
+from realtime_server.ending import end_tasks
+from realtime_server.redis_hearing import FAILED, TICK, Asking, RedisAway
 from realtime_server.redis_servers import Servers, open_servers
 
 log = logging.getLogger(__name__)
@@ -250,7 +251,7 @@ class RedisBus:
         """Send what waits, as far as Redis takes it, and end."""
         while self._outgoing and self.is_up:
             await self._publish_some()
-        await end_tasks(self._tasks)
+        await end_tasks(*self._tasks)
         await self._servers.close()
 
 
@@ -269,4 +270,4 @@ async def open_bus(url: str, prefix: str, key: bytes) -> AsyncIterator[RedisBus]
         await bus.close()
 
 
-__all__ = ["COUNTED", "MAX_BODY", "RedisBus", "end_tasks", "open_bus"]
+__all__ = ["COUNTED", "MAX_BODY", "RedisBus", "open_bus"]

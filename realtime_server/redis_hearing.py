@@ -9,12 +9,14 @@ said in between has been read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from realtime_server.ending import end_tasks
 
 T = TypeVar("T")
 
@@ -31,20 +33,10 @@ FAILED: Final = (RedisError, OSError, TimeoutError, EOFError)
 #: Times that a command is sent at most, and seconds between them.
 _TRIES: Final = 3
 _PAUSE: Final = 0.05
-_CANCEL: Final = 0.5
 
 
 class RedisAway(RedisError):
     """Redis does not answer this process now."""
-
-
-async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel until they are done: redis-py uses `wait_for`, which in Python 3.11 may swallow a cancellation."""
-    while pending := [task for task in tasks if not task.done()]:
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=_CANCEL)
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Hearing:
@@ -144,7 +136,7 @@ class Asking:
                 raise RedisAway("the connection to Redis was lost")
             return asking.result()
         finally:
-            await end_tasks([asking, losing])
+            await end_tasks(asking, losing)
 
 
 async def _result(command: Callable[[], Awaitable[T]]) -> T:

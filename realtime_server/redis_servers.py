@@ -17,8 +17,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from realtime_server.ending import end_tasks
 from realtime_server.errors import ConfigurationError
-from realtime_server.redis_hearing import FAILED, Hearing, end_tasks
+from realtime_server.redis_hearing import FAILED, Hearing
 from realtime_server.redis_subscriber import Subscriber
 
 log = logging.getLogger(__name__)
@@ -230,7 +231,7 @@ class ClusterServers:
         self._one_up()
 
     async def close(self) -> None:
-        await end_tasks([self._task])
+        await end_tasks(self._task)
         for subscriber in self._subscribers.values():
             await subscriber.close()
         with suppress(*FAILED):

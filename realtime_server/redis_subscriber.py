@@ -13,7 +13,8 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ClusterDownError, MovedError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from realtime_server.redis_hearing import FAILED, Hearing, end_tasks
+from realtime_server.ending import end_tasks
+from realtime_server.redis_hearing import FAILED, Hearing
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Subscriber:
         try:
             await asyncio.wait({serving, silence}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await end_tasks([serving, silence])
+            await end_tasks(serving, silence)
             was_up = self.hearing.is_up
             error = None if serving.cancelled() else serving.exception()
             refused = not was_up and error is not None and not isinstance(error, (RedisTimeoutError, TimeoutError))
@@ -119,7 +120,7 @@ class Subscriber:
             raise
         finally:
             ended.set()
-            await end_tasks([sender])
+            await end_tasks(sender)
 
     async def _send_subscriptions(self, connection: AbstractConnection, ended: asyncio.Event) -> None:
         """Keep what is subscribed at what is wanted, and the connection from being silent."""
@@ -172,4 +173,4 @@ class Subscriber:
             waiting.set_result(None)
 
     async def close(self) -> None:
-        await end_tasks([self._task])
+        await end_tasks(self._task)

@@ -28,6 +28,7 @@ from typing import Final
 from aiohttp import web
 
 from realtime_server.app import DRAINING, create_app
+from realtime_server.ending import end_tasks
 from realtime_server.errors import ConfigurationError
 from realtime_server.settings import Settings
 from realtime_server.storage.embedded import embedded_mongod
@@ -312,9 +313,7 @@ async def running_workers(settings: Settings, listener: socket.socket, count: in
         finally:
             tasks[-1].cancel()
             await _all(workers, lambda worker: worker.stop(signal.SIGTERM))
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(*tasks)
 
 
 async def _all(workers: list[Worker], do: Callable[[Worker], Awaitable[None]]) -> None:

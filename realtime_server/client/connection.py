@@ -18,6 +18,7 @@ from socketio.exceptions import SocketIOError
 
 from realtime_server.client.messages import refusal_of
 from realtime_server.client.session import Session
+from realtime_server.ending import end_tasks
 from realtime_server.errors import CollaborationError, ErrorCode
 
 log = logging.getLogger(__name__)
@@ -155,9 +156,7 @@ class Client:
         self._closed = True
         self._fail(CollaborationError(ErrorCode.UNAVAILABLE, "the client was closed"))
         tasks = [*self._tasks, *([self._supervisor] if self._supervisor is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*tasks)
         await self._socket.disconnect()
         await self._http.close()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from realtime_server.ending import end_tasks
 from realtime_server.errors import CollaborationError, ErrorCode
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,7 @@ async def hold(ask: Ask, record_id: str, ttl: float) -> AsyncIterator[HeldLock]:
     try:
         yield held
     finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
+        await end_tasks(renewing)
         if not held.lost:
             with suppress(CollaborationError):
                 await ask("unlock", record_id=record_id, token=held.token, request_id=uuid4().hex)

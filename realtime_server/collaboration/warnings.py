@@ -16,6 +16,7 @@ from realtime_server.collaboration.connections import Connection
 from realtime_server.collaboration.rooms import Rooms
 from realtime_server.core.commits import is_reserved
 from realtime_server.core.state import SessionState
+from realtime_server.ending import end_tasks
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError
 from realtime_server.presence.members import ChangeKind, Member, PresenceChange
@@ -109,9 +110,7 @@ class Warnings:
                     self._rooms.tell(connection, message)
 
     async def close(self) -> None:
-        for task in self._looks:
-            task.cancel()
-        await asyncio.gather(*self._looks, return_exceptions=True)
+        await end_tasks(*self._looks)
 
 
 def changed_before(state: SessionState, place: Place, me: Involved) -> Overlap | None:

@@ -11,6 +11,7 @@ from typing import Final
 from realtime_server.core.commits import Commit
 from realtime_server.core.snapshot import state_from_document
 from realtime_server.core.state import SessionState
+from realtime_server.ending import end_tasks
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError
 from realtime_server.ports import CommitLog, Overviews, SessionOverview, SessionStore
@@ -82,8 +83,7 @@ class OverviewWriter:
         self._shown = (self._shown - gone) | {item.session_id for item in shown}
 
     async def close(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
         with suppress(CollaborationError):  # without this process they are not believed either
             await self._overviews.show([], self._shown)
 

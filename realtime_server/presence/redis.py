@@ -21,13 +21,14 @@ from functools import partial
 from typing import Final
 
 from realtime_server.core.sessions import admit, session_full
+from realtime_server.ending import end_tasks
 from realtime_server.presence.departed import Departed
 from realtime_server.presence.members import Member, Seat, member_of
 from realtime_server.presence.memory import MemoryPresence
 from realtime_server.presence.ports import Announce
 from realtime_server.presence.redis_seats import KIND, LEASE, Changes, Claim, Seats, SharedSeat, changes_of, topic_of
 from realtime_server.redis_bus import RedisBus
-from realtime_server.redis_hearing import FAILED, end_tasks
+from realtime_server.redis_hearing import FAILED
 
 log = logging.getLogger(__name__)
 
@@ -374,7 +375,7 @@ class RedisPresence(MemoryPresence):
             for item in own.values():
                 self._tell(session_id, self._shared(replace(item.seat, alive=False)), present=True)
         self._closed = True
-        await end_tasks(self._tasks)
+        await end_tasks(*self._tasks)
         if self._bus.is_up:
             with suppress(*_AWAY):
                 await self._bus.ask(self._write)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from realtime_server.core.commands import Actor, RecordImport
 from realtime_server.core.decide import decide
+from realtime_server.ending import end_tasks
 from realtime_server.errors import Rejection
 from realtime_server.ports import CommitLog, ImportedRecord, NewRecord, RecordStore
 from realtime_server.reconciliation.csv_rows import ImportRow, RowError
@@ -222,9 +223,7 @@ class ImportRun:
         try:
             await asyncio.gather(*workers)
         finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            await end_tasks(*workers)
 
     def _note(self, row: ImportRow, result: RowResult) -> None:
         self.summary.seq = max(self.summary.seq, result.seq)

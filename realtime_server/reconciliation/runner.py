@@ -27,6 +27,7 @@ from realtime_server.core.reconciliation_commands import (
 )
 from realtime_server.core.reconciling import Run, RunStatus
 from realtime_server.core.state import SessionState
+from realtime_server.ending import end_tasks
 from realtime_server.engine.engine import Engine
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import RecordStore
@@ -149,9 +150,7 @@ class Runner:
                     await self._report()
             return task.result()
         finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            await end_tasks(task)
 
     def _still_mine(self, state: SessionState) -> Run:
         run = state.reconciliation.run

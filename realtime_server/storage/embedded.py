@@ -32,6 +32,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from realtime_server.ending import end_tasks
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.mongod_host import find_mongod, is_mongod_on
 from realtime_server.storage.mongod_process import Layout, MongoAddress, MongodProcess, connectable, ping
@@ -101,8 +102,7 @@ async def embedded_mongod(
             try:
                 yield layout.address()
             finally:
-                keeper.cancel()
-                await asyncio.gather(keeper, return_exceptions=True)
+                await end_tasks(keeper)
         finally:
             await mongod.stop()
 

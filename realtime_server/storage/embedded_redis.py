@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from realtime_server.ending import end_tasks
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.mongod_host import SOCKET_PATH_LIMIT, private_socket_directory
 from realtime_server.storage.mongod_process import LAUNCHER, connectable
@@ -60,8 +61,7 @@ async def embedded_redis(data_dir: Path) -> AsyncIterator[str]:
     try:
         yield f"unix://{socket}"
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        await end_tasks(keeper)
 
 
 def _socket_path(data_dir: Path) -> Path:
@@ -105,9 +105,7 @@ async def _until_it_listens(process: asyncio.subprocess.Process, socket: Path) -
         if not listening.done():
             raise ConfigurationError(f"redis-server did not start (exit code {ended.result()})")
     finally:
-        listening.cancel()
-        ended.cancel()
-        await asyncio.gather(listening, ended, return_exceptions=True)
+        await end_tasks(listening, ended)
 
 
 async def _keep_running(process: asyncio.subprocess.Process, binary: Path, socket: Path) -> None:

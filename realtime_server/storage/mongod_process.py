@@ -19,6 +19,7 @@ from urllib.parse import quote
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from realtime_server.ending import end_tasks
 from realtime_server.errors import ConfigurationError
 from realtime_server.storage.mongod_host import SOCKET_PATH_LIMIT, private_socket_directory
 
@@ -112,9 +113,7 @@ class MongodProcess:
                     f"mongod did not answer within {self._start_timeout:g} s; see {self._layout.log_path}"
                 )
         finally:
-            connected.cancel()
-            ended.cancel()
-            await asyncio.gather(connected, ended, return_exceptions=True)
+            await end_tasks(connected, ended)
         await ping(self._layout.address(), self._start_timeout)
         log.info("mongod (pid %d) answers after %.2f s", process.pid, time.monotonic() - began)
 
