@@ -287,13 +287,7 @@ async def _rest_services(app: web.Application, settings: Settings) -> AsyncItera
             clock=store.clock,
         )
         presence = _presence(lambda change: None, store.clock, bus)
-        runs = RunService(
-            engine,
-            store.sessions,
-            store.records,
-            busy=lambda session_id: _busy(presence, session_id),
-            clock=store.clock,
-        )
+        runs = _runs(engine, store, presence)
         _engine_metrics(app[METRICS], engine)
         try:
             async with _revocations(settings, store, bus) as revocations:
@@ -394,13 +388,7 @@ async def _collaboration(
     tokens = verifier_of(settings)
     _key_set_metrics(app[METRICS], tokens)
     verifier = RevocableVerifier(tokens, revocations)
-    runs = RunService(
-        engine,
-        store.sessions,
-        store.records,
-        busy=lambda session_id: _busy(presence, session_id),
-        clock=store.clock,
-    )
+    runs = _runs(engine, store, presence)
     quotas = _quotas(settings)
     collaboration = Collaboration(
         sockets=sockets,
@@ -449,6 +437,16 @@ def _retention(
     text = "Sessions from which this process erased people's names because of their age."
     counter(registry, "collaboration_retention_sessions", text, lambda: sweeper.sessions)
     return asyncio.create_task(sweeper.sweep_forever(), name="retention")
+
+
+def _runs(engine: Engine, store: MongoStore, presence: Presence) -> RunService:
+    return RunService(
+        engine,
+        store.sessions,
+        store.records,
+        busy=lambda session_id: _busy(presence, session_id),
+        clock=store.clock,
+    )
 
 
 async def _busy(presence: Presence, session_id: str) -> frozenset[str]:

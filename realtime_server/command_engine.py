@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from realtime_server.core.commits import Commit
 from realtime_server.engine.engine import Engine
+from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.storage.mongo import MongoStore
 
 
@@ -28,6 +29,13 @@ async def command_engine(store: MongoStore) -> AsyncIterator[Engine]:
         yield engine
     finally:
         await engine.close()
+
+
+def failed_alone(error: CollaborationError) -> str:
+    """Why one session's work failed, where others can be gone on with; a database that is away ends the command."""
+    if error.code is ErrorCode.UNAVAILABLE:
+        raise error
+    return error.message
 
 
 def _published_by_the_log(commits: Sequence[Commit]) -> None:

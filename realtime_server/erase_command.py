@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Collection
 import click
 
 from realtime_server.auth.revocations import Revocations
-from realtime_server.command_engine import command_engine
+from realtime_server.command_engine import command_engine, failed_alone
 from realtime_server.core.commands import Actor, EraseName, generated_command_id
 from realtime_server.core.roles import Role
 from realtime_server.engine.erasing import erase
-from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.errors import CollaborationError
 from realtime_server.ports import CommitLog
 from realtime_server.settings import Settings
 from realtime_server.storage.audit import soundness
@@ -72,10 +72,7 @@ async def _erase(
                         continue
                     erased = await erase(engine, store.log, store.notices, session_id, [command])
                 except CollaborationError as error:
-                    if error.code is ErrorCode.UNAVAILABLE:
-                        raise
-                    # A session whose log is damaged keeps the name in no other one.
-                    click.echo(f"{session_id}: not erased: {error.message}")
+                    click.echo(f"{session_id}: not erased: {failed_alone(error)}")
                     sound = False
                     continue
                 is_sound, state = await soundness(store, session_id)

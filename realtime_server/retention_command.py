@@ -7,9 +7,9 @@ import os
 
 import click
 
-from realtime_server.command_engine import command_engine
+from realtime_server.command_engine import command_engine, failed_alone
 from realtime_server.engine.retention import NameRetention
-from realtime_server.errors import CollaborationError, ErrorCode
+from realtime_server.errors import CollaborationError
 from realtime_server.settings import MAX_RETENTION, Settings
 from realtime_server.storage.audit import soundness
 from realtime_server.storage.configured import existing_store
@@ -52,9 +52,7 @@ async def _run(settings: Settings, days: int, *, dry_run: bool) -> bool:
             try:
                 commits = await retention.erase(due)
             except CollaborationError as error:
-                if error.code is ErrorCode.UNAVAILABLE:
-                    raise
-                click.echo(f"{about}; not erased: {error.message}")
+                click.echo(f"{about}; not erased: {failed_alone(error)}")
                 sound = False
                 continue
             is_sound, state = await soundness(store, due.session_id)

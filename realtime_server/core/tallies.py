@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -30,11 +30,24 @@ def _added(counts: Map[Any, int], changes: Iterable[tuple[Any, int]]) -> Map[Any
     return mutation.finish()
 
 
+#: (source, currency), 1 or -1 for what comes or goes, minor units.
+_Moved = tuple[tuple[str, str], int, int]
+
+
+def _with(tally: Tally, records: Iterable[tuple[str, int]], moved: Sequence[_Moved]) -> Tally:
+    """The tally with these steps of records and amounts."""
+    return replace(
+        tally,
+        records=_added(tally.records, records),
+        settled=_added(tally.settled, [(place, step * minor) for place, step, minor in moved]),
+        gross=_added(tally.gross, [(place, step * abs(minor)) for place, step, minor in moved]),
+    )
+
+
 def tally_matches(before: Reconciliation, commit: Commit) -> Reconciliation:
     records: list[tuple[str, int]] = []
     matches: list[tuple[str, int]] = []
-    settled: list[tuple[tuple[str, str], int]] = []
-    gross: list[tuple[tuple[str, str], int]] = []
+    moved: list[_Moved] = []
     by_hand = before.tally.by_hand
     for entry in commit.data["matches"]:
         size = len(entry["ledger"]) + len(entry["statement"])
@@ -45,20 +58,13 @@ def tally_matches(before: Reconciliation, commit: Commit) -> Reconciliation:
             matches.append((status, step))
             if status == "confirmed":
                 by_hand += step * _by_hand(entry)
-                for source, currency, amount in entry["sums"]:
-                    minor = parse_minor_units(amount, currency)
-                    settled.append(((source, currency), step * minor))
-                    gross.append(((source, currency), step * abs(minor)))
-    tally = before.tally
-    counted = _added(tally.matches, matches)
-    after = Tally(
-        records=_added(tally.records, records),
-        matches=counted,
-        by_hand=min(by_hand, counted.get("confirmed", 0)),
-        settled=_added(tally.settled, settled),
-        gross=_added(tally.gross, gross),
-    )
-    return replace(before, tally=after)
+                moved += [
+                    ((source, currency), step, parse_minor_units(amount, currency))
+                    for source, currency, amount in entry["sums"]
+                ]
+    counted = _added(before.tally.matches, matches)
+    tally = replace(before.tally, matches=counted, by_hand=min(by_hand, counted.get("confirmed", 0)))
+    return replace(before, tally=_with(tally, records, moved))
 
 
 def _by_hand(entry: Mapping[str, Any]) -> bool:
@@ -69,8 +75,7 @@ def _by_hand(entry: Mapping[str, Any]) -> bool:
 def tally_statuses(before: Reconciliation, commit: Commit) -> Reconciliation:
     """Records set aside, or taken back: ``changes``: {record_id, source, was, status, currency, amount}."""
     records: list[tuple[str, int]] = []
-    settled: list[tuple[tuple[str, str], int]] = []
-    gross: list[tuple[tuple[str, str], int]] = []
+    moved: list[_Moved] = []
     for item in commit.data["changes"]:
         for status, step in ((item["was"], -1), (item["status"], 1)):
             if status == "unmatched":
@@ -78,13 +83,5 @@ def tally_statuses(before: Reconciliation, commit: Commit) -> Reconciliation:
             records.append((status, step))
             if item["amount"] is not None:
                 minor = parse_minor_units(item["amount"], item["currency"])
-                settled.append(((item["source"], item["currency"]), step * minor))
-                gross.append(((item["source"], item["currency"]), step * abs(minor)))
-    tally = before.tally
-    after = replace(
-        tally,
-        records=_added(tally.records, records),
-        settled=_added(tally.settled, settled),
-        gross=_added(tally.gross, gross),
-    )
-    return replace(before, tally=after)
+                moved.append(((item["source"], item["currency"]), step, minor))
+    return replace(before, tally=_with(before.tally, records, moved))

@@ -137,7 +137,8 @@ class RunService:
         async with self._pool.turn:
             state = await self._engine.inspect(session_id)
             async with loaded(self._pool, self._records, state) as job:
-                await self._pool.call(worker.match, job.job_id, tried or state.reconciliation.rules.rules)
+                chosen = state.reconciliation.rules.rules if tried is None else tried
+                await self._pool.call(worker.match, job.job_id, chosen)
                 found = await self._pool.call(worker.summary, job.job_id, min(examples, MAX_EXAMPLES))
         shown = [
             {

@@ -245,8 +245,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self._put_message(socket, payload)
 
     def _put_message(self, socket: EngineSocket, data: Any) -> None:
-        if socket.lane.put(self._trigger_event, "message", socket.sid, data) > self.limits.pending_input:
-            socket.hold_input()
+        socket.put(self._trigger_event, "message", socket.sid, data)
 
     def refused(self, reason: str, address: str) -> None:
         """Count input that was refused, and say so within the limit of log lines."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from engineio import packet as engine_packet
 
 from .frames import BINARY, build, text_frame
-from .lane import Lane
+from .lane import Function, Lane
 from .limits import TokenBucket
 from .outbox import BoundedOutbox, ClosedOutbox, polling_parts
 from .websocket import WebSocketLink
@@ -247,6 +247,11 @@ class EngineSocket:
             self.server.refused(reason, self.address)
             self.server.addresses.charge_refusal(self.address, self.server.loop.time())
             self.shut(self.server.reason.TRANSPORT_ERROR, code=code)
+
+    def put(self, job: Function, *arguments: Any) -> None:
+        """Behind what the client sent before; nothing more is read while too much of that waits."""
+        if self.lane.put(job, *arguments) > self.server.limits.pending_input:
+            self.hold_input()
 
     def hold_input(self) -> None:
         """Stop reading, or taking POSTs, until the handlers have caught up."""

@@ -6,7 +6,6 @@ of arrival, before any handler; the handlers follow in the same order, in the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from . import packets
@@ -128,16 +127,12 @@ class Receiver:
             return
         server.eio.connects.cancel(socket)
         member = peer.members[namespace] = Member(namespace)
-        self._put(socket, self._membership.connect, member, packet.data)
+        socket.put(self._membership.connect, socket, member, packet.data)
 
     def _leave(self, socket: EngineSocket, peer: Peer, member: Member) -> None:
         peer.members.pop(member.namespace, None)
         if len(peer.left) < self._limits.namespaces:
             peer.left.add(member.namespace)
         peer.leaving.append(member)
-        self._put(socket, self._membership.leave_in_turn, member)
-
-    def _put(self, socket: EngineSocket, job: Callable[..., Coroutine[Any, Any, None]], *what: Any) -> None:
-        """Behind the client's events, and counted as they are: nobody comes and goes without end while one waits."""
-        if socket.lane.put(job, socket, *what) > self._limits.pending_input:
-            socket.hold_input()
+        # Counted as events are: nobody comes and goes without end while one of them waits.
+        socket.put(self._membership.leave_in_turn, socket, member)

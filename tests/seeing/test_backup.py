@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -52,17 +53,20 @@ async def worked(server: Server, given: dict[str, str], target: Path) -> str:
     return session_id
 
 
-async def test_a_lost_database_is_restored_and_work_goes_on(
-    given: dict[str, str], mongodb_url: str, database_name: str, tmp_path: Path
-) -> None:
+async def lost_and_restored(given: dict[str, str], backup: Path) -> subprocess.CompletedProcess[str]:
+    with MongoClient(given["MONGODB_URL"]) as client:
+        client.drop_database(given["MONGODB_DATABASE"])
+    restored = await command(given, "restore", str(backup))
+    assert restored.returncode == 0, restored
+    return restored
+
+
+async def test_a_lost_database_is_restored_and_work_goes_on(given: dict[str, str], tmp_path: Path) -> None:
     target = tmp_path / "backup.jsonl"
     async with serving(given) as server:
         session_id = await worked(server, given, target)
     assert target.stat().st_mode & 0o077 == 0
-    with MongoClient(mongodb_url) as client:
-        client.drop_database(database_name)
-    restored = await command(given, "restore", str(target))
-    assert restored.returncode == 0, restored
+    restored = await lost_and_restored(given, target)
     assert restored.stdout.startswith("1 sessions, ")
     async with serving(given) as server:
         verdict = await verify_session(server.services.store, session_id)
@@ -107,7 +111,7 @@ class _Late:
 
 
 async def test_what_is_imported_during_a_backup_is_restored_with_what_was_done_to_it(
-    given: dict[str, str], mongodb_url: str, database_name: str, tmp_path: Path
+    given: dict[str, str], tmp_path: Path
 ) -> None:
     target = tmp_path / "backup.jsonl"
     async with serving(given) as server:
@@ -130,10 +134,7 @@ async def test_what_is_imported_during_a_backup_is_restored_with_what_was_done_t
             copied = await write_backup(store, file)
         assert (copied.problem, copied.records) == (None, len(before) + 2)
         shown = await pat.all(path)
-    with MongoClient(mongodb_url) as client:
-        client.drop_database(database_name)
-    restored = await command(given, "restore", str(target))
-    assert restored.returncode == 0, restored
+    await lost_and_restored(given, target)
     async with serving(given) as server:
         pat = await server.person("pat", Role.PREPARER)
         await server.services.engine.checkpoint(session_id)
@@ -144,7 +145,7 @@ async def test_what_is_imported_during_a_backup_is_restored_with_what_was_done_t
 
 
 async def test_a_restored_database_knows_what_was_revoked_the_rules_and_the_notifications(
-    given: dict[str, str], mongodb_url: str, database_name: str, tmp_path: Path
+    given: dict[str, str], tmp_path: Path
 ) -> None:
     target = tmp_path / "backup.jsonl"
     async with serving(given) as server:
@@ -165,9 +166,7 @@ async def test_a_restored_database_knows_what_was_revoked_the_rules_and_the_noti
         assert revoked.status == 200, revoked.body
         backed_up = await command(given, "backup", "--out", str(target))
         assert backed_up.returncode == 0, backed_up
-    with MongoClient(mongodb_url) as client:
-        client.drop_database(database_name)
-    assert (await command(given, "restore", str(target))).returncode == 0
+    await lost_and_restored(given, target)
     async with serving(given) as server:
         ada, kay = await server.person("ada", Role.ADMIN), await server.person("kay", Role.PREPARER)
         assert (await ada.get("/projects/demo/rules")).body == saved.body
