@@ -10,8 +10,9 @@ RUN npm run build
 
 FROM python:3.11-slim AS build
 WORKDIR /src
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /venv
-COPY setup.cfg pyproject.toml constraints.txt README.md ./
+COPY setup.cfg setup.py pyproject.toml constraints.txt README.md ./
 COPY schemas/ schemas/
 COPY realtime_server/ realtime_server/
 RUN /venv/bin/pip install --no-cache-dir -c constraints.txt .

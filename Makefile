@@ -14,7 +14,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 
 .PHONY: run test lint web faults attacks fuzz screenshots bench bench-transport documents sbom clean
 
-$(STAMP): setup.cfg pyproject.toml constraints.txt
+$(STAMP): setup.cfg setup.py pyproject.toml constraints.txt realtime_server/transport/_outlets.c
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) -e '.[embedded]'
 	@touch $@

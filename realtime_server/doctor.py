@@ -39,6 +39,7 @@ def without_credentials(url: str) -> str:
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """All findings, in the order in which a start would meet the things."""
     yield _python()
+    yield _transport()
     yield _data_directory(settings)
     yield await _secret(settings)
     for finding in await _keys(settings):
@@ -52,6 +53,14 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 def _python() -> Finding:
     return ok("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _transport() -> Finding:
+    from realtime_server.transport.outlets import IS_COMPILED
+
+    if IS_COMPILED:
+        return ok("transport", "compiled")
+    return warn("transport", "plain Python: a delivery costs a fifth more; install again where a C compiler is")
 
 
 def _data_directory(settings: Settings) -> Finding:

@@ -6,7 +6,8 @@ The package knows nothing of the application around it and imports nothing else 
     deadlines     one timer for thousands of timeouts        frames, packets, jsoncodec, codec   the wire, as data
     lane          one client's jobs in order                 websocket, polling, upgrading, http the transports
     outbox        what waits for one client                  engine_socket, engine_server        Engine.IO v4
-    flushing      when it leaves                             endings                             how sessions end
+    outlets       how it is queued and written               endings                             how sessions end
+    flushing      when it leaves
     limits        every bound                                receiving, peer, socket_server      Socket.IO v5
     addresses     who, and how many                          handling, membership, faults        handlers
     headguard     slow request heads                         emitting, manager                   emitting, rooms

@@ -1,6 +1,6 @@
 """Emitting to this process's clients: encoded once, and the same bytes queued for every recipient.
 
-Hot path: the loop of `Emitter.emit` runs once per delivery (see docs/performance.md).
+Hot path: the loop of `outlets.queue` runs once per delivery (see docs/performance.md).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import packets, upstream
 from .engine_socket import EngineSocket
 from .manager import LocalManager
+from .outlets import Outlet, queue
 
 if TYPE_CHECKING:
     from .socket_server import SocketServer
@@ -56,16 +57,8 @@ class Emitter:
             return self._queue_with_care(frame, namespace, room, _as_set(skip_sid), volatile)
         recipients = self._manager.sockets_in(namespace, room)
         skipped = None if skip_sid is None else self._manager.socket_of(namespace, skip_sid)
-        dirty: list[EngineSocket] = []
-        count = len(recipients)
-        for socket in recipients:
-            if socket is skipped:
-                count -= 1
-                continue
-            outbox = socket.outbox
-            if not outbox:
-                dirty.append(socket)
-            outbox.append(frame)
+        dirty: list[Outlet] = []
+        count = queue(recipients, skipped, frame, dirty)
         if dirty:
             self._eio.flusher.mark_all(dirty)
         return count

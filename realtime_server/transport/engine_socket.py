@@ -19,6 +19,7 @@ from .frames import BINARY, build, text_frame
 from .lane import Function, Lane
 from .limits import TokenBucket
 from .outbox import BoundedOutbox, ClosedOutbox, polling_parts
+from .outlets import Outlet
 from .websocket import WebSocketLink
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _VOLATILE_AFTER = 64 * 1024
 _LONGEST_WAIT = 15
 
 
-class EngineSocket:
+class EngineSocket(Outlet):
     """A session, with the attributes that users of engineio's own socket know: `sid`, `session`, `upgraded`, ..."""
 
     __slots__ = (
@@ -52,7 +53,6 @@ class EngineSocket:
         "held_post",
         "lane",
         "link",
-        "outbox",
         "peer",
         "poll",
         "posting",
@@ -83,7 +83,7 @@ class EngineSocket:
         self.lane = Lane(server.workers)
         self.waiting: deque[tuple[bytes, Callable[[bytes], None]]] | None = None
         """Frames that the inbox has, and what handles each; None when it has none."""
-        self.outbox: list[bytes] = self._bounded(())
+        self.outbox = self._bounded(())
         limits = server.limits
         self._bucket = (
             None if limits.event_rate is None
@@ -130,6 +130,11 @@ class EngineSocket:
         elif self.poll is not None and not self.upgrading:
             self.release_poll(self.take_parts())
 
+    def write_rest(self, data: bytes) -> None:
+        """Write what the socket did not take: the transport waits until it does."""
+        if self.link is not None:
+            self.link.write(data)
+
     def take_parts(self) -> list[bytes]:
         """Everything queued, as the packets of a long-polling payload."""
         parts = polling_parts(self.outbox)
@@ -158,6 +163,10 @@ class EngineSocket:
         if not self.closing:
             self.outbox = list(self.outbox)
             self.flush()
+
+    def writing_ended(self) -> None:
+        """The connection is lost, and the number of its socket is about to be another's."""
+        self.fd = -1
 
     def _bounded(self, frames: Any, base: int = 0) -> BoundedOutbox | ClosedOutbox:
         bounded = BoundedOutbox(frames, base, self.server.limits.pending_output, self._overflowed)
@@ -326,8 +335,12 @@ class EngineSocket:
         """This session began on a WebSocket."""
         self.link = link
         self.connected = self.upgraded = True
-        self.outbox = list(self.outbox)
-        self.flush()
+        self.fd = link.descriptor()
+        if link.paused:
+            self.writing_paused()
+        else:
+            self.outbox = list(self.outbox)
+            self.flush()
 
     def upgrade_probed(self) -> None:
         """The probe arrived: end the poll that is waiting, and hold what is sent until the upgrade is done."""
@@ -381,6 +394,7 @@ class EngineSocket:
         if self.closing:
             return False
         self.closing = True
+        self.fd = -1
         self.reason = reason
         self.server.forget_deadlines(self)
         self.server.inbox.forget(self)

@@ -1,6 +1,6 @@
 """When what is queued leaves: many frames in one write, many clients in one turn of the event loop.
 
-Hot path: `Flusher.flush` runs once per client and turn, which at moderate load is once per delivery (see
+Hot path: the loop of `outlets.flush` runs once per client and flush, which at moderate load is once per delivery (see
 docs/performance.md).
 """
 
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .metrics import TransportStats
+from .outlets import Outlet, flush
 from .pressure import Pressure
-
-if TYPE_CHECKING:
-    from .engine_socket import EngineSocket
 
 #: Seconds. A timer is no finer than a millisecond.
 _LEAST_PAUSE: Final = 0.0005
@@ -30,15 +28,15 @@ class Flusher:
     """Writes the outboxes of one server: at the end of this turn of the event loop, or some ms later under load.
 
     Writing is a system call for each client, and under load the larger part of a broadcast's cost. After writing for a
-    while we therefore do other work for twice as long, and what is queued meanwhile leaves in one write. An event loop
-    that has no rest goes on gathering until it has done everything else.
+    while we therefore do other work for three times as long, and what is queued meanwhile leaves in one write. An event
+    loop that has no rest goes on gathering until it has done everything else.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, stats: TransportStats, pressure: Pressure) -> None:
         self._loop = loop
         self._stats = stats
         self._pressure = pressure
-        self._dirty: list[EngineSocket] = []
+        self._dirty: list[Outlet] = []
         """Sockets with something to write; `flush` is scheduled while there are any."""
         self._marked_at = 0.0
         self.pause_until = 0.0
@@ -47,13 +45,13 @@ class Flusher:
         """The same for an event loop that has no rest."""
         self._turned_at = 0.0
 
-    def mark(self, socket: EngineSocket) -> None:
+    def mark(self, socket: Outlet) -> None:
         """`socket` has something to write."""
         if not self._dirty:
             self._schedule()
         self._dirty.append(socket)
 
-    def mark_all(self, sockets: list[EngineSocket]) -> None:
+    def mark_all(self, sockets: list[Outlet]) -> None:
         """`mark` for many."""
         if not self._dirty:
             self._schedule()
@@ -80,20 +78,7 @@ class Flusher:
         """Write everything that is marked."""
         began = perf_counter()
         dirty, self._dirty = self._dirty, []
-        frames = size = 0
-        for socket in dirty:
-            link = socket.link
-            if link is None or link.paused or (transport := link.transport) is None:
-                socket.flush()
-                continue
-            outbox = socket.outbox  # from here on `EngineSocket.flush`, without the call
-            if not outbox:
-                continue
-            data = outbox[0] if len(outbox) == 1 else b"".join(outbox)
-            frames += len(outbox)
-            size += len(data)
-            outbox.clear()
-            transport.write(data)
+        frames, size = flush(dirty)
         self._stats.frames_sent += frames
         self._stats.bytes_sent += size
         ended = perf_counter()

@@ -16,7 +16,7 @@ OUTPUT_PAUSE: Final = 0.003
 #: Shares of a core between which pauses grow from the least to the most.
 _BUSY: Final = (0.5, 0.8)
 #: How many times as long as it wrote a server does other work: with time to spare, and with none.
-_TIMES: Final = (2.0, 8.0)
+_TIMES: Final = (3.0, 8.0)
 #: Fewer events than these do not pay for having waited for each other.
 _FEWEST: Final = 20
 #: Seconds between two looks.

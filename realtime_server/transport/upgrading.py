@@ -56,6 +56,9 @@ class Probe:
     def writing_resumed(self) -> None:
         """Nothing waits."""
 
+    def writing_ended(self) -> None:
+        """There is nobody to tell: the session goes on with the first transport."""
+
     def fail(self, code: int = 1000) -> None:
         """Close this WebSocket and leave the session as it was."""
         self.socket.server.probes.cancel(self)

@@ -33,6 +33,7 @@ class Sink(Protocol):
     def link_closed(self) -> None: ...
     def writing_paused(self) -> None: ...
     def writing_resumed(self) -> None: ...
+    def writing_ended(self) -> None: ...
 
 
 class BadHandshake(Exception):
@@ -86,13 +87,13 @@ def open_link(request: web.BaseRequest, accept: bytes, link: WebSocketLink) -> D
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("the client has gone")
+    early = upstream.detach(request)
+    transport.set_protocol(link)
+    link.connection_made(transport)
     transport.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
     )
-    early = upstream.detach(request)
-    transport.set_protocol(link)
-    link.connection_made(transport)
     transport.resume_reading()
     if early:
         asyncio.get_running_loop().call_soon(link.data_received, early)
@@ -116,6 +117,20 @@ class WebSocketLink(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        if transport.get_extra_info("sslcontext") is None:
+            transport.set_write_buffer_limits(high=0)
+
+    def descriptor(self) -> int:
+        """The socket, to be written to while writing is not `paused`; -1 for one that only the transport can write to.
+
+        What `plain_outlets.py` asks for holds: writing is paused as soon as the transport has anything waiting, and
+        `Sink.writing_ended` is called before the socket is closed.
+        """
+        transport = self.transport
+        if transport is None or transport.get_extra_info("sslcontext") is not None:
+            return -1
+        number: int = transport.get_extra_info("socket").fileno()
+        return number
 
     def data_received(self, data: bytes) -> None:
         size, start = len(data), 0
@@ -199,6 +214,7 @@ class WebSocketLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self.sink.writing_ended()
         self._parser = None
         if self._timer is not None:
             self._timer.cancel()

@@ -265,7 +265,7 @@ def test_pauses_grow_with_how_busy_the_loop_is_and_only_where_many_events_come(
 def test_a_transport_by_itself_gathers_no_input_and_output_for_three_milliseconds() -> None:
     pressure = Pressure()
     pressure.set(1.0, 100_000)
-    assert (pressure.output, pressure.input, pressure.times) == (OUTPUT_PAUSE, 0.0, 2.0)
+    assert (pressure.output, pressure.input, pressure.times) == (OUTPUT_PAUSE, 0.0, 3.0)
 
 
 def test_pressure_is_looked_at_now_and_then() -> None:
