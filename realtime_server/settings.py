@@ -347,6 +347,12 @@ class Settings:
         values.text(255),
         "People sign in to the web client with `AUTH_ISSUER`, to which it is known by this name; unset: by token",
     )
+    web_oidc_token_url: str | None = _setting(
+        "WEB_OIDC_TOKEN_URL",
+        "",
+        values.url("https", "http"),
+        "The provider's token endpoint, where it is on another host than `AUTH_ISSUER`: browsers may connect there too",
+    )
     web_oidc_scope: str = _setting(
         "WEB_OIDC_SCOPE", "openid profile", values.text(1024), "What the web client asks the identity provider for"
     )

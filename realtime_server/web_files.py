@@ -80,12 +80,16 @@ def content_security_policy(settings: Settings) -> str:
     """Scripts and styles of our own files alone, connections to this server (and the identity provider) alone."""
     connect = ["'self'"]
     if settings.web_oidc_client_id and settings.auth_issuer:
-        issuer = urlsplit(settings.auth_issuer)
-        connect.append(f"{issuer.scheme}://{issuer.netloc}")
+        connect += [_origin(url) for url in (settings.auth_issuer, settings.web_oidc_token_url) if url]
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; worker-src 'self'; "
         f"connect-src {' '.join(connect)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _read(folder: Path) -> dict[str, _File]:

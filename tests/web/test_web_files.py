@@ -69,6 +69,14 @@ def test_the_identity_provider_is_the_only_other_place_to_connect_to() -> None:
     assert "connect-src 'self' https://id.example:8443;" in content_security_policy(settings)
 
 
+def test_a_provider_that_gives_its_tokens_on_another_host_is_two_places() -> None:
+    given = {"AUTH_ISSUER": "https://id.example", "WEB_OIDC_TOKEN_URL": "https://tokens.example/oauth2/token"}
+    settings = Settings.from_environment({"WEB_OIDC_CLIENT_ID": "web", **given})
+    assert "connect-src 'self' https://id.example https://tokens.example;" in content_security_policy(settings)
+    without = Settings.from_environment(given)
+    assert "connect-src 'self';" in content_security_policy(without)
+
+
 @pytest.mark.parametrize(
     ("accepted", "coding"),
     [

@@ -6,9 +6,10 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { cell, holds, People, Server } from "./harness.mjs";
 
 const ISSUER = "https://id.example";
+const TOKENS = "https://tokens.example/token"; // on another host than the issuer, as some providers have it
 let server, people;
 before(async () => {
-  server = await Server.start({ AUTH_ISSUER: ISSUER, WEB_OIDC_CLIENT_ID: "reconcile" });
+  server = await Server.start({ AUTH_ISSUER: ISSUER, WEB_OIDC_CLIENT_ID: "reconcile", WEB_OIDC_TOKEN_URL: TOKENS });
   people = await People.start(server);
 });
 after(async () => {
@@ -18,19 +19,22 @@ after(async () => {
 
 /** The provider's pages and endpoints; `asked` gathers what the client sent. */
 async function provider(context, asked, answer = (parameters) => ({ code: "one-time", state: parameters.state })) {
+  const headers = { "Access-Control-Allow-Origin": "*" };
   await context.route(`${ISSUER}/**`, async (route) => {
     const url = new URL(route.request().url());
-    const headers = { "Access-Control-Allow-Origin": "*" };
     if (url.pathname === "/.well-known/openid-configuration") {
-      await route.fulfill({ headers, json: { authorization_endpoint: `${ISSUER}/authorize?policy=staff`, token_endpoint: `${ISSUER}/token` } });
+      await route.fulfill({ headers, json: { authorization_endpoint: `${ISSUER}/authorize?policy=staff`, token_endpoint: TOKENS } });
     } else if (url.pathname === "/authorize") {
       asked.authorize = Object.fromEntries(url.searchParams);
       const back = `${asked.authorize.redirect_uri}?${new URLSearchParams(answer(asked.authorize))}`;
       await route.fulfill({ contentType: "text/html", body: `<meta http-equiv="refresh" content="0;url=${back.replaceAll("&", "&amp;")}">` });
     } else {
-      asked.token = Object.fromEntries(new URLSearchParams(route.request().postData()));
-      await route.fulfill({ headers, json: { access_token: server.token("alice"), token_type: "Bearer" } });
+      await route.abort();
     }
+  });
+  await context.route(TOKENS, async (route) => {
+    asked.token = Object.fromEntries(new URLSearchParams(route.request().postData()));
+    await route.fulfill({ headers, json: { access_token: server.token("alice"), token_type: "Bearer" } });
   });
 }
 
