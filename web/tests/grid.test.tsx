@@ -3,6 +3,7 @@ import { act, cleanup, fireEvent, render, screen, waitFor } from "@testing-libra
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryEditStorage, shown, type CollaborationSession } from "../src/collaboration/core";
+import { UnlistedUnsaved } from "../src/collaboration/components/marks";
 import { RecordGrid } from "../src/collaboration/components/RecordGrid";
 import { Workspace, WorkspaceContext } from "../src/collaboration/components/workspace";
 import { SessionProvider } from "../src/collaboration/provider";
@@ -90,6 +91,27 @@ it("a record with unsaved changes says so in its row", () => {
   expect(screen.queryByText("Unsaved")).toBeNull();
   act(() => session.drafts.fields.set("ledger:2", { notes: { text: "half a", base_version: 0 } }));
   expect(screen.getByText("Unsaved").closest("[data-record]")!.getAttribute("data-record")).toBe("ledger:2");
+});
+
+it("unsaved changes of a record that the list leaves out are counted, and opened from there", async () => {
+  const opened: string[] = [];
+  const list = (ids: string[]) => (
+    <SessionProvider session={session}><UnlistedUnsaved ids={ids} onSelect={(id) => opened.push(id)} /></SessionProvider>
+  );
+  const { rerender } = render(list(["ledger:2"]));
+  const told = () => screen.queryByRole("button", { name: /unsaved, not listed/ })?.textContent;
+  const begin = (id: string) => act(() => session.drafts.fields.set(id, { notes: { text: "half a", base_version: 0 } }));
+  begin("ledger:2");
+  begin("ledger:gone");
+  expect(told()).toBeUndefined();
+  begin("ledger:3");
+  expect(told()).toBe("1 unsaved, not listed");
+  rerender(list([]));
+  expect(told()).toBe("2 unsaved, not listed");
+  await userEvent.setup().click(screen.getByRole("button", { name: /unsaved, not listed/ }));
+  expect(opened).toEqual(["ledger:2"]);
+  act(() => session.drafts.fields.set("ledger:2", undefined));
+  expect(told()).toBe("1 unsaved, not listed");
 });
 
 describe("a cell that is edited", () => {

@@ -170,6 +170,10 @@ test("on a phone a card opens a full-screen editor, and what is saved there reac
   await phone.goBack();
   await phone.locator(".panel").waitFor({ state: "detached" });
   await holds(phone.locator('[data-record="ledger:L00005"]'), "Unsaved");
+  // A list that leaves it out says so, and leads there.
+  await phone.getByLabel("Side").selectOption("statement");
+  await phone.getByRole("button", { name: "1 unsaved, not listed" }).click();
+  assert.equal(await phone.getByRole("textbox", { name: "Amount" }).inputValue(), "55.00");
   await phone.context().close();
 });
 

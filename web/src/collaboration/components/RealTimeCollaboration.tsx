@@ -10,6 +10,7 @@ import { Announcer, Toasts, useNews } from "./Announcements";
 import { Comments } from "./Comments";
 import { ConflictInbox } from "./ConflictResolver";
 import { HistoryDrawer } from "./HistoryDrawer";
+import { UnlistedUnsaved } from "./marks";
 import { NewsBell } from "./Notifications";
 import { placeOf } from "./notificationText";
 import { ReconciliationStatus } from "./ReconciliationStatus";
@@ -241,6 +242,7 @@ function Records({ narrow, selected, onSelect }: { narrow: boolean; selected: st
         <Pick label="Show" value={parameters.only} options={[["conflicts", "In conflict"]]} onPick={(only) => change({ only })} />
         <Pick label="Sort" value={parameters.sort} options={["external_id", "source", ...fields].flatMap((field) => [[field, `${fieldName(field)} ↑`], [`-${field}`, `${fieldName(field)} ↓`]] as [string, string][])} onPick={(sort) => change({ sort })} />
         <span className="muted small figures">{count(ids.length)}{ids.length === size ? "" : ` of ${count(size)}`} records{loadingNow ? ", loading…" : ""}</span>
+        <UnlistedUnsaved ids={ids} onSelect={onSelect} />
         {stale > 0 && <button type="button" className="button" onClick={refresh}>{count(stale)} changed: update the list</button>}
       </form>
       {loadingNow && size === 0 ? <p className="empty" role="status">Loading records…</p>

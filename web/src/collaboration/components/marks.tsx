@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import { Icon } from "../../ui/Icon";
-import { capital, time } from "../../ui/format";
+import { capital, count, time } from "../../ui/format";
 import { hue, initials } from "../../ui/people";
 import type { Lock, Member } from "../core";
 import { useSelected, useSignal } from "../hooks";
@@ -40,6 +40,24 @@ export function useUnsaved(record_id: string): boolean {
 }
 
 export const UnsavedMark = () => <span className="unsaved" title="You have changed this record and not saved it">Unsaved</span>;
+
+/** The way to what a person has changed and not saved where the list leaves the record out; nothing where it does not. */
+export function UnlistedUnsaved({ ids, onSelect }: { ids: readonly string[]; onSelect: (record_id: string) => void }) {
+  const session = useSession();
+  const drafts = useSignal(session.drafts.fields.all);
+  useSignal(session.records.size); // a record that is not loaded yet can be opened once it is
+  const left = useMemo(() => {
+    if (drafts.size === 0) return [];
+    const listed = new Set(ids);
+    return [...drafts.keys()].filter((id) => !listed.has(id));
+  }, [drafts, ids]).filter((id) => session.records.get(id));
+  if (left.length === 0) return null;
+  return (
+    <button type="button" className="button" title="You have changed them and not saved it. Opens the first" onClick={() => onSelect(left[0]!)}>
+      {count(left.length)} unsaved, not listed
+    </button>
+  );
+}
 
 /** Who looks at which record. */
 export function useFocusIndex(): ReadonlyMap<string, readonly Member[]> {
