@@ -17,7 +17,8 @@ from realtime_server.reconciliation.loading import is_open
 from realtime_server.reconciliation.pool import MatchingPool, WorkerLost
 
 MAX_CANDIDATES: Final = 50
-#: Sessions whose records stay in the worker, some 300 bytes a record; and how many are brought there at a time.
+#: Sessions whose records, settled ones too, stay in the worker, some 300 bytes a record; and how many are brought there
+#: at a time.
 _KEPT: Final = 4
 _LOADED_AT_ONCE: Final = 2
 #: Seconds for which candidates are answered from what was read before.

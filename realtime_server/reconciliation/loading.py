@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from realtime_server.core.money import parse_minor_units
-from realtime_server.core.reconciling import sides_agree
+from realtime_server.core.reconciling import Match, MatchStatus, sides_agree
 from realtime_server.core.state import NO_CURRENCY, RecordState, SessionState
 from realtime_server.ports import RecordStore
 from realtime_server.reconciliation.worker import FIELDS, Part, Row
@@ -42,7 +42,17 @@ def part_of(page: Sequence[RecordState]) -> Part:
     # A match stands in all of its records: counted once.
     matches = [record.match for record in page if record.match and record.match.records[0] == record.record_id]
     signs = [sides_agree(match) for match in matches]
-    return Part([row_of(record) for record in opened], rejected, (signs.count(1), signs.count(-1)))
+    return Part(
+        [row_of(record) for record in opened],
+        rejected,
+        (signs.count(1), signs.count(-1)),
+        [row_of(record) for record in page if not is_open(record)],
+        [(match.ledger[0], match.statement[0]) for match in matches if _is_known_pair(match)],
+    )
+
+
+def _is_known_pair(match: Match) -> bool:
+    return match.status is MatchStatus.CONFIRMED and len(match.ledger) == len(match.statement) == 1
 
 
 def row_of(record: RecordState) -> Row:

@@ -23,6 +23,7 @@ from realtime_server.core.matching.proposals import Proposal
 from realtime_server.core.matching.propose import propose, reach_of, statement_sign
 from realtime_server.core.matching.rejections import Rejections
 from realtime_server.core.matching.rules import DEFAULT_RULES, Rule
+from realtime_server.core.matching.settled import Settled
 from realtime_server.core.matching.table import Item, item_of
 from realtime_server.core.matching.workspace import Workspace, prepare
 
@@ -34,11 +35,14 @@ FIELDS: Final = ("amount", "currency", "date", "description", "reference")
 class Part(NamedTuple):
     """Records of a session on their way to the worker. ``rows``: the open ones. ``rejected``: the marks of those among
     them that were rejected in a suggestion (`RecordState.rejected`). ``agreed``: how many matches of the others go by a
-    statement that counts as the ledger does, and how many by one that counts the other way."""
+    statement that counts as the ledger does, and how many by one that counts the other way. ``settled``: the others,
+    and ``pairs``: what is confirmed among them, one record of each side."""
 
     rows: Sequence[Row]
     rejected: Mapping[str, tuple[str, ...]]
     agreed: tuple[int, int]
+    settled: Sequence[Row]
+    pairs: Sequence[tuple[str, str]]
 
 
 #: Below the server's own priority (POSIX nice).
@@ -49,6 +53,8 @@ _NICENESS: Final = 10
 class _Job:
     ledger: list[Item] = field(default_factory=list)
     statement: list[Item] = field(default_factory=list)
+    settled: tuple[list[Item], list[Item]] = field(default_factory=lambda: ([], []))
+    pairs: list[tuple[str, str]] = field(default_factory=list)
     proposals: list[Proposal] = field(default_factory=list)
     rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
     agreed: tuple[int, int] = (0, 0)
@@ -98,12 +104,14 @@ def add(job_id: str, part: Part) -> int:
     """Records of the job; how many of them can be matched."""
     job = _known(job_id)
     before = len(job.ledger) + len(job.statement)
+    job.pairs.extend(part.pairs)
     job.rejected.update(part.rejected)
     job.agreed = job.agreed[0] + part.agreed[0], job.agreed[1] + part.agreed[1]
-    for record_id, source, values in part.rows:
-        item = item_of(record_id, values)
-        if item is not None:
-            (job.ledger if source == "ledger" else job.statement).append(item)
+    for rows, sides in ((part.rows, (job.ledger, job.statement)), (part.settled, job.settled)):
+        for record_id, source, values in rows:
+            item = item_of(record_id, values)
+            if item is not None:
+                sides[source != "ledger"].append(item)
     return len(job.ledger) + len(job.statement) - before
 
 
@@ -111,7 +119,8 @@ def match(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
     """Find the matches; (how many, the statement's sign). `results` gives them."""
     job = _known(job_id)
     job.sign = statement_sign(job.ledger, job.statement, job.agreed)
-    job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign, rejections=Rejections(job.rejected))
+    rejections, settled = Rejections(job.rejected), Settled(*job.settled, job.pairs)
+    job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign, rejections=rejections, settled=settled)
     return len(job.proposals), job.sign
 
 
@@ -146,7 +155,8 @@ def candidates(job_id: str, record_id: str, limit: int) -> list[dict[str, Any]]:
     if job.work is None:
         job.sign = statement_sign(job.ledger, job.statement, job.agreed)
         reach = reach_of(DEFAULT_RULES)
-        job.work = prepare(job.ledger, job.statement, reach, sign=job.sign, chained=False)
+        settled = Settled(*job.settled, job.pairs)
+        job.work = prepare(job.ledger, job.statement, reach, sign=job.sign, chained=False, settled=settled)
     work = job.work
     for side, table in enumerate(work.tables):
         row = next((place for place, item in enumerate(table.items) if item.record_id == record_id), None)

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from realtime_server.core.matching.batches import in_words
 from realtime_server.core.matching.proposals import Proposal
-from realtime_server.core.matching.propose import propose, statement_sign
+from realtime_server.core.matching.propose import propose, reach_of, statement_sign
 from realtime_server.core.matching.rejections import Rejections, signature
 from realtime_server.core.matching.rules import DEFAULT_RULES, Kind, Rule
+from realtime_server.core.matching.settled import Settled
 from realtime_server.core.matching.sums import MAX_SUMS, Pool, largest_group
 from realtime_server.core.matching.table import Ints, Item, item_of
 from realtime_server.core.matching.text import fold, plain_reference, references_in
+from realtime_server.core.matching.workspace import prepare
 
 START = date(2026, 10, 1).toordinal()
 NAMES = [f"{first} {last}" for first in ("Abbott", "Bauer", "Chan", "Diaz", "Ekman", "Ferrari", "Gupta", "Haddad")
@@ -52,6 +54,80 @@ def test_plain_pairs_are_found_and_confirmed() -> None:
     right = [proposals.get(frozenset({f"L{number}", f"S{number}"})) for number in range(200)]
     assert sum(proposal is not None for proposal in right) >= 199
     assert sum(proposal is not None and proposal.confirmed for proposal in right) >= 150
+
+
+def late_pairs(count: int = 5, fee: float = 0.0) -> tuple[list[Item], list[Item], Settled]:
+    """Pairs of one reference at most, among as many records without a counterpart, and the books they are left of.
+    ``fee``: the share of each amount that the bank keeps."""
+    ledger, statement = books(400)
+    statement = [replace(entry, minor=round(entry.minor * (1 - fee))) for entry in statement]
+    late = [number for number, entry in enumerate(statement) if not entry.reference][-count:]
+    sides = [[side.pop(number) for number in reversed(late)] for side in (ledger, statement)]
+    settled = Settled(ledger, statement, [(a.record_id, b.record_id) for a, b in zip(ledger, statement, strict=True)])
+    for side, lone in zip(sides, books(2 * count, seed=2), strict=True):
+        rows = lone[:count] if side is sides[0] else lone[count:]
+        side += [replace(entry, record_id=f"{entry.record_id}-alone") for entry in rows]
+    return sides[0], sides[1], settled
+
+
+def right(proposals: list[Proposal]) -> int:
+    """How many join the ledger's record with its own; a wrong one takes one away."""
+    return sum(1 if p.ledger[0][1:] == p.statement[0][1:] and len(p.records) == 2 else -1 for p in proposals)
+
+
+def test_a_few_late_pairs_are_found_by_what_is_known_of_the_settled() -> None:
+    ledger, statement, settled = late_pairs()
+    assert right(propose(ledger, statement, DEFAULT_RULES)) < 3
+    found_later = propose(ledger, statement, DEFAULT_RULES, settled=settled)
+    assert right(found_later) == 5
+    assert sum(proposal.confirmed for proposal in found_later) >= 3
+
+
+def test_how_amounts_differ_in_late_pairs_is_learned_from_the_matched() -> None:
+    ledger, statement, settled = late_pairs(fee=0.015)
+    assert right(propose(ledger, statement, DEFAULT_RULES)) == 0
+    # As common as they are, counted without any pair that is known to belong together; and with them.
+    unlearned = propose(ledger, statement, DEFAULT_RULES, settled=replace(settled, pairs=()))
+    learned = propose(ledger, statement, DEFAULT_RULES, settled=settled)
+    assert right(learned) == 5
+    assert sum(p.confirmed for p in learned) > sum(p.confirmed for p in unlearned)
+
+
+def test_what_is_settled_is_in_no_proposal() -> None:
+    ledger, statement, settled = late_pairs()
+    opened = {entry.record_id for entry in (*ledger, *statement)}
+    # Their best counterparts, were they open.
+    ledger.append(replace(settled.ledger[0], record_id="LX"))
+    statement.append(replace(settled.statement[1], record_id="SX"))
+    proposals = propose(ledger, statement, DEFAULT_RULES, settled=settled)
+    assert proposals
+    assert {record for p in proposals for record in p.records} <= opened | {"LX", "SX"}
+    assert propose([], [], DEFAULT_RULES, settled=settled) == []
+
+
+def test_an_amount_that_settled_records_share_is_worth_little_between_late_ones() -> None:
+    settled = late_pairs()[2]
+    fees = [[item(f"{side}F{n}", 99_900, n % 30, "Fee") for n in range(100)] for side in "LS"]
+    popular = replace(settled, ledger=[*settled.ledger, *fees[0]], statement=[*settled.statement, *fees[1]])
+    late = [item("LX", 99_900, 20, "Payment")], [item("SX", 99_900, 21, "PAYMENT")]
+    reach = reach_of(DEFAULT_RULES)
+    bits = [float(prepare(*late, reach, settled=known).scored.bits[0]) for known in (settled, popular)]
+    assert bits[0] > bits[1] + 5
+
+
+def test_words_that_the_open_records_share_are_worth_little_though_the_settled_have_them_not() -> None:
+    ledger, statement, settled = late_pairs()
+    ledger.append(item("LX", 10_000, 20, "Receipt Zimmermann"))
+    # Twelve of four hundred texts, and twelve of twenty-two open ones.
+    statement += [item(f"SX{n}", 10_150 + 10_000 * n, 22, "UNIDENTIFIED RECEIPT") for n in range(12)]
+    assert "LX" not in [p.ledger[0] for p in propose(ledger, statement, DEFAULT_RULES, settled=settled)]
+
+
+def test_a_matched_pair_that_cannot_be_read_teaches_nothing() -> None:
+    ledger, statement, settled = late_pairs()
+    unreadable = replace(settled, pairs=[*settled.pairs, ("L-nowhere", "S-nowhere")])
+    plain = propose(ledger, statement, DEFAULT_RULES, settled=settled)
+    assert propose(ledger, statement, DEFAULT_RULES, settled=unreadable) == plain
 
 
 def test_the_reasons_can_be_read() -> None:

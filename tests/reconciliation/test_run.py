@@ -29,6 +29,7 @@ from realtime_server.core.workflow import settings_view
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.ports import NewRecord
 from realtime_server.reconciliation import worker
+from realtime_server.reconciliation.generated import Kind
 from realtime_server.reconciliation.generator import generate
 from realtime_server.reconciliation.worker import match as worker_match
 from tests.reconciliation.imports import ADMIN, ALICE, BOB, REVIEWER
@@ -311,6 +312,31 @@ async def test_after_a_rejection_the_next_run_suggests_the_next_best(office: Off
         # What is matched with them tells the next run what a likeness is worth.
         await office.store.records.insert(SESSION, rows_of(generate(8, 200)))
     assert sorted(suggested) == ["SX", "SY"]
+
+
+async def test_a_few_pairs_that_come_after_a_run_are_found_by_the_next(office: Office) -> None:
+    one = await office.instance()
+    await office.open(one, 600)
+    await one.start()
+    await one.hears("reconciliation.completed")
+    books = generate(9, 600)
+    plain = [group for group in books.groups if group.kind is Kind.TRUNCATED][:5]
+    late = {row.external_id: f"late-{row.external_id}" for group in plain for row in (*group.ledger, *group.statement)}
+    rows = [row for row in rows_of(books) if row.record_id in late]
+    await office.store.records.insert(SESSION, [replace(row, record_id=late[row.record_id]) for row in rows])
+    dry = await one.service.dry_run(SESSION)
+    candidates = await one.service.candidates_for(SESSION, late[plain[0].ledger[0].external_id])
+    await one.start()
+    await one.hears("reconciliation.completed", 2)
+    records = await office.records(one)
+    for group in plain:
+        ledger, statement = late[group.ledger[0].external_id], late[group.statement[0].external_id]
+        match = records[ledger].match
+        assert match is not None
+        assert match.statement == (statement,)
+    assert dry["matches"] >= len(plain)
+    assert candidates[0]["score"] > 0.9
+    await office.check(one)
 
 
 async def test_the_next_run_goes_by_the_sign_of_the_first_though_little_is_open(office: Office) -> None:

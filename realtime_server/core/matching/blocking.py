@@ -60,6 +60,9 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.left)
 
+    def followed_by(self, others: Pairs) -> Pairs:
+        return Pairs(np.concatenate((self.left, others.left)), np.concatenate((self.right, others.right)))
+
 
 def find(left: Table, right: Table, reach: Reach) -> Pairs:
     if not len(left) or not len(right):

@@ -2,13 +2,14 @@
 
 Every comparison gives a level. How likely a level is by chance (the ``u`` of Fellegi and Sunter) is counted for each
 pair on its own: so many records of the other side have this very amount, or lie so many days away, or begin with the
-same letters. A popular amount or name is thereby worth little without anybody saying so.
+same letters. A popular amount or name is thereby worth little without anybody saying so. Settled records are counted
+too: they were as likely to come by chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -33,22 +34,33 @@ ABSENT, DIFFERENT, MENTIONED, SAME = range(len(REFERENCE_LEVELS))
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """``levels``: the outcome for each pair. ``chance``: log2 of ``u`` for it. ``prior``: share of each level among
-    true pairs before the data has spoken, worth ``prior_weight`` pairs."""
+    true pairs before the data has spoken, worth ``prior_weight`` pairs. ``known``: how many of the pairs that are known
+    to belong together have each level."""
 
     name: str
     levels: Levels
     chance: Weights
     prior: Floats
     prior_weight: float
+    known: Floats = field(default_factory=lambda: np.zeros(1))
 
 
-def compare(left: Table, right: Table, texts: w.Words, pairs: Pairs) -> tuple[Comparison, ...]:
-    return (
-        _amounts(left, right, pairs),
-        _lags(left, right, pairs),
-        _texts(texts, pairs),
-        _references(left, right, pairs),
+def compare(left: Table, right: Table, texts: w.Words, pairs: Pairs, known: Pairs) -> tuple[Comparison, ...]:
+    """``known``: pairs that belong together."""
+    both = pairs.followed_by(known)
+    compared = (
+        _amounts(left, right, both),
+        _lags(left, right, both),
+        _texts(texts, both),
+        _references(left, right, both),
     )
+    return tuple(_with_known(item, len(pairs)) for item in compared)
+
+
+def _with_known(item: Comparison, pairs: int) -> Comparison:
+    """The levels of the pairs that come after the first ``pairs`` counted."""
+    known = np.bincount(item.levels[pairs:], minlength=len(item.prior)).astype(np.float64)
+    return replace(item, levels=item.levels[:pairs], chance=item.chance[:pairs], known=known)
 
 
 def _log2(counts: npt.NDArray[np.float64], size: int) -> Weights:

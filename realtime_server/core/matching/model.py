@@ -2,7 +2,8 @@
 
 A pair's evidence is the sum over the comparisons of ``log2(m / u)``: ``m``, how likely the outcome is between records
 that belong together, learned here; ``u``, by chance (`comparisons`). (I. P. Fellegi, A. B. Sunter: A Theory for Record
-Linkage, JASA 64, 1969.) Nobody labels anything: ``m`` is estimated by expectation maximisation.
+Linkage, JASA 64, 1969.) Nobody labels anything: ``m`` is estimated by expectation maximisation, and from the pairs that
+are matched already.
 
 Since a record belongs to one other at most, how sure a pair is depends on who else could have either of the two. The
 posterior over all one-to-one assignments is that of a monomer-dimer system; its marginals are computed by belief
@@ -43,34 +44,40 @@ class Scored:
 
 
 def score(
-    sizes: tuple[int, int], pairs: Pairs, comparisons: Sequence[Comparison], extra: Floats | None = None
+    sizes: tuple[int, int],
+    opened: tuple[int, int],
+    pairs: Pairs,
+    comparisons: Sequence[Comparison],
+    extra: Floats | None = None,
 ) -> Scored:
-    """``sizes``: rows of both sides. ``extra``: further evidence of each pair, in bits."""
-    learned = {item.name: item.prior for item in comparisons}
-    matched = 0.7 * min(sizes)
+    """``sizes``: rows of both sides, and ``opened``: how many of them are open, which the rows of all ``pairs`` are.
+    ``extra``: further evidence of each pair, in bits."""
+    learned = {item.name: _estimate(item, np.zeros(len(pairs))) for item in comparisons}
+    # How many of the open belong together is estimated from them alone: matched ones say nothing of that.
+    matched = 0.7 * min(opened)
     bits = np.zeros(len(pairs))
     sure = np.zeros(len(pairs))
     if not len(pairs):
         return Scored(bits, sure, learned)
     for _ in range(ROUNDS):
-        bits = _evidence(sizes, matched, comparisons, learned, extra)
+        bits = _evidence(opened, matched, comparisons, learned, extra)
         sure = _compete(sizes, pairs, bits, _MESSAGES)
         matched = float(sure.sum())
         learned = {item.name: _estimate(item, sure) for item in comparisons}
-    bits = _evidence(sizes, matched, comparisons, learned, extra)
+    bits = _evidence(opened, matched, comparisons, learned, extra)
     return Scored(bits, _compete(sizes, pairs, bits, _FINAL_MESSAGES), learned)
 
 
 def _evidence(
-    sizes: tuple[int, int],
+    opened: tuple[int, int],
     matched: float,
     comparisons: Sequence[Comparison],
     learned: dict[str, Floats],
     extra: Floats | None,
 ) -> Floats:
     """log2 of the odds of each pair: one of the others is its partner (prior), and what the comparisons say."""
-    shares = [min(max(matched / max(size, 1), 0.05), 0.98) for size in sizes]
-    prior = matched / (sizes[0] * sizes[1]) / ((1 - shares[0]) * (1 - shares[1]))
+    shares = [min(max(matched / max(size, 1), 0.05), 0.98) for size in opened]
+    prior = matched / (opened[0] * opened[1]) / ((1 - shares[0]) * (1 - shares[1]))
     bits = np.full(len(comparisons[0].levels), np.log2(max(prior, 1e-12)))
     for item in comparisons:
         bits += np.log2(learned[item.name])[item.levels] - item.chance
@@ -79,7 +86,7 @@ def _evidence(
 
 def _estimate(item: Comparison, sure: Floats) -> Floats:
     counts = np.bincount(item.levels, weights=sure, minlength=len(item.prior))[: len(item.prior)]
-    total = counts + item.prior * item.prior_weight
+    total = counts + item.known + item.prior * item.prior_weight
     return np.asarray(total / total.sum())
 
 

@@ -15,6 +15,7 @@ from realtime_server.core.matching.proposals import Proposal
 from realtime_server.core.matching.references import Group
 from realtime_server.core.matching.rejections import NO_REJECTIONS, Rejections
 from realtime_server.core.matching.rules import AUTO_MARGIN, Kind, Rule
+from realtime_server.core.matching.settled import NOTHING_SETTLED, Settled
 from realtime_server.core.matching.table import Ints, Item
 from realtime_server.core.matching.workspace import Workspace, prepare
 
@@ -26,17 +27,19 @@ def propose(
     *,
     sign: int = 1,
     rejections: Rejections = NO_REJECTIONS,
+    settled: Settled = NOTHING_SETTLED,
 ) -> list[Proposal]:
-    """Every record is in one proposal at most. Ordered by the rules, then by the ledger's dates.
+    """Every open record is in one proposal at most. Ordered by the rules, then by the ledger's dates.
 
     ``sign``: -1 where the statement counts money out as positive (`statement_sign`). ``rejections``: what is not
-    proposed again.
+    proposed again. ``settled``: the records that are not open, by which the open ones are judged.
     """
     active = [rule for rule in rules if rule.enabled]
     if not active:
         return []
     chained = any(rule.kind is Kind.REVERSAL for rule in active)
-    work = prepare(ledger, statement, reach_of(active), sign=sign, chained=chained, rejections=rejections)
+    reach = reach_of(active)
+    work = prepare(ledger, statement, reach, sign=sign, chained=chained, rejections=rejections, settled=settled)
     return [proposal for rule in active for proposal in _APPLY[rule.kind](work, rule)]
 
 

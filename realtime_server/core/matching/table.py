@@ -70,6 +70,19 @@ class Table:
     def __len__(self) -> int:
         return len(self.items)
 
+    def only(self, rows: Ints) -> Table:
+        """These rows alone, in the same order."""
+        chosen = rows.tolist()
+        return Table(
+            [self.items[row] for row in chosen],
+            self.minor[rows],
+            self.currency[rows],
+            self.day[rows],
+            [self.folded[row] for row in chosen],
+            [self.references[row] for row in chosen],
+            self.own[rows],
+        )
+
 
 def order(item: Item) -> tuple[int, int, str]:
     return item.day, item.minor, item.record_id

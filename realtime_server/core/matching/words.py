@@ -1,5 +1,8 @@
 """How much two texts have in common, in bits: what many share is worth little, what two alone share is worth much.
 
+Shares are counted among all texts; where more of the open ones have something in common (what the bank did not know is
+what remains), among those, less the one that is asked about.
+
 Two readings of a text, for bank lines are cut and rewritten in two ways. As a beginning: the longest common prefix,
 worth ``-log2`` of the share of the other side's texts that begin so too. As words: those in common, each worth
 ``-log2`` of the share that has it; a cut word counts by its first letters. The better reading of a pair counts.
@@ -51,16 +54,16 @@ class Words:
     total_bits: Floats
 
 
-def read(left: Sequence[str], right: Sequence[str]) -> Words:
+def read(left: Sequence[str], right: Sequence[str], opened: Bools) -> Words:
+    """``opened``: which of the texts, those of the left first, are of open records."""
     texts = [*left, *right]
     offset = len(left)
     rows, ids, stem_of_word = _flatten(texts)
-    sizes = (max(offset, 1), max(len(texts) - offset, 1))
-    word_bits = _bits(rows, ids, len(stem_of_word), offset, sizes)
+    word_bits = _bits(rows, ids, len(stem_of_word), offset, opened)
     stems = stem_of_word[ids]
     kinds = int(stem_of_word.max()) + 1
     once = np.unique(rows[stems > 0] * kinds + stems[stems > 0])
-    stem_bits = _bits(once // kinds, once % kinds, kinds, offset, sizes)
+    stem_bits = _bits(once // kinds, once % kinds, kinds, offset, opened)
     other = (rows < offset).astype(np.int64)
     # What no text of the other side has tells nothing apart, however rare: it is worth nothing, and sorts last.
     worth = word_bits[ids, other]
@@ -76,7 +79,7 @@ def read(left: Sequence[str], right: Sequence[str]) -> Words:
     word_worth[place] = worth[chosen]
     stem_worth[place] = np.where(stems[chosen] > 0, stem_bits[stems[chosen], other[chosen]], 0.0)
     total = np.maximum(np.maximum(word_worth, stem_worth).sum(axis=1), 1.0)
-    return Words(offset, _prefixes(texts, offset), word_column, stem_column, word_worth, stem_worth, total)
+    return Words(offset, _prefixes(texts, opened, offset), word_column, stem_column, word_worth, stem_worth, total)
 
 
 def _flatten(texts: Sequence[str]) -> tuple[Ints, Ints, Ints]:
@@ -97,32 +100,40 @@ def _flatten(texts: Sequence[str]) -> tuple[Ints, Ints, Ints]:
     return np.repeat(np.arange(len(texts)), counts), np.array(ids, dtype=np.int64), stem_of_word
 
 
-def _bits(rows: Ints, ids: Ints, kinds: int, offset: int, sizes: tuple[int, int]) -> Floats:
+def _bits(rows: Ints, ids: Ints, kinds: int, offset: int, opened: Bools) -> Floats:
     """Shape (kinds, 2): what a word is worth when the text of the left (0), the right (1) side has it too."""
     bits = np.zeros((kinds, 2))
-    for side, mine in enumerate((rows < offset, rows >= offset)):
+    sides = (rows < offset, opened[:offset]), (rows >= offset, opened[offset:])
+    for side, (mine, free) in enumerate(sides):
         counts = np.bincount(ids[mine], minlength=kinds)
-        bits[:, side] = np.where(counts > 0, -np.log2((counts + 0.5) / (sizes[side] + 1)), 0.0)
+        others = np.bincount(ids[mine & opened[rows]], minlength=kinds) - 1
+        shares = np.maximum((counts + 0.5) / (max(len(free), 1) + 1), others / max(free.sum(), 1))
+        bits[:, side] = np.where(counts > 0, -np.log2(shares), 0.0)
     return np.maximum(bits, 0.0)
 
 
-def _prefixes(texts: Sequence[str], offset: int) -> _Prefixes:
+def _prefixes(texts: Sequence[str], opened: Bools, offset: int) -> _Prefixes:
     cut = np.array([text[:PREFIX_LETTERS] for text in texts], dtype=f"<U{PREFIX_LETTERS}")
     letters = cut.view(np.uint32).reshape(len(texts), PREFIX_LETTERS)
     lengths = np.array([min(len(text), PREFIX_LETTERS) for text in texts], dtype=np.int64)
     ids: list[Small] = []
     bits: list[Floats] = []
     current = np.zeros(len(texts), dtype=np.int64)
-    sizes = (max(offset, 1), max(len(texts) - offset, 1))
+    sides = slice(None, offset), slice(offset, None)
     for k in range(PREFIX_LETTERS):
         _, current = np.unique(current << 32 | letters[:, k].astype(np.int64), return_inverse=True)
         kinds = int(current.max()) + 1 if len(texts) else 1
-        on_left = np.bincount(current[:offset], minlength=kinds)
-        on_right = np.bincount(current[offset:], minlength=kinds)
-        shares = np.concatenate((on_right[current[:offset]] / sizes[1], on_left[current[offset:]] / sizes[0]))
-        bits.append(-np.log2(np.maximum(shares, 0.5 / max(sizes))))
+        on_left, on_right = (_shares(current[side], opened[side], kinds) for side in sides)
+        shares = np.concatenate((on_right[current[:offset]], on_left[current[offset:]]))
+        bits.append(-np.log2(np.maximum(shares, 0.5 / max(offset, len(texts) - offset, 1))))
         ids.append(current.astype(np.int32))
     return _Prefixes(tuple(ids), tuple(bits), lengths, letters)
+
+
+def _shares(ids: Ints, opened: Bools, kinds: int) -> Floats:
+    """The share of one side's texts that each beginning has."""
+    counts, others = np.bincount(ids, minlength=kinds), np.bincount(ids[opened], minlength=kinds) - 1
+    return np.asarray(np.maximum(counts / max(len(ids), 1), others / max(opened.sum(), 1)))
 
 
 #: How two texts are alike; the model learns what each is worth beyond the bits in common.

@@ -14,6 +14,7 @@ from realtime_server.core.matching.comparisons import Comparison
 from realtime_server.core.matching.model import Scored
 from realtime_server.core.matching.rejections import NO_REJECTIONS, Rejections
 from realtime_server.core.matching.reversals import Chain
+from realtime_server.core.matching.settled import NOTHING_SETTLED, Settled
 from realtime_server.core.matching.table import Bools, Floats, Item, Side, Table
 from realtime_server.core.matching.words import Words, read
 
@@ -27,7 +28,8 @@ _REPEATED_WITHIN = 10
 
 @dataclass(slots=True)
 class Workspace:
-    """``free``: rows of each side that no rule has matched yet. ``chains``: by the id of what stands for one.
+    """``free``: rows of each side that are open, and that no rule has matched yet; the rows of ``pairs`` were all open.
+    ``chains``: by the id of what stands for one.
     ``rejections``: ``pairs`` has none of them; groups are asked for (`rejected`)."""
 
     ledger: Table
@@ -39,11 +41,10 @@ class Workspace:
     chains: dict[str, Chain]
     cancelled: list[tuple[Side, Chain]]
     rejections: Rejections
-    free: tuple[Bools, Bools] = field(init=False)
+    free: tuple[Bools, Bools]
     rivals: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self.free = np.ones(len(self.ledger), dtype=np.bool_), np.ones(len(self.statement), dtype=np.bool_)
         self.rivals = _rivals(self.pairs, self.scored.bits, (len(self.ledger), len(self.statement)))
 
     @property
@@ -85,9 +86,10 @@ def prepare(
     sign: int = 1,
     chained: bool = True,
     rejections: Rejections = NO_REJECTIONS,
+    settled: Settled = NOTHING_SETTLED,
 ) -> Workspace:
     """``sign``: -1 where the statement counts money out as positive. ``chained``: join reversals to one record each.
-    ``rejections``: what is not looked at, so that it stands in nobody's way."""
+    ``rejections``: what is not looked at, so that it stands in nobody's way. ``settled``: what is not open."""
     chains: dict[str, Chain] = {}
     cancelled: list[tuple[Side, Chain]] = []
     sides: list[Sequence[Item]] = []
@@ -95,13 +97,36 @@ def prepare(
         side: Side = "ledger" if name == "ledger" else "statement"
         sides.append(_collapse(side, items, chains, cancelled, rejections) if chained else items)
     currencies: dict[str, int] = {}
-    left, right = table.build(sides[0], currencies), table.build(sides[1], currencies, sign)
-    pairs = _without_rejected(blocking.find(left, right, reach), left, right, chains, rejections)
-    texts = read(left.folded, right.folded)
-    compared = comparisons.compare(left, right, texts, pairs)
+    left = table.build([*sides[0], *settled.ledger], currencies)
+    right = table.build([*sides[1], *settled.statement], currencies, sign)
+    free = _open(left, settled.ledger), _open(right, settled.statement)
+    pairs = _without_rejected(_candidates(left, right, free, reach), left, right, chains, rejections)
+    texts = read(left.folded, right.folded, np.concatenate(free))
+    compared = comparisons.compare(left, right, texts, pairs, _known(left, right, settled))
     against = -_REPEATED_BITS * (_repeated(left)[pairs.left] + _repeated(right)[pairs.right])
-    scored = model.score((len(left), len(right)), pairs, compared, against)
-    return Workspace(left, right, texts, pairs, compared, scored, chains, cancelled, rejections)
+    opened = int(free[0].sum()), int(free[1].sum())
+    scored = model.score((len(left), len(right)), opened, pairs, compared, against)
+    return Workspace(left, right, texts, pairs, compared, scored, chains, cancelled, rejections, free)
+
+
+def _open(side: Table, settled: Sequence[Item]) -> Bools:
+    done = {item.record_id for item in settled}
+    return np.array([item.record_id not in done for item in side.items], dtype=np.bool_)
+
+
+def _candidates(left: Table, right: Table, free: tuple[Bools, Bools], reach: Reach) -> Pairs:
+    """Pairs of open rows that are worth a look."""
+    rows = np.flatnonzero(free[0]), np.flatnonzero(free[1])
+    found = blocking.find(left.only(rows[0]), right.only(rows[1]), reach)
+    return Pairs(rows[0][found.left], rows[1][found.right])
+
+
+def _known(left: Table, right: Table, settled: Settled) -> Pairs:
+    """Rows of the pairs that are matched; without those of which a record cannot be read."""
+    rows = [{item.record_id: row for row, item in enumerate(side.items)} for side in (left, right)]
+    both = [(rows[0][a], rows[1][b]) for a, b in settled.pairs if a in rows[0] and b in rows[1]]
+    columns = np.array(both, dtype=np.int64).reshape(-1, 2)
+    return Pairs(columns[:, 0], columns[:, 1])
 
 
 def _without_rejected(
