@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.bench_later_run import KINDS, Score, later, runs
 from loadtest.bench_matching import Books, generated, ours, variants
 from loadtest.bench_matching import payments as read_payments
 
@@ -44,3 +45,19 @@ def test_the_same_books_otherwise_are_matched_nearly_as_well(payments: Path) -> 
         assert figures.precision >= 0.997, (books.name, figures)
         assert figures.recall >= 0.99, (books.name, figures)
         assert figures.confirmed_right >= 0.9995, (books.name, figures)
+
+
+@pytest.mark.parametrize(("pairs", "records", "times"), [(0, 200, 3), (5, 20, 8), (5, 200, 4), (20, 100, 4)])
+def test_late_pairs_are_found_as_well_as_if_they_had_been_there_at_first(pairs: int, records: int, times: int) -> None:
+    """Whether they have a reference in common or not; and where there are none, none are found."""
+    scores: dict[str, Score] = {}
+    for seed in range(times):
+        case = later(generated(50 + seed, 2_000), seed, pairs, records)
+        for way, proposals in runs(case):
+            scores.setdefault(way, Score()).add(case, proposals)
+    found, wrong = scores["later"], scores["later"].found - scores["later"].right
+    for kind in KINDS:
+        assert found.right[kind] >= 0.97 * scores["at once"].right[kind], (kind, found, scores["at once"])
+        assert found.confirmed_right[kind] == found.confirmed[kind], (kind, found)
+    assert wrong.total() <= 0.02 * pairs * times, found
+    assert scores["later"].true.total() == pairs * times
