@@ -39,9 +39,26 @@ def test_the_settings_table_is_the_one_of_the_settings() -> None:
     assert shown[1].strip() == settings_table().strip()
 
 
-def test_every_document_named_is_there() -> None:
-    for link in re.findall(r"\]\((docs/[^)#]+)\)", README):
-        assert (ROOT / link).exists(), link
+def _anchors(document: Path) -> set[str]:
+    """What a link may have behind its `#`: the headings, as they are named on a page."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+DOCUMENTS = [
+    path for path in ROOT.rglob("*.md") if not {"node_modules", ".venv", "build"} & set(path.relative_to(ROOT).parts)
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
 
 
 EVENTS = {event: cells for cells in _rows("| event | fields") for event in _names(cells[0])}

@@ -65,7 +65,7 @@ async def test_candidates_are_answered_in_more_sessions_than_the_worker_keeps_re
 
 async def test_a_run_is_not_disturbed_by_questions_in_other_sessions(office: Office) -> None:
     one = await office.instance(QUICK)
-    await office.open(one, 1_500)
+    await office.open(one, 3_000)
     await open_others(office, one)
     await one.start()
     asking = cycle(OTHERS)
