@@ -335,7 +335,8 @@ class EngineSocket(Outlet):
         """This session began on a WebSocket."""
         self.link = link
         self.connected = self.upgraded = True
-        self.fd = link.descriptor()
+        number = link.descriptor()
+        self.fd = -1 if self.closing else number  # what waits may have been too much already
         if link.paused:
             self.writing_paused()
         else:

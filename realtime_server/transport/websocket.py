@@ -117,18 +117,19 @@ class WebSocketLink(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        if transport.get_extra_info("sslcontext") is None:
-            transport.set_write_buffer_limits(high=0)
 
     def descriptor(self) -> int:
         """The socket, to be written to while writing is not `paused`; -1 for one that only the transport can write to.
 
-        What `plain_outlets.py` asks for holds: writing is paused as soon as the transport has anything waiting, and
-        `Sink.writing_ended` is called before the socket is closed.
+        What `plain_outlets.py` asks for holds: from here on writing is paused as soon as the transport has anything
+        waiting, and `Sink.writing_ended` is called before the socket is closed.
         """
         transport = self.transport
         if transport is None or transport.get_extra_info("sslcontext") is not None:
             return -1
+        transport.set_write_buffer_limits(high=0)
+        if transport.get_write_buffer_size() and not self.paused:
+            self.pause_writing()  # a transport says so once, and may have said it to aiohttp
         number: int = transport.get_extra_info("socket").fileno()
         return number
 

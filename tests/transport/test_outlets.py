@@ -13,12 +13,14 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from json import loads
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from aiohttp import web
+import uvloop
+from aiohttp import ClientSession, web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -31,7 +33,7 @@ from realtime_server.transport.engine_socket import EngineSocket
 from realtime_server.transport.frames import text_frame
 from realtime_server.transport.outbox import BoundedOutbox, ClosedOutbox
 
-from .raw import Harness, RawWebSocket, connect_packet, serving, until
+from .raw import Harness, RawWebSocket, connect_packet, masked, serving, until
 
 NOT_COMPILED = "the compiled part is missing: there was no C compiler, or no header of Python, at the installation"
 
@@ -459,6 +461,74 @@ async def test_nothing_overtakes_what_the_transport_has() -> None:
                     await asyncio.sleep(0)
                     read += read_all(theirs)
         assert read == sent
+
+
+@pytest.mark.parametrize("loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+@pytest.mark.parametrize("answers", [1, 4])
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_nothing_overtakes_what_the_connection_had_to_write_before(
+    loop: Callable[[], asyncio.AbstractEventLoop], answers: int, transport: str
+) -> None:
+    """Answers of earlier requests wait in the transport: few of them, or so many that aiohttp was told to pause."""
+
+    async def streamed(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = 60_000
+        await response.prepare(request)
+        await response.write(b"B" * 60_000)
+        return response
+
+    async def take_over() -> None:
+        server = SocketServer()
+        app = web.Application()
+        server.attach(app, "socket.io")
+        app.router.add_get("/streamed", streamed)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            listening = socket.socket()  # the runner closes it
+            with socket.socket() as client:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+                listening.bind(("127.0.0.1", 0))
+                await web.SockSite(runner, listening).start()
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.setblocking(False)
+                turns = asyncio.get_running_loop()
+                await turns.sock_connect(client, listening.getsockname())
+                query = "EIO=4&transport=websocket"
+                if transport == "polling":
+                    async with ClientSession() as http:
+                        host, port = listening.getsockname()
+                        async with http.get(f"http://{host}:{port}/socket.io/?EIO=4&transport=polling") as answer:
+                            query += "&sid=" + loads((await answer.text())[1:])["sid"]
+                upgrade = (
+                    f"GET /socket.io/?{query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                    "Sec-WebSocket-Version: 13\r\n\r\n"
+                ).encode()
+                probe = masked(1, b"2probe") + masked(1, b"5") if transport == "polling" else b""
+                requests = b"GET /streamed HTTP/1.1\r\nHost: localhost\r\n\r\n" * answers
+                await turns.sock_sendall(client, requests + upgrade + probe)
+                await until(lambda: any(session.link is not None for session in server.eio.sockets.values()))
+                (session,) = server.eio.sockets.values()
+                held = session.link.transport.get_write_buffer_size()  # type: ignore[union-attr]
+                assert (held > 0, type(session.outbox)) == (True, BoundedOutbox)
+                await turns.sock_recv(client, 20_000)  # makes room that the transport has not heard of
+                frames = [text_frame(b"frame %d" % number) for number in range(3)]
+                for frame in frames:
+                    session.send_frame(frame)
+                server.eio.flusher.flush()
+                read = b""
+                async with asyncio.timeout(10):
+                    while not all(frame in read for frame in frames):
+                        read += await turns.sock_recv(client, 65536)
+                assert read.endswith(b"".join(frames))
+                await until(lambda: type(session.outbox) is list)
+        finally:
+            await runner.cleanup()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(take_over())
 
 
 async def test_over_tls_the_transport_writes(tmp_path: Path) -> None:
