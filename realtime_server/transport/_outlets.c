@@ -107,7 +107,7 @@ fetch_ahead(PyObject *list, Py_ssize_t i, Py_ssize_t near)
 static PyObject *
 queue(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
-    if (nargs != 4 || !PyList_Check(args[0]) || !PyBytes_Check(args[2]) || !PyList_Check(args[3])) {
+    if (nargs != 4 || !PyList_Check(args[0]) || !PyBytes_CheckExact(args[2]) || !PyList_Check(args[3])) {
         PyErr_SetString(PyExc_TypeError, "queue(list, outlet or None, bytes, list)");
         return NULL;
     }
@@ -148,7 +148,7 @@ joined(PyObject *outbox)
     Py_ssize_t size = 0, frames = PyList_GET_SIZE(outbox);
     for (Py_ssize_t i = 0; i < frames; i++) {
         PyObject *frame = PyList_GET_ITEM(outbox, i);
-        if (!PyBytes_Check(frame)) {
+        if (!PyBytes_CheckExact(frame)) { /* a subclass may run code when it goes; `emptied` counts on none */
             PyErr_SetString(PyExc_TypeError, "a frame must be bytes");
             return NULL;
         }

@@ -236,6 +236,7 @@ def test_what_a_flush_raises_is_seen(module: ModuleType) -> None:
         lambda: compiled.queue([object()], None, b"frame", []),
         lambda: compiled.queue((), None, b"frame", []),  # type: ignore[arg-type]
         lambda: compiled.queue([], None, "frame", []),  # type: ignore[arg-type]
+        lambda: compiled.queue([], None, type("Loud", (bytes,), {})(), []),
         lambda: compiled.queue([], None, b"frame", None),  # type: ignore[arg-type]
         lambda: compiled.queue([]),  # type: ignore[call-arg]
         lambda: compiled.flush([None]),  # type: ignore[list-item]
@@ -250,7 +251,10 @@ def test_the_compiled_part_refuses_what_it_does_not_know(call: Callable[[], obje
 
 @pytest.mark.skipif(compiled is None, reason=NOT_COMPILED)
 def test_the_compiled_part_writes_no_frame_that_is_not_bytes(pair: tuple[socket.socket, socket.socket]) -> None:
-    for frames in (["text"], [b"bytes", "text"], None):
+    class Loud(bytes):
+        """Could run code when it goes, in the middle of a list that is being emptied."""
+
+    for frames in (["text"], [b"bytes", "text"], [Loud(b"frame")], None):
         outlet = make_outlet(compiled, pair[0].fileno())
         if frames is None:
             del outlet.outbox
