@@ -102,4 +102,4 @@ sbom:
 	@ls build/sbom-*.json build/licences-*.md
 
 clean:
-	rm -rf $(VENV) build *.egg-info web/dist web/node_modules
+	rm -rf $(VENV) build *.egg-info realtime_server/transport/*.so web/dist web/node_modules

@@ -61,6 +61,10 @@ class _Job:
     sign: int = 1
     work: Workspace | None = None
 
+    def known(self) -> Settled:
+        """By what the open records are judged."""
+        return Settled(*self.settled, self.pairs)
+
 
 _JOBS: dict[str, _Job] = {}
 
@@ -119,8 +123,8 @@ def match(job_id: str, rules: Sequence[Rule]) -> tuple[int, int]:
     """Find the matches; (how many, the statement's sign). `results` gives them."""
     job = _known(job_id)
     job.sign = statement_sign(job.ledger, job.statement, job.agreed)
-    rejections, settled = Rejections(job.rejected), Settled(*job.settled, job.pairs)
-    job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign, rejections=rejections, settled=settled)
+    rejections = Rejections(job.rejected)
+    job.proposals = propose(job.ledger, job.statement, rules, sign=job.sign, rejections=rejections, settled=job.known())
     return len(job.proposals), job.sign
 
 
@@ -155,8 +159,7 @@ def candidates(job_id: str, record_id: str, limit: int) -> list[dict[str, Any]]:
     if job.work is None:
         job.sign = statement_sign(job.ledger, job.statement, job.agreed)
         reach = reach_of(DEFAULT_RULES)
-        settled = Settled(*job.settled, job.pairs)
-        job.work = prepare(job.ledger, job.statement, reach, sign=job.sign, chained=False, settled=settled)
+        job.work = prepare(job.ledger, job.statement, reach, sign=job.sign, chained=False, settled=job.known())
     work = job.work
     for side, table in enumerate(work.tables):
         row = next((place for place, item in enumerate(table.items) if item.record_id == record_id), None)

@@ -87,13 +87,13 @@ def open_link(request: web.BaseRequest, accept: bytes, link: WebSocketLink) -> D
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("the client has gone")
-    early = upstream.detach(request)
-    transport.set_protocol(link)
-    link.connection_made(transport)
     transport.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
     )
+    early = upstream.detach(request)
+    transport.set_protocol(link)
+    link.connection_made(transport)
     transport.resume_reading()
     if early:
         asyncio.get_running_loop().call_soon(link.data_received, early)

@@ -42,10 +42,9 @@ try:
 except ImportError:
     compiled = None  # type: ignore[assignment]
 
-IMPLEMENTATIONS = [
-    pytest.param(plain_outlets, id="plain"),
-    pytest.param(compiled, id="compiled", marks=pytest.mark.skipif(compiled is None, reason=NOT_COMPILED)),
-]
+compiled_here = pytest.mark.skipif(compiled is None, reason=NOT_COMPILED)
+
+IMPLEMENTATIONS = [pytest.param(plain_outlets, id="plain"), pytest.param(compiled, id="compiled", marks=compiled_here)]
 
 
 def make_outlet(module: ModuleType, fd: int = -1) -> Any:
@@ -229,7 +228,7 @@ def test_what_a_flush_raises_is_seen(module: ModuleType) -> None:
         module.flush([Failing()])
 
 
-@pytest.mark.skipif(compiled is None, reason=NOT_COMPILED)
+@compiled_here
 @pytest.mark.parametrize(
     "call",
     [
@@ -249,7 +248,7 @@ def test_the_compiled_part_refuses_what_it_does_not_know(call: Callable[[], obje
         call()
 
 
-@pytest.mark.skipif(compiled is None, reason=NOT_COMPILED)
+@compiled_here
 def test_the_compiled_part_writes_no_frame_that_is_not_bytes(pair: tuple[socket.socket, socket.socket]) -> None:
     class Loud(bytes):
         """Could run code when it goes, in the middle of a list that is being emptied."""
@@ -268,6 +267,7 @@ def test_the_compiled_part_writes_no_frame_that_is_not_bytes(pair: tuple[socket.
 # -- together
 
 
+@compiled_here
 @given(
     st.lists(
         st.tuples(st.lists(st.binary(max_size=300), max_size=12), st.sampled_from(["open", "paused", "tls"])),
@@ -276,8 +276,6 @@ def test_the_compiled_part_writes_no_frame_that_is_not_bytes(pair: tuple[socket.
     st.booleans(),
 )
 def test_both_do_the_same(work: list[tuple[list[bytes], str]], small: bool) -> None:
-    if compiled is None:
-        pytest.skip(NOT_COMPILED)
     outcomes = []
     for module in (plain_outlets, compiled):
         ours, theirs = socket.socketpair()
@@ -585,10 +583,8 @@ async def test_over_tls_the_transport_writes(tmp_path: Path) -> None:
         await runner.cleanup()
 
 
-@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("wanted", [pytest.param(True, marks=compiled_here), False])
 def test_plain_python_can_be_chosen(wanted: bool) -> None:
-    if wanted and compiled is None:
-        pytest.skip(NOT_COMPILED)
     environment = {**os.environ, "TRANSPORT_NO_EXTENSIONS": "" if wanted else "1"}
     script = "from realtime_server.transport import outlets as o; print(o.IS_COMPILED, o.Outlet.__module__)"
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
