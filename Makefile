@@ -14,7 +14,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 
 .PHONY: run test lint web faults attacks fuzz screenshots bench bench-transport documents sbom clean
 
-$(STAMP): setup.cfg setup.py pyproject.toml constraints.txt realtime_server/transport/_outlets.c
+$(STAMP): setup.cfg setup.py pyproject.toml constraints.txt realtime_server/transport/_outlets.c loadtest/_reading.c
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) -e '.[embedded]'
 	@touch $@
@@ -102,4 +102,4 @@ sbom:
 	@ls build/sbom-*.json build/licences-*.md
 
 clean:
-	rm -rf $(VENV) build *.egg-info realtime_server/transport/*.so web/dist web/node_modules
+	rm -rf $(VENV) build *.egg-info realtime_server/transport/*.so loadtest/*.so web/dist web/node_modules

@@ -1,6 +1,6 @@
-"""One simulated person: a raw Socket.IO client over a Cython WebSocket, which checks everything it is told.
+"""One simulated person: a raw Socket.IO client, which checks everything it is told.
 
-Hot path of the generator: `on_ws_frame`.
+What is told to many is read once, by one of them (`read`); for the others `Readings` counts it.
 """
 
 from __future__ import annotations
@@ -8,35 +8,31 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from loadtest import messages as m
 from loadtest import sending
-from loadtest.recorder import now
+from loadtest.reading import Reader, Told
+from loadtest.wires import SocketWire, Wire
 
 if TYPE_CHECKING:
     from loadtest.worker import Worker
 
-TEXT: Final = WSMsgType.TEXT
-_ACKED: Final = ord("3")
-_EVENT: Final = ord("2")
 _PING: Final = b"2"
 
 #: Called with the answer and the moment it came.
 Answered = Callable[[dict[str, Any], int], None]
 
 
-class Client(WSListener):  # type: ignore[misc]  # a Cython class
-    """``seat``: its number in its session; seat 0 is a reviewer, who resolves conflicts. ``seq``: the last one seen."""
+class Client(Reader):
+    """``seat``: its number in its session; seat 0 is a reviewer, who resolves conflicts."""
 
     def __init__(self, worker: Worker, index: int, session_id: str, seat: int, token: str) -> None:
         self.worker, self.index, self.session_id, self.seat, self.token = worker, index, session_id, seat, token
-        self.transport: WSTransport | None = None
-        self.joined = False
-        self.seq = 0
+        self.wire: Wire | None = None
+        self.attends = seat == 0
         self.sent = 0
         self.base = 0
         self.slow = False
@@ -55,14 +51,16 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
         """When it was to begin to connect."""
         self._due, self._reconnecting = at, again
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self.transport = transport
-        transport.send(TEXT, m.CONNECTED + orjson.dumps({"token": self.token}))
+    def opened(self, wire: Wire) -> None:
+        """The WebSocket is there."""
+        self.wire = wire
+        wire.send(m.CONNECTED + orjson.dumps({"token": self.token}))
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        if transport is not self.transport:  # one that was dropped; its successor may be in use already
+    def closed(self, wire: Wire) -> None:
+        """It is not any more."""
+        if wire is not self.wire:  # one that was dropped; its successor may be in use already
             return
-        was_in, self.joined, self.transport = self.joined, False, None
+        was_in, self.joined, self.wire = self.joined, False, None
         if self.leaving or self.worker.ending:
             return
         if self.slow:
@@ -100,13 +98,13 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
 
     def emit(self, event: str, body: bytes, due: int, answered: Answered | None = None) -> None:
         """Send an event that was due at ``due``; its acknowledgement is measured from then."""
-        transport = self.transport
-        if transport is None:
+        wire = self.wire
+        if wire is None:
             self.worker.recorder.counts["skipped"] += 1
             return
         self.sent = number = self.sent + 1
         self._waiting[number] = (due, answered)
-        transport.send(TEXT, b'42/collaboration,%d["%s",%s]' % (number, event.encode(), body))
+        wire.send(b'42/collaboration,%d["%s",%s]' % (number, event.encode(), body))
         self.worker.recorder.counts["sent"] += 1
 
     def act(self, action: str, due: int) -> None:
@@ -121,50 +119,45 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
     def drop(self) -> None:
         """Go away without a word, as a lost network does. What was not answered may or may not have been done."""
         self._waiting.clear()
-        transport, self.transport, self.joined = self.transport, None, False
-        if transport is not None:
-            transport.disconnect(False)
+        wire, self.wire, self.joined = self.wire, None, False
+        if wire is not None:
+            wire.close()
 
     # -- receiving
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type is not TEXT and frame.msg_type != TEXT:
-            if frame.msg_type == WSMsgType.CLOSE:
-                transport.disconnect()
-            return
-        payload = frame.get_payload_as_bytes()
-        at = now()
+    def read(self, payload: bytes, at: int) -> None:
+        """A message that no other client has read: a broadcast's first delivery, or one for this client alone."""
         if payload[1:2] == b"2":
-            self._broadcast(self.worker.messages.read(payload), at)
+            self.worker.readings.learn(self, payload, m.Seen(payload), at)
         elif payload[1:2] == b"3":
             self._acknowledged(payload, at)
         elif payload == _PING:
-            transport.send(TEXT, b"3")
+            self._send(b"3")
         elif payload.startswith(m.CONNECTED):
             self._connected(at)
         elif payload.startswith((m.REFUSED, m.DISCONNECTED)):
             self.worker.recorder.faults[f"connection refused: {payload[:200].decode(errors='replace')}"] += 1
-            transport.disconnect()
+            self._end()
 
-    def _broadcast(self, seen: m.Seen, at: int) -> None:
-        worker = self.worker
-        worker.deliveries += 1
-        seq = seen.seq
-        if seq:
-            if seq == self.seq + 1 and self.joined:
-                self.seq = seq
-            else:
-                self._out_of_step(seq)
-        stamp = seen.stamp
-        if stamp >= worker.measure_from and stamp:
-            took = at - stamp
-            shift = took.bit_length() - 8
-            counts = worker.cursor_counts if seen.is_cursor else worker.delivery_counts
-            counts[(shift << 7) + (took >> shift) if shift > 0 else max(took, 0)] += 1
-        if seen.conflict_id is not None and self.seat == 0:
-            self._conflict(seen, at)
+    def control(self, kind: int, payload: bytes) -> None:
+        """A control frame came (picows keeps those to itself)."""
+        if isinstance(self.wire, SocketWire):
+            self.wire.control(kind, payload)
 
-    def _out_of_step(self, seq: int) -> None:
+    def ended(self) -> None:
+        """The server has closed the connection."""
+        self._end()
+
+    def _end(self) -> None:
+        if self.wire is not None:
+            self.wire.close()
+
+    def _send(self, payload: bytes, *, binary: bool = False) -> None:
+        if self.wire is not None:
+            self.wire.send(payload, binary=binary)
+
+    def out_of_step(self, seq: int) -> None:
+        """A broadcast that is not the next one, or came before the answer to the join."""
         if self.joined:
             self._follows(seq)
         else:
@@ -176,7 +169,9 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
             self.worker.recorder.faults["gap in seq" if seq > self.seq else "seq seen twice"] += 1
         self.seq = max(self.seq, seq)
 
-    def _conflict(self, seen: m.Seen, at: int) -> None:
+    def noticed(self, told: Told, at: int) -> None:
+        """A conflict, for a reviewer."""
+        seen = cast(m.Seen, told)
         conflict_id = seen.conflict_id or ""
         if seen.kind == "conflict.detected" and self.joined:
             self._conflicts[conflict_id] = at
@@ -195,7 +190,7 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
             return
         due, answered = waited
         joining = not self.joined
-        if due >= self.worker.measure_from or joining:
+        if due >= self.worker.readings.measure_from or joining:
             recorder.histograms["join" if joining else "ack"].record(at - due)
         recorder.counts["acks"] += 1
         if answer["ok"]:
@@ -212,7 +207,6 @@ class Client(WSListener):  # type: ignore[misc]  # a Cython class
     async def leave(self) -> None:
         """Say goodbye."""
         self.leaving = True
-        if self.transport is not None:
-            self.transport.send(TEXT, m.DISCONNECTED)
-            self.transport.disconnect()
+        self._send(m.DISCONNECTED)
+        self._end()
         await asyncio.sleep(0)

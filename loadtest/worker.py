@@ -12,21 +12,20 @@ import json
 import os
 import random
 import resource
-import ssl
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import uvloop
-from picows import ws_connect
 
 from loadtest import sending
 from loadtest.client import Client
 from loadtest.dialects import client_class
-from loadtest.messages import Messages
+from loadtest.reading import Readings, sockets_class
 from loadtest.recorder import Recorder, now
 from loadtest.schedule import SHAPES, Arrivals
 from loadtest.spec import WorkerSpec
+from loadtest.wires import Wires
 
 _TICK: Final = 0.001
 _WINDOW: Final = 1.0
@@ -44,14 +43,9 @@ class Worker:
     def __init__(self, spec: WorkerSpec) -> None:
         self.spec = spec
         self.recorder = Recorder()
-        self.messages = Messages()
-        #: Of broadcasts of servers with another protocol (`peers.peer_client`).
-        self.peer_stamps: dict[bytes, Sequence[int]] = {}
-        self.deliveries = 0
-        self.delivery_counts = self.recorder.histograms["delivery"].counts
-        self.cursor_counts = self.recorder.histograms["cursor"].counts
-        #: What was due before this moment (µs) is warming up.
-        self.measure_from = 0
+        self.readings = Readings()
+        sockets = None if sockets_class is None else sockets_class(self.readings)
+        self._wires = Wires(self.readings, sockets, insecure=spec.insecure)
         self.ending = False
         self.clients: list[Client] = []
         self.actors: list[Client] = []
@@ -65,8 +59,8 @@ class Worker:
 
     def entered(self, client: Client) -> None:
         self._missing -= 1
-        if client.slow and client.transport is not None:
-            client.transport.underlying_transport.pause_reading()
+        if client.slow and client.wire is not None:
+            client.wire.pause_reading()
         if self._missing <= 0:
             self._entered.set()
 
@@ -99,16 +93,11 @@ class Worker:
     async def _connect(self, client: Client, due: int, *, again: bool = False) -> None:
         await asyncio.sleep(max(0, due - now()) / 1e6)
         client.due(due, again=again)
-        options: dict[str, Any] = {}
-        if self.spec.spread_addresses:
-            options["local_addr"] = (f"127.0.0.{1 + client.index // _PER_ADDRESS}", 0)
+        address = f"127.0.0.{1 + client.index // _PER_ADDRESS}" if self.spec.spread_addresses else None
         addresses = self.spec.url.split()
         place = client.index % len(self.spec.sessions) if self.spec.apart else client.seat
-        url = addresses[place % len(addresses)]
-        if url.startswith("wss:"):
-            options["ssl_context"] = _unverified() if self.spec.insecure else ssl.create_default_context()
         try:
-            await ws_connect(lambda: client, url, websocket_handshake_timeout=30, **options)
+            await self._wires.connect(client, addresses[place % len(addresses)], address)
         except Exception as error:
             self.recorder.faults[f"no connection: {type(error).__name__}: {error}"[:200]] += 1
             self._missing -= 1
@@ -129,7 +118,7 @@ class Worker:
         _say({"ready": sum(client.joined for client in self.clients), "window": self._take(0)})
         start = int((await _read(commands))["start"])
         spec = self.spec
-        self.measure_from = start + int(spec.warm * 1e6)
+        self.readings.measure_from = start + int(spec.warm * 1e6)
         await asyncio.sleep(max(0, start - now()) / 1e6)
         self.set_rates(spec.rates, start)
         ticker = asyncio.create_task(self._tick())
@@ -139,7 +128,7 @@ class Worker:
             if "rates" in command:
                 self.set_rates(command["rates"], now())
             if "measure_from" in command:
-                self.measure_from = int(command["measure_from"])
+                self.readings.measure_from = int(command["measure_from"])
         ticker.cancel()
         await asyncio.gather(*storms)
         await self._drain()
@@ -172,7 +161,7 @@ class Worker:
                             break
                         client = choose(self.actors)
                     client.act(action, due)
-                    if due >= self.measure_from:
+                    if due >= self.readings.measure_from:
                         lag.record(now() - due)
             await asyncio.sleep(_TICK)
 
@@ -199,8 +188,10 @@ class Worker:
             _say({"window": self._take(number)})
 
     def _take(self, number: int) -> dict[str, Any]:
-        self.recorder.counts["deliveries"] += self.deliveries
-        self.deliveries = 0
+        deliveries, delivery, cursor = self.readings.counted()
+        self.recorder.counts["deliveries"] += deliveries
+        self.recorder.histograms["delivery"].add(delivery.items())
+        self.recorder.histograms["cursor"].add(cursor.items())
         used = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "number": number,
@@ -215,7 +206,7 @@ class Worker:
         """Wait until every answer is there, every member of a session has seen the same, and nothing moves any more."""
         moved, last = -1, now()
         while (quiet := now() - last) < (_QUIET if self._settled() else _DRAIN) * 1e6:
-            progress = sum(client.seq - client.waiting for client in self.clients) + self.deliveries
+            progress = sum(client.seq - client.waiting for client in self.clients) + self.readings.deliveries
             if progress != moved:
                 moved, last = progress, now()
             await asyncio.sleep(0.05)
@@ -241,13 +232,6 @@ class Worker:
             found[0], found[1] = min(found[0], client.seq), max(found[1], client.seq)
             found[2] = max(found[2], client.acknowledged_seq)
         return {"sessions": sessions, "clients": len(readers)}
-
-
-def _unverified() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _say(message: Mapping[str, Any]) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from picows import WSFrame, WSMsgType, WSTransport
-
 from loadtest.peers.peer_client import PeerClient
-from loadtest.recorder import now
+from loadtest.wires import Wire
 
 _SYNC, _AUTH, _SYNC_STATUS = 0, 2, 8
 #: Of the Yjs update format (v1): an item that holds any value; it has an origin; it has a key.
@@ -67,16 +65,11 @@ class HocuspocusClient(PeerClient):
     def waiting(self) -> int:
         return len(self._under_way)
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self.transport = transport
-        self._send(varuint(_AUTH) + varuint(0) + text(self.token))
+    def opened(self, wire: Wire) -> None:
+        self.wire = wire
+        self._say(varuint(_AUTH) + varuint(0) + text(self.token))
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type == WSMsgType.CLOSE:
-            transport.disconnect()
-            return
-        payload = frame.get_payload_as_bytes()
-        at = now()
+    def read(self, payload: bytes, at: int) -> None:
         start = len(self._address)
         kind = payload[start]
         if kind == _SYNC:
@@ -89,7 +82,7 @@ class HocuspocusClient(PeerClient):
                 self.answered(self._under_way.popleft(), at)
         elif kind == _AUTH:
             self.worker.recorder.histograms["connect"].record(at - self._due)
-            self._send(varuint(_SYNC) + varuint(0) + varuint(1) + varuint(0))
+            self._say(varuint(_SYNC) + varuint(0) + varuint(1) + varuint(0))
 
     def act(self, action: str, due: int) -> None:
         self.worker.recorder.counts["sent"] += 1
@@ -99,8 +92,7 @@ class HocuspocusClient(PeerClient):
         self._last[key] = self._clock
         self._clock += 1
         self._under_way.append(due)
-        self._send(varuint(_SYNC) + varuint(2) + varuint(len(update)) + update)
+        self._say(varuint(_SYNC) + varuint(2) + varuint(len(update)) + update)
 
-    def _send(self, message: bytes) -> None:
-        if self.transport is not None:
-            self.transport.send(WSMsgType.BINARY, self._address + message)
+    def _say(self, message: bytes) -> None:
+        self._send(self._address + message, binary=True)

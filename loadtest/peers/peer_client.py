@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from loadtest.client import Client
+from loadtest.reading import Told
 
 #: How an edit's text ends: with the moment when it was due, in µs.
 _STAMP: Final = re.compile(rb"\.(\d{9,17})~")
-_REMEMBERED: Final = 4_096
 
 
 class PeerClient(Client):
@@ -20,36 +19,30 @@ class PeerClient(Client):
         """A new value of the length that our own edits have."""
         return f"Paid by the customer in November, second half, invoice {turn} .{due}~"
 
-    def stamps(self, payload: bytes) -> Sequence[int]:
-        """Of the edits in a broadcast, read once for all recipients in this process."""
-        known: dict[bytes, Sequence[int]] = self.worker.peer_stamps
-        found = known.get(payload)
-        if found is None:
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            found = known[payload] = [int(digits) for digits in _STAMP.findall(payload)]
-        return found
-
     def told(self, payload: bytes, at: int) -> None:
-        """A broadcast came."""
-        worker = self.worker
-        for stamp in self.stamps(payload):
-            worker.deliveries += 1
-            if stamp >= worker.measure_from:
-                worker.recorder.histograms["delivery"].record(at - stamp)
+        """A broadcast came. One edit's is read once for all recipients in this process."""
+        readings, stamps = self.worker.readings, [int(digits) for digits in _STAMP.findall(payload)]
+        if len(stamps) == 1:
+            told = Told()
+            told.stamp = stamps[0]
+            readings.learn(self, payload, told, at)
+            return
+        for stamp in stamps:
+            readings.deliveries += 1
+            if stamp >= readings.measure_from:
+                self.worker.recorder.histograms["delivery"].record(at - stamp)
 
     def answered(self, due: int, at: int) -> None:
         """An edit was acknowledged."""
         recorder = self.worker.recorder
         recorder.counts["acks"] += 1
         recorder.counts["applied"] += 1
-        if due >= self.worker.measure_from:
+        if due >= self.worker.readings.measure_from:
             recorder.histograms["ack"].record(at - due)
 
     async def leave(self) -> None:
         self.leaving = True
-        if self.transport is not None:
-            self.transport.disconnect()
+        self._end()
 
     def entered(self, at: int) -> None:
         """Everything is subscribed to."""

@@ -6,11 +6,9 @@ from collections import deque
 from typing import Any, Final
 
 import orjson
-from picows import WSFrame, WSMsgType, WSTransport
 
-from loadtest.client import TEXT
 from loadtest.peers.peer_client import PeerClient
-from loadtest.recorder import now
+from loadtest.wires import Wire
 
 _PER_DOCUMENT: Final = 10
 
@@ -31,15 +29,10 @@ class ShareDBClient(PeerClient):
     def waiting(self) -> int:
         return len(self._queue) + (self._under_way is not None)
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self.transport = transport
+    def opened(self, wire: Wire) -> None:
+        self.wire = wire
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type == WSMsgType.CLOSE:
-            transport.disconnect()
-            return
-        payload = frame.get_payload_as_bytes()
-        at = now()
+    def read(self, payload: bytes, at: int) -> None:
         if b'"op":[' in payload:  # the others get the operation, the submitter its number alone
             self.told(payload, at)
             return
@@ -48,12 +41,12 @@ class ShareDBClient(PeerClient):
             self.worker.recorder.faults[f"refused: {message['error']}"[:200]] += 1
         action = message["a"]
         if action == "init":
-            self._send({"a": "hs", "id": None})
+            self._say({"a": "hs", "id": None})
         elif action == "hs":
             self._source = message["id"]
             self.worker.recorder.histograms["connect"].record(at - self._due)
             count = -(-self.worker.spec.records // _PER_DOCUMENT)
-            self._send({"a": "bs", "c": self.session_id, "b": [f"d{number}" for number in range(count)]})
+            self._say({"a": "bs", "c": self.session_id, "b": [f"d{number}" for number in range(count)]})
         elif action == "op":
             self._acknowledged_operation(message, at)
         elif action == "bs":
@@ -66,7 +59,7 @@ class ShareDBClient(PeerClient):
             return
         self.answered(self._under_way, at)
         # The submitter has its own edit with the answer; to be compared with those who are sent it.
-        self.worker.deliveries += 1
+        self.worker.readings.deliveries += 1
         self._under_way = None
         self._version = message["v"] + 1
         if self._queue:
@@ -84,11 +77,10 @@ class ShareDBClient(PeerClient):
         self._number += 1
         row = 10 + self.seat * _PER_DOCUMENT + self._number % _PER_DOCUMENT
         operation = {"p": [f"r{row}", "description"], "oi": self.text(self._number, due)}
-        self._send(
+        self._say(
             {"a": "op", "c": self.session_id, "d": self._document, "v": self._version, "src": self._source,
              "seq": self._number, "x": {}, "op": [operation]}
         )  # fmt: skip
 
-    def _send(self, message: dict[str, Any]) -> None:
-        if self.transport is not None:
-            self.transport.send(TEXT, orjson.dumps(message))
+    def _say(self, message: dict[str, Any]) -> None:
+        self._send(orjson.dumps(message))

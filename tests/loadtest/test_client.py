@@ -1,4 +1,4 @@
-"""A client that is told something wrong says so. Its transport is not there: it is fed what a server would send."""
+"""A client that is told something wrong says so. Its connection is not there: it is fed what a server would send."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import orjson
 import pytest
 
 from loadtest.client import Client
-from loadtest.messages import Seen, read_ack, stamp_in
+from loadtest.messages import read_ack, stamp_in
 from loadtest.recorder import now
 from loadtest.spec import WorkerSpec
 from loadtest.worker import Worker
 
 
-def broadcast(seq: int, **data: Any) -> Seen:
-    envelope = {"message_type": "edit.applied", "seq": seq, "data": {"edit_id": f"1-1.{now()}", **data}}
-    return Seen(b'42/collaboration,["edit",' + orjson.dumps(envelope) + b"]")
+def tell(client: Client, seq: int, kind: str = "edit.applied", **data: Any) -> None:
+    envelope = {"message_type": kind, "seq": seq, "data": {"edit_id": f"1-1.{now()}", **data}}
+    payload = b'42/collaboration,["edit",' + orjson.dumps(envelope) + b"]"
+    client.worker.readings.take(client, payload, now())
 
 
 @pytest.fixture
@@ -33,21 +34,22 @@ def faults(client: Client) -> dict[str, int]:
 
 async def test_commits_in_order_are_no_fault(client: Client) -> None:
     for seq in (5, 6, 7):
-        client._broadcast(broadcast(seq), now())
+        tell(client, seq)
     assert (client.seq, faults(client)) == (7, {})
-    assert client.worker.recorder.histograms["delivery"].total == 3
+    deliveries, delivery, _ = client.worker.readings.counted()
+    assert deliveries == sum(delivery.values()) == 3
 
 
 @pytest.mark.parametrize(("seq", "fault"), [(6, "gap in seq"), (4, "seq seen twice"), (3, "seq seen twice")])
 async def test_a_commit_out_of_order_is_a_fault(client: Client, seq: int, fault: str) -> None:
-    client._broadcast(broadcast(seq), now())
+    tell(client, seq)
     assert faults(client) == {fault: 1}
 
 
 async def test_what_comes_before_the_answer_to_a_join_is_put_in_its_place(client: Client) -> None:
     client.joined = False
     for seq in (9, 10, 11):
-        client._broadcast(broadcast(seq), now())
+        tell(client, seq)
     client._entered({"ok": True, "seq": 10, "recovered": False}, now())
     assert (client.seq, faults(client)) == (11, {})
 
@@ -76,3 +78,12 @@ def test_the_moment_of_an_edit_is_read_from_its_id() -> None:
 
 def test_an_acknowledgement_is_its_id_and_its_argument() -> None:
     assert read_ack(b'43/collaboration,17[{"ok":true,"seq":3}]') == (17, {"ok": True, "seq": 3})
+
+
+async def test_the_moment_between_a_conflict_and_its_resolution_is_measured_by_the_reviewer(client: Client) -> None:
+    client.attends, client.seat = True, 0
+    candidates = [{"edit_id": "1-1.5"}, {"edit_id": "2-1.6"}]
+    tell(client, 5, "conflict.detected", conflict_id="c", candidates=candidates)
+    tell(client, 6, "conflict.resolved", conflict_id="c")
+    assert client.worker.recorder.histograms["resolution"].total == 1
+    assert client.worker.recorder.counts["skipped"] == 1  # it resolves what it is told of, and has no connection

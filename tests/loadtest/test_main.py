@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 from loadtest.__main__ import main
 
 
-async def run(*arguments: str) -> tuple[int | None, str]:
+async def run(*arguments: str, **environment: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "loadtest", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
+        sys.executable, "-m", "loadtest", *arguments,
+        env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
     output, _ = await process.communicate()
     return process.returncode, output.decode()
 
@@ -28,10 +30,12 @@ def test_a_host_that_is_not_local_is_not_loaded_unless_told_twice(
     assert "--remote --remote" in capsys.readouterr().err
 
 
-async def test_a_mixed_run_in_two_processes_is_correct_and_leaves_its_result(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plain", ["0", "1"])
+async def test_a_mixed_run_in_two_processes_is_correct_and_leaves_its_result(tmp_path: Path, plain: str) -> None:
     code, output = await run(
         "mixed", "--clients", "12", "--sessions", "2", "--seconds", "3", "--warm", "1", "--scale", "0.2",
         "--processes", "2", "--json", str(tmp_path / "run.json"), "--html", str(tmp_path / "run.html"),
+        LOADTEST_NO_EXTENSIONS=plain,
     )  # fmt: skip
     assert code == 0, output
     found = json.loads((tmp_path / "run.json").read_text())
