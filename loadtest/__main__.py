@@ -158,11 +158,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = checks.correctness(result, scenario)
     if options.check:
         found += checks.success(result, scenario)
-    progress.final(console, result, found, checks.saturation(result))
+    warnings = checks.warnings(result)
+    progress.final(console, result, found, warnings)
     if options.json:
         options.json.write_text(json.dumps(result.to_json()))
     if options.html:
-        write_report(options.html, result, found, checks.saturation(result))
+        write_report(options.html, result, found, warnings)
     return 0 if all(check.met for check in found) else 1
 
 

@@ -1,7 +1,9 @@
 """Ours and its peers on the same work, in alternation: ``python -m loadtest.bench`` (``make bench``).
 
 Each contender gets a fresh start, its server pinned to one core and the generator to the other, mongod wherever it
-likes; 1,000 connections in 20 sessions of 50. Prints medians with their spread and the ratios, pair by pair.
+likes; 1,000 connections in 20 sessions of 50. Prints medians with their spread and the ratios, pair by pair. What the
+machine was worth meanwhile stands beside each: a fixed loop of Python (`machine.loop_ms`, timed before it), and the
+share of processor time that a hypervisor gave to others.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from typing import Any, Final
 
 from loadtest.capacity import Search, described, measured
 from loadtest.controller import Generator, verify
+from loadtest.machine import loop_ms, machine
 from loadtest.peers import CONTENDERS, Contender, Running
-from loadtest.results import Result, machine
+from loadtest.results import Result
 from loadtest.spec import WorkerSpec
 from loadtest.target import end_in_order
 
@@ -56,11 +59,12 @@ def _spec(running: Running, clients: int, rate: float, seconds: float) -> Worker
 
 async def measure(contender: Contender, plan: Plan) -> dict[str, Any]:
     """One contender, once: a fresh server, a fresh database, a fresh generator."""
+    fixed_loop = loop_ms()
     started: AbstractContextManager[Running] = contender.start([plan.server_core], SESSIONS, RECORDS)
     with started as running:
         result = Result(contender.name, 0.0)
         spec = _spec(running, plan.clients, 100, 3_600)
-        found: dict[str, Any] = {"contender": contender.name}
+        found: dict[str, Any] = {"contender": contender.name, "loop_ms": fixed_loop}
         async with Generator(spec, 1, [plan.generator_core], result, running.pids) as generator:
             await generator.connected()
             found["connect_p99_ms"] = result.before.histograms["connect"].quantile(0.99)
@@ -81,6 +85,7 @@ async def measure(contender: Contender, plan: Plan) -> dict[str, Any]:
         found["faults"] = dict(result.counter("faults"))
         found["refused"] = dict(result.counter("refused"))
         found["generator_busy"] = round(result.generator_busy, 3)
+        found["stolen_share"] = round(result.stolen_share, 3)
     return found
 
 
@@ -133,7 +138,7 @@ def table(rounds: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
     keys = (
         ("peak", "edits"), ("peak", "delivery_p99_ms"), ("fixed", "delivery_p99_ms"), ("fixed", "ack_p99_ms"),
         ("fixed", "cpu_us_per_edit"), ("cost", "edits"), ("cost", "cpu_us_per_edit"), ("", "connect_p99_ms"),
-        ("", "rss_per_connection"),
+        ("", "rss_per_connection"), ("", "loop_ms"), ("", "stolen_share"),
     )  # fmt: skip
     for name, items in by_name.items():
         for part, key in keys:
@@ -180,9 +185,9 @@ def main() -> None:
             print(json.dumps(shown), file=sys.stderr, flush=True)
             found.append(item)
         rounds.append(found)
+        if options.json:  # after each round: a later one may be broken off
+            options.json.write_text(json.dumps({"machine": machine(), "rounds": rounds}, indent=1))
     print("\n".join(table(rounds)))
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "rounds": rounds}, indent=1))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ class Step:
         """What was asked was done, and told in time."""
         return self.delivery_p99 < limit_ms and self.done >= 0.97 * self.asked
 
+    def nearly(self, limit_ms: float) -> bool:
+        """Whether a few slow seconds, which may be the machine's and not the server's, would explain a failure."""
+        return self.delivery_p99 < 2 * limit_ms and self.done >= 0.9 * self.asked
+
 
 def measured(windows: list[Window], asked: float) -> Step:
     delivery, ack = Histogram(), Histogram()
@@ -97,13 +101,21 @@ class Search:
             held, rate = rate, rate * factor
         holds, best = Holds(held, begin / 10), None
         while (rate := holds.rate) is not None:
-            await self._rest(rate)
-            step = await self._at(rate, 2, seconds)
+            step = await self._hold(rate, seconds)
             held_so_long = step.holds(self._limit)
             if held_so_long:
                 best = step
             holds.tell(held_so_long, step.done)
         return best
+
+    async def _hold(self, rate: float, seconds: int) -> Step:
+        """The rate, held. A second time where it nearly was: what else runs on a machine makes figures worse only."""
+        await self._rest(rate)
+        step = await self._at(rate, 2, seconds)
+        if step.holds(self._limit) or not step.nearly(self._limit):
+            return step
+        await self._rest(rate)
+        return await self._at(rate, 2, seconds)
 
     async def _climbs(self, rate: float, seconds: int) -> bool:
         """Whether the rate holds for a moment. One moment may be a bad one; three are not."""

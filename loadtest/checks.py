@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from loadtest.controller import BUSY, LATE_MS
 from loadtest.results import Result
 from loadtest.scenarios import Scenario
+
+#: Share of the machine's processor time beyond which what a hypervisor takes is said.
+STOLEN: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,21 @@ def success(result: Result, scenario: Scenario) -> Iterator[Check]:
             yield Check(f"{name} p99", shown, f"< {bound:,.0f} ms", p99 is not None and p99 < bound)
 
 
-def saturation(result: Result) -> str | None:
-    """A sentence when the generator, not the server, may be what limited the run."""
+def warnings(result: Result) -> list[str]:
+    """Sentences on what else than the server may have limited the run: the generator, the machine's other guests."""
+    found = []
     late = result.histogram("lag").quantile(0.99) or 0.0
     if result.generator_busy > BUSY:
-        return f"The generator saturates: a process used {result.generator_busy:.0%} of a core. Use more --processes."
-    if late > LATE_MS:
-        return f"The generator was late: 1 % of what was due went out more than {late:,.0f} ms after its moment."
-    return None
+        busy = f"{result.generator_busy:.0%} of a core"
+        found.append(f"The generator saturates: a process used {busy}. Use more --processes.")
+    elif late > LATE_MS:
+        found.append(f"The generator was late: 1 % of what was due went out more than {late:,.0f} ms after its moment.")
+    if result.stolen_share > STOLEN:
+        found.append(
+            f"The hypervisor gave {result.stolen_share:.0%} of this machine's processor time to others: "
+            "latencies are longer than the server's own."
+        )
+    return found
 
 
 def _counts(found: dict[str, int]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from loadtest.machine import stolen
 from loadtest.recorder import now
 from loadtest.results import Result, Window
 from loadtest.spec import WorkerSpec
@@ -111,7 +112,7 @@ class Generator:
         window = self._windows.setdefault(taken["number"], Window(taken["number"]))
         window.add(number, taken)
         if window.reported == self._count:
-            window.server = usage(self._pids)
+            window.server, window.stolen = usage(self._pids), stolen()
             del self._windows[window.number]
             self.result.windows.append(window)
             self._progress(self.result)
@@ -161,6 +162,8 @@ class Generator:
         seconds = last.number - first.number
         busy = [(last.cpu[worker] - first.cpu[worker]) / seconds for worker in last.cpu]
         self.result.generator_busy = max(busy)
+        if first.stolen is not None and last.stolen is not None:
+            self.result.stolen_share = (last.stolen - first.stolen) / (seconds * (os.cpu_count() or 1))
         if first.server and last.server:
             elapsed = last.server["at"] - first.server["at"]
             cpu = last.server["cpu"] - first.server["cpu"]

@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from loadtest import bench_open
 from loadtest.controller import Generator, usage
+from loadtest.machine import machine
 from loadtest.plots import Line, chart
-from loadtest.results import Result, machine
+from loadtest.results import Result
 from loadtest.spec import WorkerSpec
 from loadtest.target import end_in_order, own_server
 

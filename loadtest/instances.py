@@ -28,8 +28,9 @@ from typing import Any, Final
 import socketio
 
 from loadtest.controller import Generator, usage
+from loadtest.machine import machine
 from loadtest.peers import CONTENDERS, mongod, redis_server
-from loadtest.results import Result, machine
+from loadtest.results import Result
 from loadtest.spec import WorkerSpec
 from loadtest.target import Target, end_in_order, own_server
 

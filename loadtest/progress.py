@@ -55,7 +55,7 @@ def _latency(histograms: object) -> Table:
     return table
 
 
-def final(console: Console, result: Result, checks: Iterable[Check], warning: str | None) -> None:
+def final(console: Console, result: Result, checks: Iterable[Check], warnings: Iterable[str]) -> None:
     """The whole run."""
     console.print(Text(f"{result.scenario}: {len(result.measured)} s measured", style="bold"))
     rates = ", ".join(f"{result.rate(name):,.0f} {name}/s" for name in ("sent", "acks", "deliveries", "messages"))
@@ -73,5 +73,5 @@ def final(console: Console, result: Result, checks: Iterable[Check], warning: st
     for check in checks:
         style = "green" if check.met else "bold red"
         console.print(Text(f"{'ok    ' if check.met else 'FAILED'} {check.name}: {check.value} ({check.bound})", style))
-    if warning is not None:
+    for warning in warnings:
         console.print(Text(warning, style="bold yellow"))

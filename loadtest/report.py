@@ -7,9 +7,10 @@ from html import escape
 from pathlib import Path
 
 from loadtest.checks import Check
+from loadtest.machine import machine
 from loadtest.plots import Line, chart
 from loadtest.recorder import MEASURES
-from loadtest.results import Result, Window, machine
+from loadtest.results import Result, Window
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:2rem auto;padding:0 1rem;color:#1d2430;background:#fff}
@@ -23,7 +24,7 @@ svg{width:100%;height:auto}
 """
 
 
-def write_report(path: Path, result: Result, checks: Sequence[Check], warning: str | None) -> None:
+def write_report(path: Path, result: Result, checks: Sequence[Check], warnings: Sequence[str]) -> None:
     """Write the page."""
     where = machine()
     parts = [
@@ -33,8 +34,7 @@ def write_report(path: Path, result: Result, checks: Sequence[Check], warning: s
         f" {escape(str(where['processor']))}, {where['cores']} cores, {escape(str(where['system']))},"
         f" Python {where['python']}.</p>",
     ]
-    if warning is not None:
-        parts.append(f'<p class="note">{escape(warning)}</p>')
+    parts += [f'<p class="note">{escape(warning)}</p>' for warning in warnings]
     parts += ["<h2>Checks</h2>", _checks(checks), "<h2>Rates, per second</h2>", _rates(result)]
     parts += ["<h2>Latency, ms</h2>", _latency(result), "<h2>Its course</h2>", *_charts(result)]
     parts += ["<h2>Refused, by code</h2>", _counts(result.counter("refused"))]

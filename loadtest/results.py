@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from loadtest.histogram import Histogram
+from loadtest.machine import machine
 from loadtest.recorder import MEASURES
 
 
 @dataclass(slots=True)
 class Window:
-    """One second, all processes. ``server``: what the server's process used until then, where it is ours."""
+    """One second, all processes. ``server``: what the server's process used until then, where it is ours; ``stolen``:
+    processor seconds that the hypervisor had given to others until then, where the system says so."""
 
     number: int
     counts: Counter[str] = field(default_factory=Counter)
@@ -26,6 +25,7 @@ class Window:
     connections: int = 0
     cpu: dict[int, float] = field(default_factory=dict)
     server: Mapping[str, float] = field(default_factory=dict)
+    stolen: float | None = None
     reported: int = 0
 
     def add(self, worker: int, taken: Mapping[str, Any]) -> None:
@@ -58,7 +58,8 @@ class Window:
 
 @dataclass(slots=True)
 class Result:
-    """All windows of a run, the ones before ``warm`` (seconds) apart from the rest."""
+    """All windows of a run, the ones before ``warm`` (seconds) apart from the rest. ``stolen_share``: of the machine's
+    processor time, what its hypervisor gave to others."""
 
     scenario: str
     warm: float
@@ -68,6 +69,7 @@ class Result:
     options: Mapping[str, Any] = field(default_factory=dict)
     server: Mapping[str, float] = field(default_factory=dict)
     generator_busy: float = 0.0
+    stolen_share: float = 0.0
 
     @property
     def measured(self) -> list[Window]:
@@ -115,21 +117,7 @@ class Result:
             "faults": dict(self.counter("faults")),
             "server": dict(self.server),
             "generator_busy": round(self.generator_busy, 3),
+            "stolen_share": round(self.stolen_share, 3),
             "histograms_us": {name: self.histogram(name).sparse() for name in MEASURES},
             "windows": [window.to_json() for window in self.windows],
         }
-
-
-def machine() -> dict[str, Any]:
-    """Where this was measured."""
-    model = "unknown"
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    return {
-        "processor": model,
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-    }

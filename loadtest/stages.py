@@ -21,7 +21,7 @@ from typing import Any, Final
 import bson
 
 from loadtest.bench_core import NOW, PEOPLE, session
-from loadtest.results import machine
+from loadtest.machine import machine
 from realtime_server.collaboration.commands import COMMANDS
 from realtime_server.collaboration.config import CollaborationConfig
 from realtime_server.collaboration.declarations import Call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.capacity import Holds
+from loadtest.capacity import Holds, Step
 
 
 def searched(limit: float, begin: float, floor: float) -> tuple[float | None, list[float]]:
@@ -43,3 +43,13 @@ def test_a_server_that_holds_nothing_is_not_tried_for_ever() -> None:
         holds.tell(False, holds.rate)
     assert holds.best is None
     assert asked <= 12
+
+
+@pytest.mark.parametrize(
+    ("p99", "done", "holds", "nearly"),
+    [(99.0, 970.0, True, True), (101.0, 1_000.0, False, True), (50.0, 950.0, False, True),
+     (201.0, 1_000.0, False, False), (50.0, 890.0, False, False), (float("inf"), 0.0, False, False)],
+)  # fmt: skip
+def test_a_rate_is_tried_again_where_it_was_nearly_held(p99: float, done: float, holds: bool, nearly: bool) -> None:
+    step = Step(1_000.0, done, p99, p99, 30, 50 * done)
+    assert (step.holds(100.0), step.nearly(100.0)) == (holds, nearly)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from loadtest.checks import correctness, saturation, success
+from loadtest.checks import correctness, success, warnings
 from loadtest.controller import verify
 from loadtest.results import Result, Window
 from loadtest.scenarios import SCENARIOS
@@ -49,12 +49,21 @@ def test_members_that_end_apart_or_short_of_the_log_are_faults() -> None:
 
 def test_a_generator_at_its_limit_says_so() -> None:
     found = result()
-    assert saturation(found) is None
+    assert warnings(found) == []
     found.generator_busy = 0.97
-    assert "saturates" in (saturation(found) or "")
+    assert "saturates" in "".join(warnings(found))
     found.generator_busy = 0.2
     found.windows[0].histograms["lag"].record(40_000)
-    assert "late" in (saturation(found) or "")
+    assert "late" in "".join(warnings(found))
+
+
+def test_a_machine_that_others_use_says_so() -> None:
+    found = result()
+    found.stolen_share = 0.13
+    assert warnings(found) == [
+        "The hypervisor gave 13% of this machine's processor time to others: "
+        "latencies are longer than the server's own."
+    ]
 
 
 def test_only_this_machine_is_local() -> None:

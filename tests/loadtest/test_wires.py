@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import WSMsgType, web
 
 from loadtest.reading import Reader, Readings, sockets_class
 from loadtest.wires import SocketWire, Wire, Wires
+from tests.certificates import self_signed
 
 KINDS = [
     pytest.param(False, id="picows"),
@@ -54,7 +57,7 @@ class Person(Reader):
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The address of a WebSocket server."""
 
     async def accept(request: web.Request) -> web.WebSocketResponse:
@@ -67,17 +70,18 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
     app.router.add_get("/ws", accept)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     try:
-        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/ws?EIO=4"
+        yield f"{'ws' if tls is None else 'wss'}://127.0.0.1:{runner.addresses[0][1]}/ws?EIO=4"
     finally:
         await runner.cleanup()
 
 
-def make(compiled: bool) -> Wires:
+def make(compiled: bool, *, insecure: bool = False) -> Wires:
     readings = Readings()
-    return Wires(readings, sockets_class(readings) if compiled and sockets_class is not None else None)
+    sockets = sockets_class(readings) if compiled and sockets_class is not None else None
+    return Wires(readings, sockets, insecure=insecure)
 
 
 async def connected(compiled: bool, url: str) -> Person:
@@ -149,3 +153,23 @@ async def test_an_address_where_nobody_listens_is_an_error() -> None:
     for wires in (make(True), make(False)):
         with pytest.raises(OSError, match=r"(?i)connect"):
             await wires.connect(Person(), "ws://127.0.0.1:1/ws")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("compiled", KINDS)
+async def test_over_tls_messages_come_and_go_and_a_certificate_must_be_trusted(compiled: bool, tmp_path: Path) -> None:
+    async def echo(ws: web.WebSocketResponse) -> None:
+        async for message in ws:
+            await ws.send_str(message.data)
+
+    async with serving(echo, self_signed(tmp_path)) as url:
+        person = Person()
+        await make(compiled, insecure=True).connect(person, url)  # type: ignore[arg-type]
+        assert person.wire is not None
+        sent = [b"", b"x" * 70_000, b"last"]
+        for payload in sent:
+            person.wire.send(payload)
+        assert [await asyncio.wait_for(person.messages.get(), 20) for _ in sent] == sent
+        person.wire.close()
+        await asyncio.wait_for(person.end, 20)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await make(compiled).connect(Person(), url)  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import gc
 import os
 import socket
@@ -21,10 +20,6 @@ from typing import Any
 import pytest
 import uvloop
 from aiohttp import ClientSession, web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +27,7 @@ from realtime_server.transport import Limits, SocketServer, plain_outlets
 from realtime_server.transport.engine_socket import EngineSocket
 from realtime_server.transport.frames import text_frame
 from realtime_server.transport.outbox import BoundedOutbox, ClosedOutbox
+from tests.certificates import self_signed
 
 from .raw import Harness, RawWebSocket, connect_packet, masked, serving, until
 
@@ -534,23 +530,6 @@ def test_nothing_overtakes_what_the_connection_had_to_write_before(
 
 async def test_over_tls_the_transport_writes(tmp_path: Path) -> None:
     """What was written beside it would not be encrypted."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    file = tmp_path / "server.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     server = SocketServer()
@@ -558,7 +537,7 @@ async def test_over_tls_the_transport_writes(tmp_path: Path) -> None:
     server.attach(app, "socket.io")
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self_signed(tmp_path))
     await site.start()
     try:
         port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
