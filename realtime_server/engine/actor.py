@@ -215,9 +215,15 @@ class SessionActor:
 
     def _new_materialiser(self) -> Materialiser:
         """As long as the state is the newest checkpoint."""
-        stores = self._stores
+        stores, config = self._stores, self._config
         return Materialiser(
-            stores.sessions, stores.records, lambda: self._state, self._fold_turns, self._notifier, self._state
+            stores.sessions,
+            stores.records,
+            lambda: self._state,
+            self._fold_turns,
+            self._notifier,
+            self._state,
+            (config.checkpoint_every, config.tail_limit),
         )
 
     async def _wait(self) -> bool:
@@ -485,7 +491,7 @@ class SessionActor:
 
     def _after_commits(self) -> None:
         stored = self._materialiser.stored_seq
-        if self._materialiser.due(self._config.checkpoint_every):
+        if self._materialiser.due():
             self._materialiser.start()
         if len(self._state.records) > self._config.records_kept and (
             stored != self._evicted_to or not self._materialiser.folding

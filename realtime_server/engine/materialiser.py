@@ -28,14 +28,13 @@ log = logging.getLogger(__name__)
 
 #: Records written by one bulk write: with full histories up to 8 ms of the event loop, and as much of mongod.
 _CHUNK: Final = 25
-#: After a write others have so many times as long as it took.
-_REST: Final = 4.0
 
 
 class Materialiser:
     """Knows which records of one session are newer than their stored form. At most one fold runs at a time.
 
     ``state`` gives the newest durable state, all of whose commits were noted. ``stored``: the newest checkpoint.
+    ``tail``: the commits behind it with which the next one is due, and the most there may be.
     """
 
     def __init__(
@@ -46,6 +45,7 @@ class Materialiser:
         turns: FoldTurns,
         notifier: Notifier | None,
         stored: SessionState,
+        tail: tuple[int, int],
     ) -> None:
         self._sessions = sessions
         self._records = records
@@ -53,6 +53,7 @@ class Materialiser:
         self._turns = turns
         self._notifier = notifier
         self._dirty: set[str] = set()
+        self._due_after, self._longest = tail
         self._turn = Turn()
         self._task: asyncio.Task[None] | None = None
         #: The ``seq`` of the newest checkpoint that is stored, and what searches find it by.
@@ -66,11 +67,19 @@ class Materialiser:
     def folding(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    def due(self, commits: int) -> bool:
-        """Whether a checkpoint should not wait: so many commits are behind none, or searches would not see the session
+    def due(self) -> bool:
+        """Whether a checkpoint should not wait: many commits are behind none, or searches would not see the session
         as it is."""
         state = self._state()
-        return state.seq - self.stored_seq >= commits or self._hidden(state)
+        return state.seq - self.stored_seq >= self._due_after or self._hidden(state)
+
+    def _urgency(self) -> float:
+        """As `Turn.urgency`."""
+        state = self._state()
+        if self._hidden(state):
+            return 1.0
+        over = state.seq - self.stored_seq - self._due_after
+        return over / max(1, self._longest - self._due_after)
 
     def _hidden(self, state: SessionState) -> bool:
         return found_by(state) != self._found_by or (state.seq > 0 and not self.stored_seq)
@@ -79,7 +88,7 @@ class Materialiser:
         """Fold everything up to the newest state when this session's turn comes, unless a fold is under way."""
         state = self._state()
         if not self.folding and state.seq > self.stored_seq:
-            self._turn = Turn()
+            self._turn = Turn(self._urgency)
             self._task = asyncio.create_task(self._fold_quietly(self._turn), name=f"fold {state.session_id}")
 
     async def pause(self) -> None:
@@ -114,10 +123,10 @@ class Materialiser:
         changed = [state.records[record_id] for record_id in taken if record_id in state.records]
         try:
             for start in range(0, len(changed), _CHUNK):
-                began = perf_counter()
-                await self._records.save(state.session_id, changed[start : start + _CHUNK])
+                began, chunk = perf_counter(), changed[start : start + _CHUNK]
+                await self._records.save(state.session_id, chunk)
                 if turn is not None:
-                    await turn.rest(_REST * (perf_counter() - began))
+                    await turn.rest(self._turns.rest(turn, perf_counter() - began, len(chunk) / _CHUNK))
             if self._notifier is not None:
                 # All of this state's: they were noted together with its commits.
                 await self._notifier.deliver()

@@ -6,10 +6,12 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
-from realtime_server.core.commands import CreateSession
+import pytest
+
+from realtime_server.core.commands import CreateSession, EndSession
 from realtime_server.engine.fold_turns import FoldTurns, Turn
 from realtime_server.ports import NewRecord
-from tests.engine.conftest import ADMIN, Bench, GatedStore, edit
+from tests.engine.conftest import ADMIN, SESSION, Bench, GatedStore, edit
 
 
 class Folding:
@@ -104,6 +106,29 @@ async def test_who_is_waited_for_takes_no_rest() -> None:
     assert resting.done()
 
 
+async def test_the_rests_are_as_long_as_the_longest_tail_allows() -> None:
+    urgency = {"mine": 0.0, "waiting": 0.0}
+    turns = FoldTurns()
+    mine, waiting = Turn(lambda: urgency["mine"]), Turn(lambda: urgency["waiting"])
+
+    def rests(of_mine: float, of_waiting: float = 0.0, *, share: float = 1.0) -> float:
+        urgency.update(mine=of_mine, waiting=of_waiting)
+        return turns.rest(mine, 0.010, share)
+
+    async with turns.taken(mine):
+        assert rests(-0.5) == rests(0.0) == pytest.approx(0.24)
+        assert rests(0.0, 1.0) == pytest.approx(0.24)  # nobody waits yet
+        queued = asyncio.create_task(turns._called(waiting))
+        await settle()
+        assert rests(0.1, 0.0) == rests(0.0, 0.1) == pytest.approx(0.16)
+        assert rests(0.25) == rests(0.5) == pytest.approx(0.04)
+        assert rests(0.0, 0.75) == pytest.approx(0.02)
+        assert rests(1.0) == rests(7.0) == 0.0
+        # What writes little holds nobody up: a thousand sessions with a record each come round in time.
+        assert rests(0.0, share=0.04) == pytest.approx(0.048)
+    assert await queued
+
+
 async def test_one_session_is_folded_while_another_waits_and_edits_wait_for_neither(bench: Bench) -> None:
     records = GatedStore(bench.stores.records, str, is_open=False)
     bench.stores = replace(bench.stores, records=records)
@@ -132,3 +157,34 @@ async def test_one_session_is_folded_while_another_waits_and_edits_wait_for_neit
     stored = await bench.stores.sessions.load("three")
     assert stored is not None
     assert stored["seq"] == 8
+
+
+async def test_a_fold_is_as_urgent_as_its_sessions_tail_is_long(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    urgencies: list[float] = []
+
+    def rest(self: FoldTurns, turn: Turn, took: float, share: float) -> float:
+        urgencies.append(turn.urgency())
+        return 0.0
+
+    monkeypatch.setattr(FoldTurns, "rest", rest)
+    records = GatedStore(bench.stores.records, str, is_open=False)
+    bench.stores = replace(bench.stores, records=records)
+    engine = bench.engine(checkpoint_every=5, tail_limit=15, checkpoint_after=3_600)
+    await bench.create(engine)
+    await engine.checkpoint(SESSION)  # there is nothing of records in it
+    for number in range(5):
+        await engine.submit(SESSION, edit(ADMIN, f"{number}.50", base=number and number + 1))
+    await records.somebody_came.wait()
+    for number in range(5, 8):
+        await engine.submit(SESSION, edit(ADMIN, f"{number}.50", base=number + 1))
+    records.gate.set()
+    await engine.checkpoint(SESSION)
+    assert urgencies == [pytest.approx(0.3)]  # 8 commits behind the last checkpoint: 3 of the 10 that there may be more
+    records.gate.clear()
+    for number in range(8, 13):
+        await engine.submit(SESSION, edit(ADMIN, f"{number}.50", base=number + 1))
+    # Until it is folded, lists go on showing a session that is open.
+    await engine.submit(SESSION, EndSession(actor=ADMIN, command_id="ada/end"))
+    records.gate.set()
+    await engine.checkpoint(SESSION)
+    assert urgencies[-1] == 1.0
