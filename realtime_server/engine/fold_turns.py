@@ -18,8 +18,8 @@ from typing import Final
 
 #: After a write others have so many times as long as it took: at most while there is time, mostly, and at the end.
 _MOST, _MANY = 24.0, 4.0
-#: Urgency at which there is no time to lose any more, and at which rests grow shorter still.
-_PRESSED, _PRESSING = 0.25, 0.5
+#: Urgency at which there is no time to lose any more, and above which rests grow shorter still.
+_PRESSED, PRESSING = 0.25, 0.5
 #: Of the folds that wait, so many are asked how urgent they are: the first are those that have waited longest.
 _ASKED: Final = 16
 
@@ -27,8 +27,9 @@ _ASKED: Final = 16
 class Turn:
     """One fold's place in the queue."""
 
-    def __init__(self, urgency: Callable[[], float] = lambda: 1.0) -> None:
-        #: 0 where there is time, 1 where the log's tail is as long as it may be, or searches see what is no longer so.
+    def __init__(self, urgency: Callable[[], float] = lambda: PRESSING) -> None:
+        #: 0 where there is time, `PRESSING` where searches see what is no longer so, 1 where the log's tail is as long
+        #: as it may be.
         self.urgency = urgency
         #: True when the queue has called it, False when it is urgent and goes beside whoever's turn it is.
         self.come: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -74,8 +75,8 @@ class FoldTurns:
         As urgent as this fold is, or one that waits: a tail that is as long as it may be would stop a session.
         """
         urgency = max(0.0, turn.urgency(), *(waiting.urgency() for waiting in islice(self._waiting, _ASKED)))
-        if urgency > _PRESSING:
-            return took * _MANY * max(0.0, 1.0 - urgency) / (1.0 - _PRESSING)
+        if urgency > PRESSING:
+            return took * _MANY * max(0.0, 1.0 - urgency) / (1.0 - PRESSING)
         leisure = max(0.0, 1.0 - urgency / _PRESSED)
         return took * (_MANY + (_MOST - _MANY) * leisure * share)
 

@@ -19,7 +19,7 @@ from realtime_server.core.commits import Commit
 from realtime_server.core.evolve import set_records
 from realtime_server.core.snapshot import found_by, state_document
 from realtime_server.core.state import SessionState
-from realtime_server.engine.fold_turns import FoldTurns, Turn
+from realtime_server.engine.fold_turns import PRESSING, FoldTurns, Turn
 from realtime_server.engine.notifier import Notifier
 from realtime_server.errors import CollaborationError
 from realtime_server.ports import RecordStore, SessionStore
@@ -76,10 +76,9 @@ class Materialiser:
     def _urgency(self) -> float:
         """As `Turn.urgency`."""
         state = self._state()
-        if self._hidden(state):
-            return 1.0
         over = state.seq - self.stored_seq - self._due_after
-        return over / max(1, self._longest - self._due_after)
+        urgency = over / max(1, self._longest - self._due_after)
+        return max(urgency, PRESSING) if self._hidden(state) else urgency
 
     def _hidden(self, state: SessionState) -> bool:
         return found_by(state) != self._found_by or (state.seq > 0 and not self.stored_seq)

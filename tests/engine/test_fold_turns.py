@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from realtime_server.core.commands import CreateSession, EndSession
-from realtime_server.engine.fold_turns import FoldTurns, Turn
+from realtime_server.engine.fold_turns import PRESSING, FoldTurns, Turn
 from realtime_server.ports import NewRecord
 from tests.engine.conftest import ADMIN, SESSION, Bench, GatedStore, edit
 
@@ -187,4 +187,4 @@ async def test_a_fold_is_as_urgent_as_its_sessions_tail_is_long(bench: Bench, mo
     await engine.submit(SESSION, EndSession(actor=ADMIN, command_id="ada/end"))
     records.gate.set()
     await engine.checkpoint(SESSION)
-    assert urgencies[-1] == 1.0
+    assert urgencies[-1] == PRESSING
