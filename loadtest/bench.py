@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from loadtest.capacity import Search, described, measured
+from loadtest.capacity import Search, by_second, described, measured
 from loadtest.controller import Generator, verify
 from loadtest.machine import loop_ms, machine
 from loadtest.peers import CONTENDERS, Contender, Running
@@ -78,7 +78,9 @@ async def measure(contender: Contender, plan: Plan) -> dict[str, Any]:
             if "peak" in plan.measures:
                 search = Search(generator)
                 found["peak"] = described(await search.peak(contender.begin, seconds=plan.hold))
-                found["steps"] = [described(step) for step in search.steps]
+                found["steps"] = [
+                    {**described(step), "delivery_p99_ms_by_second": by_second(step)} for step in search.steps
+                ]
             seen = await generator.stop()
         if contender.ordered:
             verify(result, seen, running.stored())

@@ -12,7 +12,8 @@ from loadtest.results import Window
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``asked`` and ``done``: edits a second; latencies of the 99th percentile in ms."""
+    """``asked`` and ``done``: edits a second; latencies of the 99th percentile in ms, also of each second's deliveries
+    alone: whether a rate was too much, or one second was slow."""
 
     asked: float
     done: float
@@ -20,6 +21,7 @@ class Step:
     ack_p99: float
     seconds: int
     deliveries: float
+    delivery_p99_by_second: tuple[float, ...] = ()
 
     def holds(self, limit_ms: float) -> bool:
         """What was asked was done, and told in time."""
@@ -39,7 +41,9 @@ def measured(windows: list[Window], asked: float) -> Step:
     done = sum(window.counts["acks"] for window in windows) / len(windows)
     told = sum(window.counts["deliveries"] for window in windows) / len(windows)
     endless = float("inf")
-    return Step(asked, done, delivery.quantile(0.99) or endless, ack.quantile(0.99) or endless, len(windows), told)
+    each = tuple(w.histograms.get("delivery", Histogram()).quantile(0.99) or endless for w in windows)
+    p99, ack_p99 = delivery.quantile(0.99) or endless, ack.quantile(0.99) or endless
+    return Step(asked, done, p99, ack_p99, len(windows), told, each)
 
 
 #: Rates that are held in one search: a server that never recovers from a step would be tried for an hour.
@@ -147,3 +151,8 @@ def described(step: Step | None) -> dict[str, Any]:
         "ack_p99_ms": _known(step.ack_p99),
         "seconds": step.seconds,
     }
+
+
+def by_second(step: Step) -> list[float | None]:
+    """The p99 of each second's deliveries in ms; None for a second without any."""
+    return [_known(value) for value in step.delivery_p99_by_second]

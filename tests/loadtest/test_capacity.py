@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.capacity import Holds, Step
+from loadtest.capacity import Holds, Step, by_second, measured
+from loadtest.results import Window
 
 
 def searched(limit: float, begin: float, floor: float) -> tuple[float | None, list[float]]:
@@ -53,3 +54,15 @@ def test_a_server_that_holds_nothing_is_not_tried_for_ever() -> None:
 def test_a_rate_is_tried_again_where_it_was_nearly_held(p99: float, done: float, holds: bool, nearly: bool) -> None:
     step = Step(1_000.0, done, p99, p99, 30, 50 * done)
     assert (step.holds(100.0), step.nearly(100.0)) == (holds, nearly)
+
+
+def test_a_step_says_which_of_its_seconds_was_slow() -> None:
+    windows = [Window(number) for number in (1, 2, 3)]
+    for window, milliseconds in ((windows[0], 20), (windows[1], 150)):
+        window.counts.update(acks=10, deliveries=500)
+        for _ in range(500):
+            window.histograms["delivery"].record(milliseconds * 1_000)
+    step = measured(windows, 10.0)
+    assert step.delivery_p99 == pytest.approx(150, rel=0.01)
+    assert by_second(step) == [pytest.approx(20, rel=0.01), pytest.approx(150, rel=0.01), None]
+    assert "delivery" not in windows[2].histograms
