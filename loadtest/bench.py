@@ -59,12 +59,11 @@ def _spec(running: Running, clients: int, rate: float, seconds: float) -> Worker
 
 async def measure(contender: Contender, plan: Plan) -> dict[str, Any]:
     """One contender, once: a fresh server, a fresh database, a fresh generator."""
-    fixed_loop = loop_ms()
+    found: dict[str, Any] = {"contender": contender.name, "loop_ms": loop_ms()}  # timed while nothing else is started
     started: AbstractContextManager[Running] = contender.start([plan.server_core], SESSIONS, RECORDS)
     with started as running:
         result = Result(contender.name, 0.0)
         spec = _spec(running, plan.clients, 100, 3_600)
-        found: dict[str, Any] = {"contender": contender.name, "loop_ms": fixed_loop}
         async with Generator(spec, 1, [plan.generator_core], result, running.pids) as generator:
             await generator.connected()
             found["connect_p99_ms"] = result.before.histograms["connect"].quantile(0.99)

@@ -114,12 +114,12 @@ class Search:
 
     async def _hold(self, rate: float, seconds: int) -> Step:
         """The rate, held. A second time where it nearly was: what else runs on a machine makes figures worse only."""
-        await self._rest(rate)
-        step = await self._at(rate, 2, seconds)
-        if step.holds(self._limit) or not step.nearly(self._limit):
-            return step
-        await self._rest(rate)
-        return await self._at(rate, 2, seconds)
+        for _ in range(2):
+            await self._rest(rate)
+            step = await self._at(rate, 2, seconds)
+            if step.holds(self._limit) or not step.nearly(self._limit):
+                break
+        return step
 
     async def _climbs(self, rate: float, seconds: int) -> bool:
         """Whether the rate holds for a moment. One moment may be a bad one; three are not."""
