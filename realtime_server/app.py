@@ -60,8 +60,8 @@ from realtime_server.web_files import add_web_files
 
 #: Seconds. A busy server gathers output for so long at most, and events before they are handled (`Pressure`):
 #: docs/performance.md, "What an edit costs".
-_OUTPUT_PAUSE: Final = 0.020
-_INPUT_PAUSE: Final = 0.020
+_OUTPUT_PAUSE: Final = 0.010
+_INPUT_PAUSE: Final = 0.010
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
 _HARD_RATE: Final = 4
 
@@ -376,6 +376,7 @@ async def _collaboration(
         notices=store.notices,
         notify=lambda notices, first: collaboration.notices.tell(notices, first),
         config=_engine_config(settings),
+        busy=lambda: sockets.eio.busy,
         trace=None if tracing is None else tracing.batch,
         clock=store.clock,
     )

@@ -12,6 +12,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -32,6 +33,7 @@ from realtime_server.engine.materialiser import Materialiser
 from realtime_server.engine.notifier import Notifier, Notify
 from realtime_server.engine.recent import RecentCommits
 from realtime_server.engine.record_loader import RecordLoader
+from realtime_server.engine.rhythm import Rhythm
 from realtime_server.engine.timing import EngineTimings
 from realtime_server.errors import CollaborationError, ErrorCode
 from realtime_server.log_context import context_of
@@ -96,6 +98,7 @@ class SessionActor:
         on_exit: Callable[[SessionActor], None],
         timings: EngineTimings,
         fold_turns: FoldTurns,
+        busy: Callable[[], float],
         trace: Trace | None = None,
         told: int | None = None,
     ) -> None:
@@ -107,8 +110,11 @@ class SessionActor:
         #: Up to where listeners here have been told; None while there is nobody who was.
         self.told = told
         self._commands: deque[Waiting] = deque()
+        self._rhythm = Rhythm(busy)
         self._questions: list[_Question] = []
         self._wake = asyncio.Event()
+        #: Commands that gather wait no longer.
+        self._hurry = asyncio.Event()
         self._closing = False
         self._stale = self._opened = False
         self._hinted = HintedCommits()
@@ -153,6 +159,7 @@ class SessionActor:
     def inspect(self, needs: Needs, *, refresh: bool, stored: bool = False) -> asyncio.Future[SessionState]:
         future: asyncio.Future[SessionState] = asyncio.get_running_loop().create_future()
         self._questions.append(_Question(needs, refresh, future, stored))
+        self._hurry.set()
         self._wake.set()
         return future
 
@@ -178,6 +185,7 @@ class SessionActor:
     async def close(self) -> None:
         """Answer what waits, store a checkpoint, and end."""
         self._closing = True
+        self._hurry.set()
         self._wake.set()
         await self._task
 
@@ -243,7 +251,18 @@ class SessionActor:
                 self._materialiser.start()
             if self._stale or self._hinted.ahead_of(self._state.seq):
                 return True
+        await self._gather()
         return True
+
+    async def _gather(self) -> None:
+        """Let commands wait for more, where that pays (`rhythm`); whoever asks a question, or closes, does not wait."""
+        wait = self._rhythm.wait(perf_counter())
+        if wait > 0.0 and not self._questions and not self._closing:
+            self._hurry.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._hurry.wait()
+        self._rhythm.begin(perf_counter(), len(self._commands))
 
     @property
     def _idle(self) -> bool:

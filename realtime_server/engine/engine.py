@@ -66,7 +66,7 @@ class Engine:
     must not block, and must not raise. ``hints``: how other processes hear of what was appended here; what they tell
     comes in as `hint`. ``notices``: where notifications are kept; ``notify`` is called with those that are kept, once
     in every process that has the session open, and with the ids of those that this process was the first to keep. It
-    must not block, and must not raise.
+    must not block, and must not raise. ``busy``: the share of a core that the process uses, 0 to 1 (`rhythm`).
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Engine:
         config: EngineConfig | None = None,
         clock: Callable[[], int] = wall_clock,
         trace: Trace | None = None,
+        busy: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._stores = Stores(log, sessions, records, notices)
         self._publish = publish
@@ -89,7 +90,7 @@ class Engine:
         self._hints: Hints = hints or NoHints()
         self._config = config or EngineConfig()
         self._clock = clock
-        self._trace = trace
+        self._trace, self._busy = trace, busy
         self.timings = EngineTimings()
         self._fold_turns = FoldTurns()
         self._actors: dict[str, SessionActor] = {}
@@ -258,6 +259,7 @@ class Engine:
             self._forget,
             self.timings,
             self._fold_turns,
+            self._busy,
             self._trace,
             self._told.pop(session_id, None),
         )

@@ -134,6 +134,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.polls = WaitingPolls(self)
         self.endings = Endings(self)
 
+    @property
+    def busy(self) -> float:
+        """The share of a core that the event loop's thread used lately, while there was something to write."""
+        return self.pressure.busy if self._started else 0.0
+
     async def drain(self, seconds: float) -> None:
         """Take no new sessions, and end those that are open one by one, evenly over so many seconds.
 

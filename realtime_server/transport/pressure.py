@@ -29,11 +29,13 @@ class Pressure:
     ``output_pause``, ``input_pause``: the longest that output and what clients send may wait.
     """
 
-    __slots__ = ("_looked_at", "_most_input", "_most_output", "_used", "events", "input", "output", "times")
+    __slots__ = ("_looked_at", "_most_input", "_most_output", "_used", "busy", "events", "input", "output", "times")
 
     def __init__(self, output_pause: float = OUTPUT_PAUSE, input_pause: float = 0.0) -> None:
         self._most_output, self._most_input = output_pause, input_pause
         self._looked_at, self._used = perf_counter(), thread_time()
+        self.busy = 0.0
+        """The share of a core that was used between the last two looks."""
         self.events = 0
         """Taken in since the last look; whoever takes them in counts."""
         self.output = min(OUTPUT_PAUSE, output_pause)
@@ -53,6 +55,7 @@ class Pressure:
 
     def set(self, busy: float, events: float) -> None:
         """``busy``: the share of a core that was used; ``events``: how many came in a second."""
+        self.busy = busy
         pressure = min(max((busy - _BUSY[0]) / (_BUSY[1] - _BUSY[0]), 0.0), 1.0)
         if self._most_output > OUTPUT_PAUSE:
             self.output = OUTPUT_PAUSE + pressure * (self._most_output - OUTPUT_PAUSE)

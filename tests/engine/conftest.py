@@ -65,6 +65,7 @@ class Bench:
         clock: Callable[[], int] = wall_clock,
         log: CommitLog | None = None,
         hints: Hints | None = None,
+        busy: Callable[[], float] = lambda: 0.0,
         **config: Any,
     ) -> Engine:
         published: list[Commit] = []
@@ -80,6 +81,7 @@ class Bench:
             hints=hints,
             config=EngineConfig(**config),
             clock=clock,
+            busy=busy,
         )
         self.engines.append(engine)
         self.published.append(published)

@@ -258,6 +258,7 @@ def test_pauses_grow_with_how_busy_the_loop_is_and_only_where_many_events_come(
 ) -> None:
     pressure = Pressure(0.01, 0.02)
     pressure.set(busy, events)
+    assert pressure.busy == busy
     assert pressure.output == pytest.approx(output)
     assert pressure.input == pytest.approx(input_pause)
 
