@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from realtime_server.frequency import Frequency
+
 #: Seconds between the beginnings of two batches, where there is no time to spare at all.
 _LONGEST: Final = 0.040
 #: Shares of a core between which the time between batches grows from nothing to that.
 _BUSY: Final = (0.65, 0.85)
 #: Commands a second: three in the longest wait. Fewer hardly ever find company.
 _MANY: Final = 75.0
-#: Seconds over which commands are counted.
-_COUNTED_OVER: Final = 0.25
 
 
 class Rhythm:
@@ -26,17 +26,16 @@ class Rhythm:
     ``busy``: the share of a core that the process uses, 0 to 1.
     """
 
-    __slots__ = ("_began", "_busy", "_counted", "_many", "_since")
+    __slots__ = ("_began", "_busy", "_commands")
 
     def __init__(self, busy: Callable[[], float]) -> None:
         self._busy = busy
-        self._began = self._since = 0.0
-        self._counted = 0
-        self._many = False
+        self._began = 0.0
+        self._commands = Frequency(_MANY)
 
     def wait(self, now: float) -> float:
         """The seconds that the next batch should wait for more; not positive where it should begin."""
-        if not self._many:
+        if not self._commands.high:
             return 0.0
         least, most = _BUSY
         strain = min(max((self._busy() - least) / (most - least), 0.0), 1.0)
@@ -45,8 +44,4 @@ class Rhythm:
     def begin(self, now: float, commands: int) -> None:
         """A batch of so many begins."""
         self._began = now
-        self._counted += commands
-        passed = now - self._since
-        if passed >= _COUNTED_OVER:
-            self._many = self._counted >= _MANY * passed
-            self._since, self._counted = now, 0
+        self._commands.count(now, commands)

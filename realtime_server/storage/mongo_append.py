@@ -18,6 +18,7 @@ from typing import Final
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from realtime_server.frequency import Frequency
 from realtime_server.ports import Appended
 from realtime_server.storage.documents import Document
 from realtime_server.storage.mongo_failures import DUPLICATE_KEY, unavailable
@@ -30,8 +31,6 @@ _INSERTS_AT_MOST: Final = 2
 #: would have a call of its own, and the calls would take a fifth of the processor. Where fewer come nothing waits.
 _MANY: Final = 400.0
 _INTERVAL: Final = 0.005
-#: Seconds over which documents are counted.
-_COUNTED_OVER: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,22 +51,14 @@ class _Pace:
     """When the next insert begins. Times are `perf_counter`'s."""
 
     def __init__(self) -> None:
-        self._next = self._since = 0.0
-        self._counted = 0
-        self._many = False
+        self._next = 0.0
+        self.documents = Frequency(_MANY)
 
     def reserve(self, now: float) -> float:
         """Take the next place; the seconds until then."""
         begin = max(now, self._next)
-        self._next = begin + _INTERVAL if self._many else begin
+        self._next = begin + _INTERVAL if self.documents.high else begin
         return begin - now
-
-    def count(self, now: float, documents: int) -> None:
-        self._counted += documents
-        passed = now - self._since
-        if passed >= _COUNTED_OVER:
-            self._many = self._counted >= _MANY * passed
-            self._since, self._counted = now, 0
 
 
 class CombinedAppends:
@@ -110,7 +101,7 @@ class CombinedAppends:
             if wait:
                 await asyncio.sleep(wait)
             taken = self._take()
-            self._pace.count(perf_counter(), sum(len(item.documents) for item in taken))
+            self._pace.documents.count(perf_counter(), sum(len(item.documents) for item in taken))
             try:
                 await self._insert_or_fail(taken)
             except asyncio.CancelledError:
