@@ -262,7 +262,8 @@ class SessionActor:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._hurry.wait()
-        self._rhythm.begin(perf_counter(), len(self._commands))
+        if self._commands:
+            self._rhythm.begin(perf_counter(), len(self._commands))
 
     @property
     def _idle(self) -> bool:

@@ -101,6 +101,18 @@ class TestActor:
             await asyncio.gather(*waiting)
         assert log.sizes == [1, 3]
 
+    async def test_a_question_alone_begins_no_batch(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = 1000.0
+        monkeypatch.setattr("realtime_server.engine.actor.perf_counter", lambda: now)
+        engine, log = await self._engine(bench, 1.0)
+        async with asyncio.timeout(20):
+            for question_at, edit_at in ((1100.0, 1110.0), (1200.0, 1210.0)):
+                now = question_at
+                await engine.state(SESSION)
+                now = edit_at
+                await engine.submit(SESSION, edit(preparer("pat"), f"{now}", record="ledger:1"))
+        assert log.sizes == [1, 1, 1]
+
     async def test_closing_waits_for_nobody(self, bench: Bench) -> None:
         engine, _ = await self._engine(bench, 1.0)
         waiting = engine.submit(SESSION, edit(preparer("pat"), "7.00"))
