@@ -58,10 +58,9 @@ from realtime_server.transport.addresses import TrustedProxies
 from realtime_server.transport.shared_manager import SharedManager
 from realtime_server.web_files import add_web_files
 
-#: Seconds. A busy server gathers output for so long at most, and events before they are handled (`Pressure`):
-#: docs/performance.md, "What an edit costs".
-_OUTPUT_PAUSE: Final = 0.010
-_INPUT_PAUSE: Final = 0.010
+#: Seconds. A busy server gathers events for so long at most before they are handled (`Pressure`): docs/performance.md,
+#: "What an edit costs".
+_INPUT_PAUSE: Final = 0.005
 #: The transport ends connections that send so many times what `rate_limited` answers: they do not read answers.
 _HARD_RATE: Final = 4
 
@@ -161,7 +160,6 @@ def _socket_server(settings: Settings) -> SocketServer:
         trusted_proxies=settings.ws_trusted_proxies,
         ping_interval=settings.ws_ping_interval,
         ping_timeout=settings.ws_ping_timeout,
-        output_pause=_OUTPUT_PAUSE,
         input_pause=_INPUT_PAUSE,
         limits=Limits(
             frame_size=settings.ws_max_message_size,

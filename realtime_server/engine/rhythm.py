@@ -13,10 +13,10 @@ from typing import Final
 from realtime_server.frequency import Frequency
 
 #: Seconds between the beginnings of two batches, where there is no time to spare at all.
-_LONGEST: Final = 0.040
+_LONGEST: Final = 0.050
 #: Shares of a core between which the time between batches grows from nothing to that.
 _BUSY: Final = (0.65, 0.85)
-#: Commands a second: three in the longest wait. Fewer hardly ever find company.
+#: Commands a second: nearly four in the longest wait. Fewer hardly ever find company.
 _MANY: Final = 75.0
 
 

@@ -32,7 +32,7 @@ from .lane import Workers
 from .limits import Limits
 from .metrics import TransportCollector, TransportStats
 from .polling import WaitingPolls
-from .pressure import OUTPUT_PAUSE, Pressure
+from .pressure import Pressure
 from .upgrading import Probe
 
 logger = logging.getLogger("realtime_server.transport")
@@ -47,9 +47,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         limits: the bounds; `max_http_buffer_size`, when given, sets `limits.frame_size`.
         trusted_proxies: networks whose `X-Forwarded-*` headers are believed (none by default).
         hooks: where the application hears of connections and refusals.
-        output_pause: seconds for which output is gathered at most while there would be time to write it, the longer
-            the busier the event loop is (`Flusher`). More than the default is for servers whose core, or whose
-            clients', has other work too: they have more messages for it in all, and each a little later.
         input_pause: seconds for which clients' messages wait at most to be handled together, where many come and the
             event loop is busy (`Inbox`). For handlers that go through much code; by default each begins at once.
 
@@ -63,7 +60,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         limits: Limits | None = None,
         trusted_proxies: Iterable[str] = (),
         hooks: Hooks | None = None,
-        output_pause: float = OUTPUT_PAUSE,
         input_pause: float = 0.0,
         max_http_buffer_size: int | None = None,
         **kwargs: Any,
@@ -77,7 +73,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         super().__init__(async_mode="aiohttp", monitor_clients=False, max_http_buffer_size=limits.frame_size, **kwargs)
         self.limits = limits
         self.hooks = hooks or Hooks()
-        self._pauses = output_pause, input_pause
+        self._input_pause = input_pause
         self.stats = TransportStats()
         self.sockets: dict[str, EngineSocket] = {}
         self.text_received: Receiver = self._text_received
@@ -128,7 +124,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         self.probes = Deadlines(loop, self.limits.upgrade_timeout, Probe.fail)
         self._bad_input = BadInputLog(logger, loop.time)
         self.workers = Workers(loop, self.job_failed)
-        self.pressure = Pressure(*self._pauses)
+        self.pressure = Pressure(self._input_pause)
         self.inbox = Inbox(loop, self.pressure)
         self.flusher = Flusher(loop, self.stats, self.pressure)
         self.polls = WaitingPolls(self)

@@ -16,6 +16,10 @@ from .pressure import Pressure
 
 #: Seconds. A timer is no finer than a millisecond.
 _LEAST_PAUSE: Final = 0.0005
+#: After writing, output is gathered for so many times as long as that took, and for so many seconds at most: nobody
+#: feels them.
+_TIMES: Final = 3.0
+_PAUSE: Final = 0.003
 #: While the event loop has no rest at all output is gathered for so many times as long as was written, and for so many
 #: seconds at most.
 _NO_REST_TIMES: Final = 8.0
@@ -83,8 +87,7 @@ class Flusher:
         self._stats.bytes_sent += size
         ended = perf_counter()
         self._stats.writes.observe(ended - self._marked_at)
-        pressure = self._pressure
-        pressure.look(ended)
+        self._pressure.look(ended)
         took = ended - began
-        self.pause_until = ended + min(pressure.times * took, pressure.output)
+        self.pause_until = ended + min(_TIMES * took, _PAUSE)
         self.gather_until = ended + min(_NO_REST_TIMES * took, _NO_REST)
