@@ -50,6 +50,9 @@ def measured(windows: list[Window], asked: float) -> Step:
 _HOLDS: Final = 12
 _DOWN: Final = 0.8
 _UP: Final = 1.1
+#: Between two rates a tenth is asked for, for so many seconds at most: a server that was asked for more than it can do
+#: has a queue then, and works it off.
+_REST: Final = 60
 
 
 class Holds:
@@ -131,8 +134,8 @@ class Search:
 
     async def _rest(self, rate: float) -> None:
         """What the last step left behind is not the next one's fault."""
-        for _ in range(10):
-            if (await self._at(rate / 4, 0, 1)).delivery_p99 < self._limit / 2:
+        for _ in range(_REST):
+            if (await self._at(rate / 10, 0, 1)).delivery_p99 < self._limit / 2:
                 return
 
 

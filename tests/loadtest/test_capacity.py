@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from loadtest.capacity import Holds, Step, by_second, measured
-from loadtest.results import Window
+from loadtest.capacity import Holds, Search, Step, by_second, measured
+from loadtest.results import Result, Window
 
 
 def searched(limit: float, begin: float, floor: float) -> tuple[float | None, list[float]]:
@@ -66,3 +68,31 @@ def test_a_step_says_which_of_its_seconds_was_slow() -> None:
     assert step.delivery_p99 == pytest.approx(150, rel=0.01)
     assert by_second(step) == [pytest.approx(20, rel=0.01), pytest.approx(150, rel=0.01), None]
     assert "delivery" not in windows[2].histograms
+
+
+class _Queueing:
+    """Stands for a generator and a server that does 1,000 edits/s, and 400 while it has a queue."""
+
+    def __init__(self) -> None:
+        self.result = Result("queueing", 0.0)
+        self._rate = self._queue = 0.0
+
+    async def tell_all(self, message: dict[str, Any]) -> None:
+        self._rate = message["rates"]["edit"]
+
+    async def seconds(self, seconds: int) -> None:
+        for _ in range(seconds):
+            window = Window(len(self.result.windows) + 1)
+            capacity = 400.0 if self._queue else 1_000.0
+            done = min(self._queue + self._rate, capacity)
+            self._queue += self._rate - done
+            window.counts["acks"] = round(done)
+            window.histograms["delivery"].record(round(1e6 * self._queue / capacity) + 5_000)
+            self.result.windows.append(window)
+
+
+async def test_what_a_climb_beyond_the_end_left_in_a_queue_is_waited_for() -> None:
+    search = Search(_Queueing())  # type: ignore[arg-type]
+    best = await search.peak(200.0)
+    assert best is not None
+    assert 900.0 < best.asked <= 1_000.0
