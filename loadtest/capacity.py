@@ -27,10 +27,6 @@ class Step:
         """What was asked was done, and told in time."""
         return self.delivery_p99 < limit_ms and self.done >= 0.97 * self.asked
 
-    def nearly(self, limit_ms: float) -> bool:
-        """Whether a few slow seconds, which may be the machine's and not the server's, would explain a failure."""
-        return self.delivery_p99 < 2 * limit_ms and self.done >= 0.9 * self.asked
-
 
 def measured(windows: list[Window], asked: float) -> Step:
     delivery, ack = Histogram(), Histogram()
@@ -46,42 +42,47 @@ def measured(windows: list[Window], asked: float) -> Step:
     return Step(asked, done, p99, ack_p99, len(windows), told, each)
 
 
-#: Rates that are held in one search: a server that never recovers from a step would be tried for an hour.
-_HOLDS: Final = 12
+#: Rates that are held in one search at most, a quarter of an hour of them; and of those above the best, so many one
+#: after another before it stands.
+_HOLDS: Final = 24
+_TRIES: Final = 4
 _DOWN: Final = 0.8
-_UP: Final = 1.1
+_UP, _A_LITTLE_UP = 1.25, 1.1
 #: Between two rates a tenth is asked for, for so many seconds at most: a server that was asked for more than it can do
 #: has a queue then, and works it off.
 _REST: Final = 60
+#: Seconds of a rate before those that count.
+_SETTLE: Final = 2
 
 
 class Holds:
-    """Which rates are held, one after another: down in fifths until one holds, from there up in tenths.
+    """Which rates are held, one after another: down in fifths until one holds, from there up until nothing more does.
 
-    A climb in short steps can end far above what lasts (twice as high, in a bad hour), so the way down is quick;
-    the answer is still exact to a tenth, because the last steps are upwards.
+    What else runs on a machine makes figures worse only, for seconds or for minutes. So a failure is not the last word:
+    the way back up is in quarters while they hold, and a tenth above the best is tried several times. The answer is
+    exact to a tenth.
     """
 
     def __init__(self, begin: float, floor: float) -> None:
         self.best: float | None = None
         self._rate, self._floor, self._left = begin, floor, _HOLDS
-        self._failed = float("inf")
+        self._failures = 0
 
     @property
     def rate(self) -> float | None:
         """The rate to be held next; None when the search is over."""
-        over = self._left == 0 or self._rate <= self._floor or self._rate >= self._failed
+        over = self._left == 0 or self._rate <= self._floor or self._failures == _TRIES
         return None if over else self._rate
 
     def tell(self, held: bool, done: float) -> None:
         """What became of ``rate``; ``done`` is what was done of it, edits a second."""
         self._left -= 1
         if held:
-            self.best, self._rate = self._rate, self._rate * _UP
+            self.best, self._rate, self._failures = self._rate, self._rate * _UP, 0
         elif self.best is not None:
-            self._left = 0
+            self._rate, self._failures = self.best * _A_LITTLE_UP, self._failures + 1
         else:
-            self._failed, self._rate = self._rate, min(self._rate * _DOWN, done)
+            self._rate = min(self._rate * _DOWN, done)
 
 
 class Search:
@@ -92,11 +93,16 @@ class Search:
         self.steps: list[Step] = []
 
     async def _at(self, rate: float, settle: int, seconds: int) -> Step:
-        await self._generator.tell_all({"rates": {self._action: rate}})
+        await self._ask(rate)
         await self._generator.seconds(settle + seconds)
-        step = measured(self._generator.result.windows[-seconds:], rate)
-        self.steps.append(step)
-        return step
+        return self._noted(self._generator.result.windows[-seconds:], rate)
+
+    async def _ask(self, rate: float) -> None:
+        await self._generator.tell_all({"rates": {self._action: rate}})
+
+    def _noted(self, windows: list[Window], asked: float) -> Step:
+        self.steps.append(measured(windows, asked))
+        return self.steps[-1]
 
     async def peak(
         self, begin: float, *, seconds: int = 30, factor: float = 1.25, step_seconds: int = 3
@@ -116,13 +122,18 @@ class Search:
         return best
 
     async def _hold(self, rate: float, seconds: int) -> Step:
-        """The rate, held. A second time where it nearly was: what else runs on a machine makes figures worse only."""
-        for _ in range(2):
-            await self._rest(rate)
-            step = await self._at(rate, 2, seconds)
-            if step.holds(self._limit) or not step.nearly(self._limit):
+        """The rate, held: for so long, or until too much is late for the rest to mend it."""
+        await self._rest(rate)
+        await self._ask(rate)
+        await self._generator.seconds(_SETTLE)
+        windows, late, told = self._generator.result.windows, 0, 0
+        for second in range(1, seconds + 1):
+            await self._generator.seconds(1)
+            deliveries = windows[-1].histograms.get("delivery", Histogram())
+            late, told = late + deliveries.not_below(self._limit), told + deliveries.total
+            if late > 0.01 * told * seconds / second:
                 break
-        return step
+        return self._noted(windows[-second:], rate)
 
     async def _climbs(self, rate: float, seconds: int) -> bool:
         """Whether the rate holds for a moment. One moment may be a bad one; three are not."""

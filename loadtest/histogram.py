@@ -58,6 +58,11 @@ class Histogram:
     def total(self) -> int:
         return sum(self.counts)
 
+    def not_below(self, milliseconds: float) -> int:
+        """How many durations are as long or longer, as `quantile` would tell them."""
+        limit = milliseconds * 1000
+        return sum(count for bucket, count in enumerate(self.counts) if count and highest_in(bucket) >= limit)
+
     def quantile(self, share: float) -> float | None:
         """Milliseconds that this share of the durations did not exceed; None when there are none."""
         total = self.total

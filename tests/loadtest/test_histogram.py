@@ -40,3 +40,15 @@ def test_histograms_of_two_processes_add_up_to_one_of_both(mine: list[int], thei
 
 def test_a_histogram_without_durations_has_no_quantile() -> None:
     assert Histogram().quantile(0.99) is None
+
+
+@given(st.lists(DURATIONS, min_size=1), st.sampled_from([0.5, 0.99]), st.floats(0.001, 1e6))
+def test_who_is_not_below_a_limit_agrees_with_the_quantile(durations: list[int], share: float, limit: float) -> None:
+    histogram = Histogram()
+    for duration in durations:
+        histogram.record(duration)
+    quantile = histogram.quantile(share)
+    assert quantile is not None
+    late = histogram.not_below(limit)
+    assert (quantile >= limit) == (late > len(durations) - math.ceil(len(durations) * share - 1e-9))
+    assert histogram.not_below(0) == len(durations)
